@@ -1,0 +1,285 @@
+//! What the user typed, and the only place that reads the process's environment.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Upgrades the components of a LiteLLM + Langfuse stack on Railway: planned, approved, resumable, reversible.
+#[derive(Debug, Parser)]
+#[command(name = "lockstep", version, about, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// What holds for every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The environment of lockstep.toml; `lab` is always there.
+    #[arg(short, long, global = true, value_name = "ENV")]
+    pub(crate) environment: Option<String>,
+
+    /// The folder with lockstep.toml and .lockstep/.
+    #[arg(short = 'C', long, global = true, value_name = "FOLDER", default_value = ".")]
+    pub(crate) directory: PathBuf,
+
+    /// Prints one JSON document to standard output, and nothing else there.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Writes a log to standard error: error, warn, info, debug, trace, or a filter such as `lockstep_drivers=debug`.
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows what an upgrade would do, and changes nothing.
+    #[command(after_help = "Example:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json")]
+    Plan(PlanArguments),
+    /// Plans, asks for approval, and upgrades.
+    #[command(after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes")]
+    Apply(ApplyArguments),
+    /// Goes on with a run that was interrupted, waits or is stuck.
+    #[command(
+        after_help = "Examples:\n  lockstep resume\n  lockstep resume r-3f9a --assume happened:save\n  lockstep resume r-3f9a --accept-moved"
+    )]
+    Resume(ResumeArguments),
+    /// Takes a run back to the version before.
+    #[command(after_help = "Example:\n  lockstep rollback r-3f9a --why \"queues grow\"")]
+    Rollback(RollbackArguments),
+    /// Opens the gate that a run waits at.
+    #[command(after_help = "Example:\n  lockstep approve r-3f9a && lockstep resume r-3f9a")]
+    Approve(RunArguments),
+    /// Lists the runs of this store.
+    Runs,
+    /// Shows one run: its plan, every record, and where it stands.
+    #[command(after_help = "Example:\n  lockstep show r-3f9a")]
+    Show(ShowArguments),
+    /// Shows what runs in the environment, and runs in progress.
+    #[command(after_help = "Example:\n  lockstep status -e lab")]
+    Status,
+    /// The local twin of Railway and of the stack.
+    #[command(subcommand)]
+    Lab(LabCommand),
+    /// Tells what is missing on this machine and in lockstep.toml, and how to get it.
+    Doctor,
+}
+
+/// What to plan.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// What to upgrade, and to which version: `redis` or `redis@7.2.4`.
+    #[arg(required = true, value_name = "COMPONENT[@VERSION]")]
+    pub(crate) components: Vec<String>,
+
+    /// Writes the plan to this file, to be applied later or by somebody else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// What to apply.
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// What to upgrade (`redis@7.2.4`), or a plan file.
+    #[arg(required = true, value_name = "COMPONENT[@VERSION] | PLANFILE")]
+    pub(crate) targets: Vec<String>,
+
+    /// How to run it.
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// How to run.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct How {
+    /// Approves the plan and every gate in it without asking.
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// Stops after this step, leaving the run resumable.
+    #[arg(long, value_name = "STEP")]
+    pub(crate) until: Option<String>,
+
+    /// For tests of Lockstep itself: ends the process with SIGKILL when that many records are durable.
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) die_after_record: Option<u64>,
+
+    /// For tests of Lockstep itself: ends the process with SIGKILL right before that record is written.
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) die_before_record: Option<u64>,
+}
+
+/// One run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The run, or the beginning of its name; none for the only one that is not over.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+}
+
+/// A run to go on with.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    /// The run.
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+
+    /// Says what became of the effect that the run asks about: `happened:EFFECT` or `not-happened:EFFECT`.
+    #[arg(long, value_name = "FATE:EFFECT")]
+    pub(crate) assume: Option<String>,
+
+    /// Goes on although something that the plan rests on changed.
+    #[arg(long)]
+    pub(crate) accept_moved: bool,
+
+    /// Takes the run from another process that still holds it.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+
+    /// How to run it.
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// A run to take back.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArguments {
+    /// The run.
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+
+    /// Why, for the journal.
+    #[arg(long, default_value = "a person asked for it")]
+    pub(crate) why: String,
+
+    /// Takes the run from another process that still holds it.
+    #[arg(long)]
+    pub(crate) take_over: bool,
+
+    /// How to run it.
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The run.
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+
+    /// Shows the plan too.
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+/// The lab's commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabCommand {
+    /// Starts the lab in the background.
+    #[command(after_help = "Example:\n  lockstep lab up --stack redis-6")]
+    Up(LabUp),
+    /// Stops the lab and every process in it.
+    Down {
+        /// Removes its folder too: volumes, logs and ids.
+        #[arg(long)]
+        remove: bool,
+    },
+    /// Shows the lab's services and what each really runs as.
+    Status,
+    /// Prints KEY=value lines to reach the lab with other tools.
+    #[command(after_help = "Example:\n  eval \"$(lockstep lab env)\" && redis-cli -h $REDIS_ADDRESS ping")]
+    Env,
+    /// Injects a fault, or lists the faults that there are.
+    #[command(after_help = "Examples:\n  lockstep lab break\n  lockstep lab break never-healthy redis\n  lockstep lab break mend")]
+    Break {
+        /// The fault and its arguments; none lists them.
+        fault: Vec<String>,
+    },
+    /// Writes data of every Redis type into the lab's Redis server, some of it expiring.
+    Fill {
+        /// How many strings, beside the other types.
+        #[arg(long, default_value_t = 1000)]
+        strings: u32,
+    },
+    /// Counts and hashes every key, value and expiry in the lab's Redis server, by other code than the upgrade's own checks.
+    Census,
+    /// Serves the lab in the foreground; `up` starts this in the background.
+    #[command(hide = true)]
+    Serve(LabUp),
+    /// Runs one stand-in; the lab starts these.
+    #[command(hide = true)]
+    StandIn {
+        /// Which.
+        kind: String,
+    },
+}
+
+/// How to start a lab.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LabUp {
+    /// The stack to start with: as-run, as-written or redis-6.
+    #[arg(long, default_value = "as-run")]
+    pub(crate) stack: String,
+
+    /// An image that replaces the stack's: `redis=redis:7.0.15`. May be given several times.
+    #[arg(long, value_name = "SERVICE=IMAGE")]
+    pub(crate) image: Vec<String>,
+
+    /// Starts only these services. May be given several times.
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) only: Vec<String>,
+
+    /// What ids and generated secrets depend on.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// What is shown below the list of commands.
+const EXIT_CODES: &str = "Exit codes:\n  0 done · 1 failed, nothing changed · 2 usage · 3 the plan refuses, and says why · 10 waiting\n  11 rolled back · 12 stuck · 13 the environment moved since the plan · 14 another run holds it\n\nBegin with:\n  lockstep lab up --stack redis-6\n  lockstep plan redis -e lab";
+
+/// What the process's environment holds, read once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    /// Every variable; values may be secrets and are never printed.
+    variables: std::collections::BTreeMap<String, String>,
+}
+
+impl Surroundings {
+    /// Reads the process's environment. Variables that are not text are left out.
+    pub(crate) fn read() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self { variables: std::env::vars_os().filter_map(text).collect() }
+    }
+
+    /// Returns a variable that is set and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Returns who is at the keyboard, for the journal.
+    pub(crate) fn person(&self) -> String {
+        let user = self.get("USER").or_else(|| self.get("LOGNAME")).unwrap_or("somebody");
+        format!("{user}@{}", host_name())
+    }
+
+    /// Returns every variable, for a child process.
+    pub(crate) fn all(&self) -> &std::collections::BTreeMap<String, String> {
+        &self.variables
+    }
+}
+
+/// Returns this machine's name.
+pub(crate) fn host_name() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    read.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
+}

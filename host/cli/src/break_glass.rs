@@ -1,0 +1,87 @@
+//! The break-glass file: what to do by hand when Lockstep itself is gone. Written before the first effect.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use lockstep_engine::model::{Authority, Kind, Plan, RunId, ServiceRef, Way};
+
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::session::folder;
+
+/// Writes the file of `run`.
+///
+/// # Errors
+/// It can't be written; then no run must begin.
+pub(crate) fn write(directory: &Path, run: &RunId, plan: &Plan) -> Result<(), CliError> {
+    let folder = folder(directory).join("break-glass");
+    let path = folder.join(format!("{run}.md"));
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&path, text(run, &plan.authority)))
+        .map_err(|error| anyhow::Error::new(error).context(format!("could not write the break-glass file `{}`", path.display())))
+        .or_exit(Exit::Failed)
+}
+
+fn text(run: &RunId, authority: &Authority) -> String {
+    let mut out = format!(
+        "# Run {run}: {} {} → {} in environment {}\n\nIf Lockstep can't be run any more, this is what it would do. Project {}, environment {}.\n",
+        authority.component,
+        authority.from.text,
+        authority.to.text,
+        authority.environment.name,
+        authority.environment.project_id,
+        authority.environment.environment_id
+    );
+    put(&mut out, "\n## First, look\n\n    lockstep show --plan\n    railway status\n");
+    for (name, pin) in &authority.pins {
+        put(&mut out, &format!("- service `{name}` is {}", pin.service_id));
+    }
+    put(&mut out, "\n## The way back, last step first\n");
+    for frozen in authority.steps.iter().rev() {
+        match &frozen.way {
+            Way::Nothing => {}
+            Way::Impossible(why) => put(&mut out, &format!("- step `{}` can't be undone: {why}", frozen.step.id)),
+            Way::Steps(ids) => {
+                put(&mut out, &format!("- if step `{}` began:", frozen.step.id));
+                let undo = ids.iter().filter_map(|id| authority.undo_step(id));
+                let effects = undo.flat_map(|undo| &undo.step.effects).filter_map(|label| authority.effects.get(label));
+                for effect in effects {
+                    put(&mut out, &format!("  - {}", by_hand(&effect.kind)));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Returns what a person does instead of the host.
+fn by_hand(kind: &Kind) -> String {
+    let name = |service: &ServiceRef| {
+        let (ServiceRef::Named(name) | ServiceRef::Made(name)) = service;
+        name.clone()
+    };
+    if let Kind::SetImage { service, image } = kind {
+        return format!("`railway service source connect --service {} --image {image}`", name(service));
+    }
+    if let Kind::Deploy { service, .. } = kind {
+        return format!("dashboard, service `{}`: Deploy (not Redeploy, which runs the old image again)", name(service));
+    }
+    if let Kind::Stop { service } = kind {
+        return format!("`railway down --service {}`", name(service));
+    }
+    if let Kind::RestoreVolume { service, backup_of } = kind {
+        return format!(
+            "dashboard, service `{}`, Backups: restore the backup whose name ends with `-{backup_of}`",
+            name(service)
+        );
+    }
+    if let Kind::CommitStaged { .. } = kind {
+        return "dashboard: apply the staged changes, after reading them".to_owned();
+    }
+    crate::render::effect(kind)
+}
+
+fn put(out: &mut String, line: &str) {
+    // Writing to a string can't fail.
+    let _written = writeln!(out, "{line}");
+}

@@ -1,0 +1,128 @@
+//! `lockstep apply`: plans, asks for approval, and runs.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
+
+use lockstep_engine::journal::Event;
+use lockstep_engine::model::{Digest, Plan, RunId};
+use lockstep_store::NewRun;
+
+use super::carry_on::{Carried, carry_on};
+use super::plan::{Planned, make, refused};
+use crate::args::ApplyArguments;
+use crate::break_glass;
+use crate::clock::now;
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::session::{Opened, Session};
+
+/// Runs the command.
+pub(crate) async fn apply(session: &Session, arguments: &ApplyArguments, output: &Output) -> Result<Exit, CliError> {
+    let [target] = arguments.targets.as_slice() else {
+        return Err(CliError::words(Exit::Usage, "this version applies one component at a time"));
+    };
+    let opened = session.environment().await?;
+    let file = read_plan(target)?;
+    let wanted = file.as_ref().map_or_else(|| target.clone(), component_of);
+    let mut planned = make(session, &opened, &wanted).await?;
+    if let Some(file) = file {
+        planned = same_plan(planned, file)?;
+    }
+    show_once(&planned, output);
+    if refused(&planned.plan) {
+        output.say("The plan refuses: mend what is marked ✗ and plan again.");
+        return Ok(Exit::Refused);
+    }
+    if planned.plan.authority.steps.is_empty() {
+        output.say("Nothing to do.");
+        return Ok(Exit::Done);
+    }
+    let free = session.store.holding(&planned.plan.authority.environment.environment_id, &session.holder()?);
+    if let Some(by) = free.or_exit(Exit::Failed)? {
+        return Err(CliError::words(Exit::Held, format!("run {} holds environment `{}`", by.run, opened.name))
+            .hint(format!("go on with it: `lockstep resume {0}`, or take it back: `lockstep rollback {0}`", by.run)));
+    }
+    if !arguments.how.yes && !asked(output)? {
+        output.say("Not approved; nothing was changed.");
+        return Ok(Exit::Failed);
+    }
+    let run = create(session, &opened, &planned).await?;
+    output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
+    carry_on(session, opened, Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() }, &arguments.how, false, output)
+        .await
+}
+
+fn show_once(planned: &Planned, output: &Output) {
+    output.say(&crate::render::plan(&planned.plan, &planned.digest.to_string()));
+}
+
+/// Reads a plan file, if that is what was named.
+fn read_plan(target: &str) -> Result<Option<Plan>, CliError> {
+    let path = Path::new(target);
+    if !target.ends_with(".json") && !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| anyhow::Error::new(error).context(format!("could not read plan `{target}`")))
+        .or_exit(Exit::Usage)?;
+    Plan::from_json(&text)
+        .map(Some)
+        .map_err(|error| anyhow::Error::new(error).context(format!("`{target}` is not a plan")))
+        .or_exit(Exit::Usage)
+}
+
+fn component_of(plan: &Plan) -> String {
+    format!("{}@{}", plan.authority.component, plan.authority.to.text)
+}
+
+/// Takes the file's plan if planning again leads to the same authority.
+fn same_plan(now: Planned, file: Plan) -> Result<Planned, CliError> {
+    let approved: Digest = file.authority.digest().or_exit(Exit::Failed)?;
+    if approved == now.digest {
+        return Ok(now);
+    }
+    let field = lockstep_engine::run::difference(&file.authority, &now.plan.authority).or_exit(Exit::Failed)?;
+    Err(CliError::words(Exit::Moved, format!("the environment moved since the plan was made: `{field}` differs"))
+        .hint("plan again, and look at what changed"))
+}
+
+/// Asks the person at the keyboard.
+fn asked(output: &Output) -> Result<bool, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::words(Exit::Usage, "nobody is there to approve the plan")
+            .hint("read the plan, then approve it with --yes"));
+    }
+    output.say("Type `yes` to approve this plan and begin:");
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line).or_exit(Exit::Failed)?;
+    Ok(line.trim() == "yes")
+}
+
+/// Makes the run: everything that it rests on is copied into the store first (L6).
+async fn create(session: &Session, opened: &Opened, planned: &Planned) -> Result<RunId, CliError> {
+    let store = &session.store;
+    let plan = planned.plan.to_json().or_exit(Exit::Failed)?;
+    let configuration = serde_json::to_vec(&opened.document).or_exit(Exit::Failed)?;
+    let attachments = BTreeMap::from([
+        ("plan".to_owned(), store.put(plan.into_bytes()).await.or_exit(Exit::Failed)?),
+        ("plugin".to_owned(), store.put(planned.loaded.bytes.clone()).await.or_exit(Exit::Failed)?),
+        ("configuration".to_owned(), store.put(configuration).await.or_exit(Exit::Failed)?),
+    ]);
+    let id = RunId::fresh(&planned.digest, now(), std::process::id());
+    let new = NewRun {
+        id: id.clone(),
+        environment: planned.plan.authority.environment.environment_id.clone(),
+        component: planned.plan.authority.component.clone(),
+        plan: planned.digest,
+        created: now(),
+        attachments,
+    };
+    let by = session.surroundings.person();
+    let events =
+        vec![Event::Planned { plan: planned.digest }, Event::Approved { plan: planned.digest, by }];
+    break_glass::write(&session.global.directory, &id, &planned.plan)?;
+    store.create_run(new, events).await.or_exit(Exit::Failed)?;
+    Ok(id)
+}

@@ -1,0 +1,235 @@
+//! Running a run on, from wherever it stands: shared by apply, resume and rollback.
+
+use lockstep_drivers::Drivers;
+use lockstep_engine::journal::{Epoch, Event, Head, Record};
+use lockstep_engine::model::{Authority, Plan, RunId, StepId};
+use lockstep_engine::run::{AppendError, Ended, Execution, Journal, Options, Ports, RunError, Wait};
+use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
+
+use crate::args::How;
+use crate::clock::{SystemClock, now};
+use crate::config;
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::render::Announcer;
+use crate::session::{Loaded, Opened, Session};
+use crate::signals::{Signals, asked_to_end};
+
+/// How often a lease is renewed.
+const RENEWAL: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A run to go on with.
+pub(crate) struct Carried {
+    /// The run.
+    pub(crate) run: RunId,
+    /// Its plugin.
+    pub(crate) loaded: Loaded,
+    /// Its plan.
+    pub(crate) plan: Plan,
+    /// What is recorded first, such as a person's decision.
+    pub(crate) extra: Vec<Event>,
+}
+
+/// Takes the lease, runs until the run is over or waits, and gives the lease back.
+pub(crate) async fn carry_on(
+    session: &Session,
+    opened: Opened,
+    carried: Carried,
+    how: &How,
+    take_over: bool,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let until = how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
+    let environment = &carried.plan.authority.environment.environment_id;
+    let takeover = if take_over { Takeover::Asked } else { Takeover::IfGone };
+    let holder = session.holder()?;
+    let lease = session.store.acquire(environment, &carried.run, &holder, now(), takeover).await.map_err(held)?;
+    let gone = lease.from.as_ref().is_none_or(|from| from.presence == Presence::Gone);
+    let options = Options {
+        gates_approved_by: how.yes.then(|| format!("{} (--yes)", session.surroundings.person())),
+        on_failure: config::on_failure(&opened.document),
+        until,
+        former_holder_is_gone: gone,
+    };
+    let ended = run(session, &opened, carried, options, &lease, how).await;
+    opened.announcer.finish();
+    let (run, ended) = ended?;
+    let over = matches!(ended, Ended::Done | Ended::RolledBack(_));
+    let back = if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
+    back.or_exit(Exit::Failed)?;
+    tell(&run, &ended, output)
+}
+
+fn known_step(authority: &Authority, step: &str) -> Result<StepId, CliError> {
+    let found = authority.steps.iter().find(|frozen| frozen.step.id.as_str() == step);
+    found.map(|frozen| frozen.step.id.clone()).ok_or_else(|| {
+        let known: Vec<&str> = authority.steps.iter().map(|frozen| frozen.step.id.as_str()).collect();
+        CliError::words(Exit::Usage, format!("the plan has no step `{step}`")).hint(format!("steps: {}", known.join(", ")))
+    })
+}
+
+fn held(error: LeaseError) -> CliError {
+    match &error {
+        LeaseError::Held { by, .. } => {
+            let run = by.run.clone();
+            CliError::new(Exit::Held, error)
+                .hint(format!("if that process is surely gone: `lockstep resume {run} --take-over`"))
+        }
+        LeaseError::NoRun { .. } | LeaseError::Store { .. } => CliError::new(Exit::Failed, error),
+    }
+}
+
+async fn run(
+    session: &Session,
+    opened: &Opened,
+    mut carried: Carried,
+    options: Options,
+    lease: &Lease,
+    how: &How,
+) -> Result<(RunId, Ended), CliError> {
+    let journal = Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
+    let records = lead_in(session, &journal, &mut carried, lease).await?;
+    let signals = Signals::default();
+    let clock = SystemClock { signals: &signals };
+    let ports = Ports {
+        world: &opened.drivers,
+        journal: &journal,
+        clock: &clock,
+        reporter: &opened.announcer,
+        control: &signals,
+    };
+    let execution =
+        Execution::new(ports, &carried.plan.authority, options, carried.run.clone(), lease.epoch, &records);
+    let mut execution = execution.map_err(CliError::from)?;
+    let ended = listening(&mut execution, &mut carried.loaded, session, lease, &signals, &opened.announcer).await;
+    drop(execution);
+    Ok((carried.run, ended?))
+}
+
+/// Writes the lease and what a person decided, and returns all records.
+async fn lead_in(
+    session: &Session,
+    journal: &Dying<'_>,
+    carried: &mut Carried,
+    lease: &Lease,
+) -> Result<Vec<Record>, CliError> {
+    let store = &session.store;
+    let mut records = store.records(&carried.run).or_exit(Exit::Failed)?;
+    let head = store.head(&carried.run).or_exit(Exit::Failed)?;
+    let mut events = vec![Event::Leased { epoch: lease.epoch, holder: session.surroundings.person() }];
+    events.append(&mut carried.extra);
+    let (new, _) = head.link(&carried.run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
+    // What a person decided must make sense where the run stands, before it is written.
+    let all: Vec<Record> = records.iter().chain(&new).cloned().collect();
+    lockstep_engine::journal::RunState::fold(&all).map_err(|error| {
+        CliError::new(Exit::Usage, error).hint("`lockstep show` tells where the run stands")
+    })?;
+    journal
+        .append(&carried.run, lease.epoch, &head, &new)
+        .await
+        .map_err(|error| CliError::from(RunError::Journal(error)))?;
+    records.extend(new);
+    Ok(records)
+}
+
+/// Runs while renewing the lease and listening to signals.
+async fn listening(
+    execution: &mut Execution<'_, Drivers, Dying<'_>, SystemClock<'_>, Announcer, Signals>,
+    loaded: &mut Loaded,
+    session: &Session,
+    lease: &Lease,
+    signals: &Signals,
+    announcer: &Announcer,
+) -> Result<Ended, CliError> {
+    let mut running = std::pin::pin!(execution.run(&mut loaded.plugin));
+    let mut renewal = tokio::time::interval(RENEWAL);
+    let mut asked = 0_u32;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut running => return ended.map_err(CliError::from),
+            signal = asked_to_end() => {
+                signal.or_exit(Exit::Failed)?;
+                asked += 1;
+                if asked > 1 {
+                    return Err(CliError::words(Exit::Waiting, "stopped at once; what was being sent is settled on resume")
+                        .hint("`lockstep resume` or `lockstep rollback`"));
+                }
+                announcer.say("Stopping as soon as what is being sent is settled; once more to stop at once.");
+                signals.pause();
+            }
+            _ = renewal.tick() => {
+                if let Err(error) = session.store.renew(lease, now()).await {
+                    tracing::warn!(%error, "could not renew the lease");
+                }
+            }
+        }
+    }
+}
+
+/// Says how running ended, and picks the exit code.
+fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
+    let (exit, words) = match ended {
+        Ended::Done => (Exit::Done, format!("Run {run} is done.")),
+        Ended::RolledBack(why) => {
+            (Exit::RolledBack, format!("Run {run} was rolled back: what ran before runs again. Why: {why}"))
+        }
+        Ended::Stuck(question) => (
+            Exit::Stuck,
+            format!(
+                "Run {run} is stuck and a person must decide:\n  {question}\n\
+                 Look at it with `lockstep show {run}`, then `lockstep resume {run} [--assume happened:EFFECT | --assume \
+                 not-happened:EFFECT]` or `lockstep rollback {run}`."
+            ),
+        ),
+        Ended::Waiting(Wait::Gate { step, waits_for }) => (
+            Exit::Waiting,
+            format!("Run {run} waits at the gate of step `{step}`:\n  {waits_for}\nOpen it with `lockstep approve {run}`, then `lockstep resume {run}`."),
+        ),
+        Ended::Waiting(Wait::Moved(why)) => (
+            Exit::Moved,
+            format!("Run {run} waits, because the environment moved:\n  {why}\nGo on with `lockstep resume {run} --accept-moved`, or back with `lockstep rollback {run}`."),
+        ),
+        Ended::Waiting(Wait::Until(step)) => {
+            (Exit::Waiting, format!("Run {run} stopped after step `{step}` as asked. Go on with `lockstep resume {run}`."))
+        }
+        Ended::Waiting(Wait::Paused) => {
+            (Exit::Waiting, format!("Run {run} stopped. Go on with `lockstep resume {run}`, or back with `lockstep rollback {run}`."))
+        }
+    };
+    output.say(&words);
+    output.json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
+    Ok(exit)
+}
+
+/// The store's journal, which can end the process at a record: the tests of L4 and L5 rest on it.
+struct Dying<'a> {
+    store: &'a Store,
+    after: Option<u64>,
+    before: Option<u64>,
+}
+
+impl Journal for Dying<'_> {
+    async fn append(&self, run: &RunId, epoch: Epoch, after: &Head, records: &[Record]) -> Result<(), AppendError> {
+        let holds = |number: Option<u64>| {
+            number.is_some_and(|number| records.iter().any(|record| record.sequence == number))
+        };
+        if holds(self.before) {
+            die();
+        }
+        self.store.append(run, epoch, after, records).await?;
+        if holds(self.after) {
+            die();
+        }
+        Ok(())
+    }
+}
+
+/// Ends this process as `kill -9` would.
+fn die() {
+    let pid = std::process::id().to_string();
+    let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
+    tracing::error!(?killed, "the process outlived its end");
+}
+

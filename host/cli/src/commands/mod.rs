@@ -1,0 +1,24 @@
+//! One file for each command.
+
+mod apply;
+mod approve;
+mod carry_on;
+mod doctor;
+mod lab;
+mod plan;
+mod resume;
+mod rollback;
+mod runs;
+mod show;
+mod status;
+
+pub(crate) use apply::apply;
+pub(crate) use approve::approve;
+pub(crate) use doctor::doctor;
+pub(crate) use lab::lab;
+pub(crate) use plan::plan;
+pub(crate) use resume::resume;
+pub(crate) use rollback::rollback;
+pub(crate) use runs::runs;
+pub(crate) use show::show;
+pub(crate) use status::status;

@@ -1,0 +1,122 @@
+//! `lockstep resume`: goes on with a run that was interrupted, waits or is stuck.
+
+use lockstep_engine::journal::{Event, Phase, RunState};
+use lockstep_engine::model::{Label, Plan, RunId};
+
+use super::carry_on::{Carried, carry_on};
+use crate::args::{ResumeArguments, RunArguments};
+use crate::config::EnvironmentDocument;
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::session::Session;
+
+/// A run as the store keeps it.
+pub(crate) struct Kept {
+    /// Its name.
+    pub(crate) run: RunId,
+    /// Where it stands.
+    pub(crate) state: RunState,
+    /// Its plan.
+    pub(crate) plan: Plan,
+    /// Its plugin's bytes.
+    pub(crate) plugin: Vec<u8>,
+    /// The environment as it was configured at approval.
+    pub(crate) configuration: EnvironmentDocument,
+}
+
+/// Runs the command.
+pub(crate) async fn resume(session: &Session, arguments: &ResumeArguments, output: &Output) -> Result<Exit, CliError> {
+    let kept = find(session, &arguments.run)?;
+    let by = session.surroundings.person();
+    let extra = match (&kept.state.phase, &arguments.assume) {
+        (Phase::Finished(_), _) => return Err(over(&kept)),
+        (_, Some(assume)) => vec![assumption(assume, &by, &kept)?],
+        (Phase::Moved(why), None) if !arguments.accept_moved => {
+            return Err(CliError::words(Exit::Moved, format!("run {} waits, because the environment moved: {why}", kept.run))
+                .hint("go on all the same: --accept-moved")
+                .hint(format!("or go back: `lockstep rollback {}`", kept.run)));
+        }
+        (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
+        (Phase::Planned | Phase::Running, None) => Vec::new(),
+    };
+    go_on(session, kept, extra, &arguments.how, arguments.take_over, output).await
+}
+
+/// Opens what the run rests on, as it was at approval, and goes on.
+pub(crate) async fn go_on(
+    session: &Session,
+    kept: Kept,
+    extra: Vec<Event>,
+    how: &crate::args::How,
+    take_over: bool,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let name = kept.plan.authority.environment.name.clone();
+    let today = session.document.as_ref().and_then(|document| document.environments.get(&name));
+    if today.is_some_and(|today| *today != kept.configuration) {
+        output.say("lockstep.toml changed since this run was approved; the run uses it as it was.");
+    }
+    let opened = session.reach(name, kept.configuration).await?;
+    let loaded = session.plugin_of(kept.plugin).await?;
+    let carried = Carried { run: kept.run, loaded, plan: kept.plan, extra };
+    carry_on(session, opened, carried, how, take_over, output).await
+}
+
+/// Finds the run that is meant: the one named, or the only one that is not over.
+pub(crate) fn find(session: &Session, arguments: &RunArguments) -> Result<Kept, CliError> {
+    let run = match &arguments.run {
+        Some(text) => session.store.find_run(text).or_exit(Exit::Usage)?,
+        None => only_open(session)?,
+    };
+    let records = session.store.records(&run).or_exit(Exit::Failed)?;
+    let state = RunState::fold(&records).or_exit(Exit::Failed)?;
+    let attachments = session.store.attachments(&run).or_exit(Exit::Failed)?;
+    let blob = |role: &str| {
+        let digest = attachments.get(role);
+        let digest = digest.ok_or_else(|| CliError::words(Exit::Failed, format!("the store keeps no {role} of run {run}")))?;
+        session.store.get(digest).or_exit(Exit::Failed)
+    };
+    let plan = String::from_utf8(blob("plan")?).or_exit(Exit::Failed)?;
+    let plan = Plan::from_json(&plan).or_exit(Exit::Failed)?;
+    let configuration = serde_json::from_slice(&blob("configuration")?).or_exit(Exit::Failed)?;
+    let plugin = blob("plugin")?;
+    Ok(Kept { run, state, plan, plugin, configuration })
+}
+
+fn only_open(session: &Session) -> Result<RunId, CliError> {
+    let runs = session.store.runs().or_exit(Exit::Failed)?;
+    let mut open = runs.into_iter().filter(|run| run.last.as_deref() != Some("finished"));
+    let Some(first) = open.next() else {
+        return Err(CliError::words(Exit::Usage, "no run is open").hint("`lockstep runs` lists those that are over"));
+    };
+    match open.next() {
+        None => Ok(first.id),
+        Some(second) => Err(CliError::words(Exit::Usage, "several runs are open")
+            .hint(format!("name one of them, such as {} or {}", first.id, second.id))),
+    }
+}
+
+fn assumption(text: &str, by: &str, kept: &Kept) -> Result<Event, CliError> {
+    let wrong = || {
+        CliError::words(Exit::Usage, format!("`{text}` is not `happened:EFFECT` or `not-happened:EFFECT`"))
+    };
+    let (fate, label) = text.split_once(':').ok_or_else(wrong)?;
+    let happened = match fate {
+        "happened" => true,
+        "not-happened" => false,
+        _ => return Err(wrong()),
+    };
+    let label: Label = label.parse().or_exit(Exit::Usage)?;
+    match &kept.state.open {
+        Some((_, open)) if *open == label => Ok(Event::Assumed { label, happened, by: by.to_owned() }),
+        Some((_, open)) => Err(CliError::words(Exit::Usage, format!("the run asks about effect `{open}`, not `{label}`"))),
+        None => Err(CliError::words(Exit::Usage, format!("the run does not ask what became of `{label}`"))),
+    }
+}
+
+/// The run is over.
+pub(crate) fn over(kept: &Kept) -> CliError {
+    let standing = crate::render::standing(&kept.state);
+    CliError::words(Exit::Usage, format!("run {} is over: {standing}", kept.run))
+}

@@ -1,0 +1,44 @@
+//! `lockstep rollback`: takes a run back to the version before.
+
+use lockstep_engine::journal::{Direction, Event, Phase};
+use lockstep_engine::model::Way;
+
+use super::resume::{find, go_on, over};
+use crate::args::RollbackArguments;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::session::Session;
+
+/// Runs the command.
+pub(crate) async fn rollback(
+    session: &Session,
+    arguments: &RollbackArguments,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let kept = find(session, &arguments.run)?;
+    if matches!(kept.state.phase, Phase::Finished(_)) {
+        return Err(over(&kept).hint("going back from here is an upgrade of its own: plan it"));
+    }
+    let lost = kept.plan.authority.steps.iter().find_map(|frozen| match &frozen.way {
+        Way::Impossible(why) if frozen.step.effects.iter().any(|label| kept.state.began(label)) => {
+            Some((frozen.step.id.clone(), why.clone()))
+        }
+        Way::Impossible(_) | Way::Nothing | Way::Steps(_) => None,
+    });
+    if let Some((step, why)) = lost {
+        return Err(CliError::words(Exit::Stuck, format!("run {} can't roll back: step `{step}` can't be undone: {why}", kept.run))
+            .hint("the break-glass file of the run says what is left to do by hand"));
+    }
+    if let Some((_, label)) = kept.state.open.as_ref().filter(|_| matches!(kept.state.phase, Phase::Stuck(_))) {
+        return Err(CliError::words(Exit::Stuck, format!("nobody knows yet whether effect `{label}` happened"))
+            .hint(format!("say it first: `lockstep resume {} --assume happened:{label}` (or not-happened)", kept.run)));
+    }
+    let by = session.surroundings.person();
+    let extra = match (kept.state.direction, &kept.state.phase) {
+        (Direction::Back, Phase::Stuck(_) | Phase::Moved(_)) => vec![Event::Resumed { by }],
+        (Direction::Back, _) => Vec::new(),
+        (Direction::Forward, _) => vec![Event::TurnedBack { why: format!("{} ({by})", arguments.why) }],
+    };
+    go_on(session, kept, extra, &arguments.how, arguments.take_over, output).await
+}

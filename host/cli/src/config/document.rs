@@ -1,0 +1,225 @@
+//! `lockstep.toml` as written. Every key that is not here is an error that names it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lockstep_engine::model::Grantable;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+
+/// The file's name.
+pub(crate) const FILE: &str = "lockstep.toml";
+
+/// The newest version of the format.
+const VERSION: u32 = 1;
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Document {
+    /// The version of this format.
+    pub(crate) version: u32,
+    /// The environment that is meant when `-e` is not given.
+    pub(crate) default_environment: Option<String>,
+    /// The environments by name.
+    #[serde(default)]
+    pub(crate) environments: BTreeMap<String, EnvironmentDocument>,
+    /// Plugins that are not bundled, by the component that they upgrade.
+    #[serde(default)]
+    pub(crate) plugins: BTreeMap<String, PluginDocument>,
+}
+
+/// A plugin that is not bundled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct PluginDocument {
+    /// Its file.
+    pub(crate) path: std::path::PathBuf,
+}
+
+/// One deployed stack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct EnvironmentDocument {
+    /// Railway's project id.
+    pub(crate) project: String,
+    /// Railway's environment id.
+    pub(crate) environment: String,
+    /// Where the token is; the lab knows its own.
+    #[serde(default)]
+    pub(crate) token: TokenDocument,
+    /// Another GraphQL endpoint than Railway's.
+    pub(crate) api: Option<String>,
+    /// A registry that answers for every image.
+    pub(crate) registry: Option<String>,
+    /// How private services are reached.
+    #[serde(default)]
+    pub(crate) via: ViaDocument,
+    /// How `ssh` is called.
+    #[serde(default)]
+    pub(crate) ssh: SshDocument,
+    /// What to do when a step fails before the point of no return.
+    #[serde(default)]
+    pub(crate) on_failure: OnFailureDocument,
+    /// Databases and Redis servers, beside those of the nine services.
+    #[serde(default)]
+    pub(crate) connections: BTreeMap<String, ConnectionDocument>,
+    /// HTTP endpoints, beside those of the nine services.
+    #[serde(default)]
+    pub(crate) endpoints: BTreeMap<String, EndpointDocument>,
+    /// Options by plugin.
+    #[serde(default)]
+    pub(crate) options: BTreeMap<String, BTreeMap<String, String>>,
+    /// What each plugin may do; a bundled plugin without an entry may do what it asks for.
+    #[serde(default)]
+    pub(crate) grants: BTreeMap<String, Vec<Grantable>>,
+}
+
+/// Where a Railway token is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct TokenDocument {
+    /// The variable of Lockstep's own environment that holds it.
+    pub(crate) variable: String,
+    /// Which kind it is.
+    #[serde(default)]
+    pub(crate) kind: TokenKindDocument,
+}
+
+impl Default for TokenDocument {
+    fn default() -> Self {
+        Self { variable: "RAILWAY_TOKEN".to_owned(), kind: TokenKindDocument::Project }
+    }
+}
+
+/// Which kind of token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum TokenKindDocument {
+    /// Of one environment.
+    #[default]
+    Project,
+    /// Of an account or workspace.
+    Account,
+}
+
+/// How private services are reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ViaDocument {
+    /// Lockstep runs inside the environment.
+    Private,
+    /// Through a tunnel.
+    #[default]
+    Ssh,
+    /// Through a TCP proxy that exists.
+    TcpProxy,
+    /// Through a TCP proxy that exists, in clear text where the server knows no TLS.
+    TcpProxyInClearText,
+}
+
+/// What to do when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnFailureDocument {
+    /// Roll back.
+    #[default]
+    Rollback,
+    /// Stop and ask.
+    Stop,
+}
+
+/// How `ssh` is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct SshDocument {
+    /// The program.
+    pub(crate) program: Option<std::path::PathBuf>,
+    /// The host.
+    pub(crate) host: Option<String>,
+    /// Its port.
+    pub(crate) port: Option<u16>,
+    /// The user.
+    pub(crate) user: Option<String>,
+    /// The private key.
+    pub(crate) identity: Option<std::path::PathBuf>,
+    /// The file of known hosts.
+    pub(crate) known_hosts: Option<std::path::PathBuf>,
+}
+
+/// One database or Redis server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ConnectionDocument {
+    /// What speaks there.
+    pub(crate) kind: ConnectionKindDocument,
+    /// The service that runs it.
+    pub(crate) service: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// The variable of that service that holds its password or URL.
+    pub(crate) variable: String,
+    /// The user, where the variable holds a password alone.
+    pub(crate) user: Option<String>,
+    /// The database, where the variable holds a password alone.
+    pub(crate) database: Option<String>,
+    /// The master's name, for Sentinel.
+    pub(crate) master: Option<String>,
+    /// Another way than the environment's.
+    pub(crate) via: Option<ViaDocument>,
+}
+
+/// What speaks at a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ConnectionKindDocument {
+    /// PostgreSQL.
+    Postgres,
+    /// One Redis server.
+    Redis,
+    /// Sentinels.
+    RedisSentinel,
+}
+
+/// One HTTP endpoint of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct EndpointDocument {
+    /// The service.
+    pub(crate) service: String,
+    /// Its port.
+    pub(crate) port: u16,
+    /// Another way than the environment's.
+    pub(crate) via: Option<ViaDocument>,
+}
+
+impl Document {
+    /// Reads the file of `folder`; none when there is none.
+    ///
+    /// # Errors
+    /// It can't be read, or says something that this version does not know.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, CliError> {
+        let path = folder.join(FILE);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                let error = anyhow::Error::new(error).context(format!("could not read `{}`", path.display()));
+                return Err(CliError::new(Exit::Usage, error));
+            }
+        };
+        let document: Self = toml::from_str(&text)
+            .map_err(|error| anyhow::Error::new(error).context(format!("`{}` is malformed", path.display())))
+            .or_exit(Exit::Usage)
+            .map_err(|error| error.hint("README.md shows one example for each key of lockstep.toml"))?;
+        if document.version == VERSION {
+            return Ok(Some(document));
+        }
+        Err(CliError::words(
+            Exit::Usage,
+            format!("`{}` has version {}, and this lockstep reads version {VERSION}", path.display(), document.version),
+        ))
+    }
+}

@@ -1,0 +1,72 @@
+//! The `lockstep` command: the only crate that prints, reads the environment and decides exit codes.
+
+mod args;
+mod break_glass;
+mod clock;
+mod commands;
+mod config;
+mod error;
+mod exit;
+mod failure;
+mod lab;
+mod output;
+mod render;
+mod session;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command, Surroundings};
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::session::Session;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.global.json);
+    let surroundings = Surroundings::read();
+    let done = log(arguments.global.log.as_deref())
+        .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(Exit::Failed))
+        .and_then(|runtime| runtime.block_on(run(arguments, surroundings, &output)));
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => match output.error(&error, None) {
+            Ok(()) => error.exit.into(),
+            Err(_) => Exit::Failed.into(),
+        },
+    }
+}
+
+async fn run(arguments: Arguments, surroundings: Surroundings, output: &Output) -> Result<Exit, CliError> {
+    let global = arguments.global;
+    let command = match arguments.command {
+        Command::Lab(command) => return commands::lab(&global, &surroundings, command, output).await,
+        Command::Doctor => return commands::doctor(&global, &surroundings, output).await,
+        other => other,
+    };
+    let session = Session::open(global, surroundings)?;
+    match command {
+        Command::Plan(arguments) => commands::plan(&session, &arguments, output).await,
+        Command::Apply(arguments) => commands::apply(&session, &arguments, output).await,
+        Command::Resume(arguments) => commands::resume(&session, &arguments, output).await,
+        Command::Rollback(arguments) => commands::rollback(&session, &arguments, output).await,
+        Command::Approve(arguments) => commands::approve(&session, &arguments, output).await,
+        Command::Runs => commands::runs(&session, output),
+        Command::Show(arguments) => commands::show(&session, &arguments, output),
+        Command::Status => commands::status(&session, output).await,
+        Command::Lab(_) | Command::Doctor => Ok(Exit::Done),
+    }
+}
+
+/// Starts the log, if one was asked for. It goes to standard error and never holds a secret.
+fn log(filter: Option<&str>) -> Result<(), CliError> {
+    let Some(filter) = filter else { return Ok(()) };
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|error| anyhow::Error::new(error).context(format!("`{filter}` is not a log filter")))
+        .or_exit(Exit::Usage)?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Effects in the host's own words, so that an untrusted plugin can't describe one as something else.
+
+use lockstep_engine::model::{
+    Atomicity, Composed, DeploySource, Effect, Kind, Piece, Recipe, ServiceRef, Statement, Times,
+};
+
+use super::text::tame;
+
+/// Returns what an effect does, on one line or more.
+pub(crate) fn words(effect: &Effect) -> String {
+    let mut words = kind(&effect.kind);
+    if let Times::AtMost(most) = effect.times {
+        words.push_str(&format!(", at most {most} times a round"));
+    }
+    for rule in &effect.rules {
+        words.push_str(&format!(" (argument `{}`: {:?})", tame(&rule.name), rule.allowed));
+    }
+    words
+}
+
+pub(crate) fn kind(kind: &Kind) -> String {
+    match kind {
+        Kind::SetVariables { service, assignments } => {
+            let lines: Vec<String> = assignments
+                .iter()
+                .map(|assignment| format!("{} = {}", tame(&assignment.name), composed(&assignment.value)))
+                .collect();
+            format!("{}: set variables without a deploy: {}", name(service), lines.join(", "))
+        }
+        Kind::GenerateVariable { service, name: variable, recipe } => {
+            let (Recipe::Hex(length) | Recipe::Alphanumeric(length) | Recipe::Base64(length)) = recipe;
+            format!("{}: set variable {} to a fresh secret of {length} characters if it is absent", name(service), tame(variable))
+        }
+        Kind::DeleteVariables { service, names } => {
+            format!("{}: delete variables without a deploy: {}", name(service), tame(&names.join(", ")))
+        }
+        Kind::RestoreVariables { service, names } => {
+            format!("{}: put back the kept values of {}", name(service), tame(&names.join(", ")))
+        }
+        Kind::SetImage { service, image } => format!("{}: image → {}", name(service), tame(image)),
+        Kind::SetSettings { service, settings } => {
+            let lines: Vec<String> = settings
+                .iter()
+                .map(|(setting, value)| match value.as_str() {
+                    "" => format!("unset {}", tame(setting)),
+                    value => format!("{} = {}", tame(setting), tame(value)),
+                })
+                .collect();
+            format!("{}: {}", name(service), lines.join(", "))
+        }
+        Kind::Deploy { service, source } => match source {
+            DeploySource::Configured => format!("{}: deploy as configured", name(service)),
+            DeploySource::SameImage => format!("{}: deploy the running image again", name(service)),
+            DeploySource::Commit(commit) => format!("{}: deploy commit {}", name(service), tame(commit)),
+        },
+        Kind::Restart { service } => format!("{}: restart", name(service)),
+        Kind::Stop { service } => format!("{}: stop (remove the running deployment)", name(service)),
+        Kind::CreateService { name: new, image, assignments, .. } => {
+            format!("create service {} from {} with {} variables", tame(new), tame(image), assignments.len())
+        }
+        Kind::DeleteService { service } => format!("{}: DELETE the service", name(service)),
+        Kind::CreateVolume { service, mount } => format!("{}: create a volume at {}", name(service), tame(mount)),
+        Kind::SetMount { service, mount } => format!("{}: mount the volume at {}", name(service), tame(mount)),
+        Kind::DeleteVolume { service } => format!("{}: DELETE the volume", name(service)),
+        Kind::BackupVolume { service } => format!("{}: back up the volume", name(service)),
+        Kind::LockBackup { backup_of } => format!("keep the backup of `{backup_of}` from expiring"),
+        Kind::DeleteBackup { backup_of } => format!("delete the backup of `{backup_of}`"),
+        Kind::RestoreVolume { service, backup_of } => {
+            format!("{}: restore the backup of `{backup_of}` to a fresh volume (staged)", name(service))
+        }
+        Kind::CommitStaged { staged_by } => format!("commit what `{staged_by}` staged, without a deploy"),
+        Kind::DiscardStaged { staged_by } => format!("discard what `{staged_by}` staged"),
+        Kind::RedisCommand { connection, words } => {
+            let words: Vec<String> = words.iter().map(composed).collect();
+            format!("redis `{}`: {}", tame(connection), words.join(" "))
+        }
+        Kind::SqlExecute { connection, statements, atomicity } => {
+            let texts: Vec<String> = statements.iter().map(statement).collect();
+            let how = match atomicity {
+                Atomicity::Transaction => "in one transaction",
+                Atomicity::Alone => "outside any transaction",
+            };
+            format!("sql `{}` {how}: {}", tame(connection), texts.join("; "))
+        }
+        Kind::HttpSend { endpoint, message } => {
+            format!("http `{}`: {} {}", tame(endpoint), tame(&message.method), composed(&message.path))
+        }
+    }
+}
+
+fn statement(statement: &Statement) -> String {
+    let text = composed(&statement.text);
+    statement
+        .affects
+        .map_or_else(|| text.clone(), |rows| format!("{text} (changes {} to {} rows)", rows.at_least, rows.at_most))
+}
+
+fn name(service: &ServiceRef) -> String {
+    let (ServiceRef::Named(name) | ServiceRef::Made(name)) = service;
+    tame(name)
+}
+
+/// Returns composed text with every secret as `***`.
+fn composed(text: &Composed) -> String {
+    text.iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => tame(text),
+            Piece::Secret(secret) => format!("*** (secret `{}`)", tame(secret)),
+            Piece::Conninfo(peer) => {
+                format!("*** (connection `{}` as {} sees it)", tame(&peer.connection), name(&peer.seen_by))
+            }
+            Piece::Reference(service, variable) => format!("${{{{{}.{}}}}}", name(service), tame(variable)),
+            Piece::Argument(argument) => format!("<{}>", tame(argument)),
+        })
+        .collect()
+}

@@ -1,0 +1,13 @@
+//! Words for people: plans, runs and news. Nothing here decides anything.
+
+mod effect;
+mod news;
+mod plan;
+mod run;
+mod text;
+
+pub(crate) use effect::kind as effect;
+pub(crate) use news::Announcer;
+pub(crate) use plan::plan;
+pub(crate) use run::{event, standing};
+

@@ -1,0 +1,64 @@
+//! A run as people read it: what happened, and where it stands.
+
+use lockstep_engine::journal::{Direction, End, Event, Fate, Phase, RunState, Sent};
+
+use super::text::{plural, tame};
+
+/// Returns one event as a line.
+pub(crate) fn event(event: &Event) -> String {
+    match event {
+        Event::Planned { plan } => format!("planned: {plan}"),
+        Event::Approved { plan, by } => format!("{by} approved {plan}"),
+        Event::Leased { epoch, holder } => format!("lease {} taken by {holder}", epoch.0),
+        Event::GateReached { step, waits_for, .. } => format!("{step}: waits at a gate: {}", tame(waits_for)),
+        Event::GateOpened { step, by, .. } => format!("{step}: gate opened by {by}"),
+        Event::RoundStarted { step, round, facts, .. } => {
+            format!("{step}: round {round} with {}", plural(facts.len(), "fact"))
+        }
+        Event::Intended(intent) => {
+            let again = if intent.attempt > 0 { format!(", try {}", intent.attempt + 1) } else { String::new() };
+            format!("{}: about to perform `{}`{again}", intent.step, intent.label)
+        }
+        Event::Answered { label, sent } => match sent {
+            Sent::Done(_) => format!("`{label}` done"),
+            Sent::Refused(failure) => format!("`{label}` refused: {failure}"),
+            Sent::Unknown(failure) => format!("`{label}`: no answer tells: {failure}"),
+        },
+        Event::Settled { label, fate } => match fate {
+            Fate::Happened(_) => format!("`{label}` settled: it happened"),
+            Fate::DidNot => format!("`{label}` settled: it did not happen"),
+            Fate::StillGoing => format!("`{label}` settled: it is still going on"),
+            Fate::CannotTell(question) => format!("`{label}` can't be settled: {question}"),
+        },
+        Event::Ended { label, .. } => format!("`{label}` came to its end"),
+        Event::Again { step, why } => format!("{step}: another round: {}", tame(why)),
+        Event::Checked { step, .. } => format!("{step}: checked"),
+        Event::StepDone { step, nothing_to_do: None } => format!("{step}: done"),
+        Event::StepDone { step, nothing_to_do: Some(why) } => format!("{step}: nothing to do: {}", tame(why)),
+        Event::Moved { step, why } => format!("{step}: the environment moved: {}", tame(why)),
+        Event::StepFailed { step, failure } => format!("{step}: FAILED: {}", tame(&failure.to_string())),
+        Event::TurnedBack { why } => format!("turned back: {}", tame(why)),
+        Event::Stuck { question } => format!("STUCK: {}", tame(question)),
+        Event::Assumed { label, happened, by } => {
+            format!("{by} says that `{label}` {}", if *happened { "happened" } else { "did not happen" })
+        }
+        Event::Resumed { by } => format!("resumed by {by}"),
+        Event::Finished { end: End::Done } => "finished: done".to_owned(),
+        Event::Finished { end: End::RolledBack } => "finished: rolled back".to_owned(),
+    }
+}
+
+/// Returns where a run stands, in a few words.
+pub(crate) fn standing(state: &RunState) -> String {
+    match (&state.phase, state.direction) {
+        (Phase::Planned, _) => "planned, not approved".to_owned(),
+        (Phase::Running, Direction::Forward) => "not over: resume or roll back".to_owned(),
+        (Phase::Running, Direction::Back) => "rolling back, not over: resume".to_owned(),
+        (Phase::Moved(why), _) => format!("waiting: the environment moved: {}", tame(why)),
+        (Phase::Stuck(question), _) => format!("stuck: {}", tame(question)),
+        (Phase::Finished(End::Done), _) => "done".to_owned(),
+        (Phase::Finished(End::RolledBack), _) => {
+            format!("rolled back: {}", tame(state.turned_back.as_deref().unwrap_or("")))
+        }
+    }
+}

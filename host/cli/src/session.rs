@@ -1,0 +1,191 @@
+//! Everything that a command needs, opened in order: the store, the environment, the drivers, the plugin.
+
+use std::path::{Path, PathBuf};
+
+use lockstep_drivers::{Drivers, Settings};
+use lockstep_engine::model::{Description, Digest, PluginPin};
+use lockstep_engine::policy::Grant;
+use lockstep_engine::run::Guest as _;
+use lockstep_runtime::{Limits, Plugin, Runtime};
+use lockstep_store::{Holder, Store};
+use secrecy::ExposeSecret as _;
+
+use crate::args::{Global, Surroundings};
+use crate::config::{self, Document, EnvironmentDocument};
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::lab;
+use crate::render::Announcer;
+
+/// The folder beside `lockstep.toml` that Lockstep keeps its own things in.
+const FOLDER: &str = ".lockstep";
+
+/// One command's surroundings and store.
+pub(crate) struct Session {
+    /// What the user typed for every command.
+    pub(crate) global: Global,
+    /// What the process's environment holds.
+    pub(crate) surroundings: Surroundings,
+    /// `lockstep.toml`, if there is one.
+    pub(crate) document: Option<Document>,
+    /// Journals, leases, plans and plugin bytes.
+    pub(crate) store: Store,
+}
+
+/// One environment, opened.
+pub(crate) struct Opened {
+    /// Its name.
+    pub(crate) name: String,
+    /// As configured.
+    pub(crate) document: EnvironmentDocument,
+    /// The outside.
+    pub(crate) drivers: Drivers,
+    /// Who speaks to people, with secrets taken out.
+    pub(crate) announcer: Announcer,
+}
+
+/// One plugin, loaded.
+pub(crate) struct Loaded {
+    /// The plugin.
+    pub(crate) plugin: Plugin,
+    /// Its bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// What it says of itself.
+    pub(crate) description: Description,
+    /// Its name, version and digest.
+    pub(crate) pin: PluginPin,
+    /// Whether it came with this binary.
+    pub(crate) bundled: bool,
+}
+
+impl Session {
+    /// Opens the folder.
+    ///
+    /// # Errors
+    /// `lockstep.toml` or the store can't be used.
+    pub(crate) fn open(global: Global, surroundings: Surroundings) -> Result<Self, CliError> {
+        let document = Document::read(&global.directory)?;
+        let store = Store::open(&folder(&global.directory)).or_exit(Exit::Failed)?;
+        Ok(Self { global, surroundings, document, store })
+    }
+
+    /// Returns this process, as leases and journals name it.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub(crate) fn holder(&self) -> Result<Holder, CliError> {
+        Holder::this_process(&self.surroundings.person()).or_exit(Exit::Failed)
+    }
+
+    /// Opens the environment that is meant.
+    ///
+    /// # Errors
+    /// It is unknown, or can't be reached.
+    pub(crate) async fn environment(&self) -> Result<Opened, CliError> {
+        let lab = lab::address(&self.global.directory).await?;
+        let wanted = self.global.environment.as_deref();
+        let (name, document) = config::choose(self.document.as_ref(), wanted, lab.as_ref())?;
+        self.reach(name, document).await
+    }
+
+    /// Opens an environment as it was configured when a run was approved.
+    ///
+    /// # Errors
+    /// Its token is missing, or it can't be reached.
+    pub(crate) async fn reach(&self, name: String, document: EnvironmentDocument) -> Result<Opened, CliError> {
+        let settings = self.settings(&name, &document).await?;
+        let drivers = Drivers::open(settings).await.map_err(CliError::from)?;
+        let announcer = Announcer::new(Some(drivers.redactor()));
+        Ok(Opened { name, document, drivers, announcer })
+    }
+
+    async fn settings(&self, name: &str, document: &EnvironmentDocument) -> Result<Settings, CliError> {
+        let lab = lab::address(&self.global.directory).await?;
+        let token = config::token(name, document, lab.as_ref(), &self.surroundings)?;
+        let key = self.store.fingerprint_key().or_exit(Exit::Failed)?;
+        config::settings(name, document, token, *key.expose_secret())
+    }
+
+    /// Loads the plugin that upgrades `component`.
+    ///
+    /// # Errors
+    /// There is none, or it can't be loaded.
+    pub(crate) async fn plugin_for(&self, component: &str) -> Result<Loaded, CliError> {
+        let runtime = self.runtime()?;
+        let own = self.document.as_ref().and_then(|document| document.plugins.get(component));
+        if let Some(own) = own {
+            let path = self.global.directory.join(&own.path);
+            let bytes = std::fs::read(&path)
+                .map_err(|error| anyhow::Error::new(error).context(format!("could not read plugin `{}`", path.display())))
+                .or_exit(Exit::Usage)?;
+            return load(&runtime, bytes, false).await;
+        }
+        let mut known = Vec::new();
+        for bundled in lockstep_bundle::bundled() {
+            let loaded = load(&runtime, bundled.bytes.to_vec(), true).await?;
+            if loaded.description.components.iter().any(|name| name == component) {
+                return Ok(loaded);
+            }
+            known.extend(loaded.description.components);
+        }
+        if known.is_empty() {
+            return Err(CliError::words(Exit::Failed, "this binary was built without its plugins")
+                .hint("build it where the target wasm32-wasip2 is installed: `cargo xtask setup`, then build again"));
+        }
+        Err(CliError::words(Exit::Usage, format!("no plugin upgrades `{component}`"))
+            .hint(format!("this lockstep upgrades: {}", known.join(", "))))
+    }
+
+    /// Loads a plugin from bytes that the store kept.
+    ///
+    /// # Errors
+    /// It can't be loaded.
+    pub(crate) async fn plugin_of(&self, bytes: Vec<u8>) -> Result<Loaded, CliError> {
+        let runtime = self.runtime()?;
+        load(&runtime, bytes, true).await
+    }
+
+    fn runtime(&self) -> Result<Runtime, CliError> {
+        let cache = folder(&self.global.directory).join("cache");
+        Runtime::new(&cache, Limits::default()).or_exit(Exit::Failed)
+    }
+}
+
+async fn load(runtime: &Runtime, bytes: Vec<u8>, bundled: bool) -> Result<Loaded, CliError> {
+    let mut plugin = runtime.load(&bytes).or_exit(Exit::Failed)?;
+    let description = plugin.describe().await.or_exit(Exit::Failed)?;
+    let pin = PluginPin {
+        name: description.name.clone(),
+        version: description.version.clone(),
+        digest: Digest::of(&bytes),
+    };
+    Ok(Loaded { plugin, bytes, description, pin, bundled })
+}
+
+impl Opened {
+    /// Returns what the plugin may do here: what the operator wrote, or what a bundled plugin asks for.
+    pub(crate) fn grant(&self, loaded: &Loaded) -> Grant {
+        match self.document.grants.get(&loaded.pin.name) {
+            Some(entries) => Grant::new(entries.clone()),
+            None if loaded.bundled => {
+                let asked = loaded.description.requests.iter().cloned();
+                Grant::new(asked.map(|mut request| {
+                    request.why.clear();
+                    request
+                }).collect())
+            }
+            None => Grant::default(),
+        }
+    }
+
+    /// Returns the plugin's options.
+    pub(crate) fn options(&self, plugin: &str) -> Vec<(String, String)> {
+        let options = self.document.options.get(plugin);
+        options.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+/// Returns the folder that Lockstep keeps its own things in.
+pub(crate) fn folder(directory: &Path) -> PathBuf {
+    directory.join(FOLDER)
+}

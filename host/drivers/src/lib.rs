@@ -1,0 +1,30 @@
+//! SQL, Redis, HTTP and Railway against the real world: the engine's [`lockstep_engine::run::World`].
+//!
+//! Each capability admits what its far side would not refuse by itself, bounds time, size and count, calls once, and
+//! searches what it answers for secrets. Nothing here retries an effect, runs WebAssembly or prints.
+
+mod compose;
+mod drivers;
+mod http;
+mod order;
+mod railway;
+mod redis;
+mod secrets;
+mod settings;
+mod sql;
+mod tls;
+mod via;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use drivers::{Drivers, OpenError};
+pub use railway::documents;
+pub use reqwest::Url;
+pub use secrecy::SecretString;
+pub use secrets::Redactor;
+pub use settings::{
+    Connection, ConnectionKind, Credential, Endpoint, Now, OperatorSecret, Origin, Place, Settings,
+    Ssh, TokenKind, Via,
+};

@@ -1,0 +1,14 @@
+//! Effects on the environment: what stands there, sending, settling, and following to the end.
+
+mod backup;
+mod compare;
+mod configure;
+mod deploy;
+mod dispatch;
+mod restore;
+mod service;
+mod staging;
+mod variables;
+mod volume;
+
+pub(crate) use dispatch::is_railway;

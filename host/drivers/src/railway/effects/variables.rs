@@ -1,0 +1,386 @@
+//! Setting, generating, restoring and deleting variables, all without a deploy.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lockstep_engine::journal::{Fate, Intent, Standing};
+use lockstep_engine::model::{Fact, Failure, Recipe};
+use lockstep_engine::run::Follow;
+use rand::TryRngCore as _;
+use rand::rngs::OsRng;
+use serde_json::json;
+
+use super::super::client::{CallError, Deadline};
+use super::super::documents;
+use super::super::gateway::{Railway, Scope};
+use super::super::variables::Configured;
+use super::compare;
+use super::dispatch::Values;
+use crate::order::Order;
+use crate::secrets::{KEPT, looks_secret};
+
+/// The longest secret that is generated.
+const LONGEST: u32 = 512;
+
+impl Railway {
+    pub(super) async fn variables_standing<'n>(
+        &self,
+        order: &Order<'_>,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Standing, Failure> {
+        let (_, configured) = self.of(order).await?;
+        Ok(names.map(|name| (name.to_owned(), configured.standing(&self.key, name))).collect())
+    }
+
+    /// Both the variables and what is kept for them.
+    pub(super) async fn restore_standing(
+        &self,
+        order: &Order<'_>,
+        names: &[String],
+    ) -> Result<Standing, Failure> {
+        let (_, configured) = self.of(order).await?;
+        let both = names.iter().flat_map(|name| [name.clone(), kept_name(name)]);
+        Ok(both.map(|name| (name.clone(), configured.standing(&self.key, &name))).collect())
+    }
+
+    pub(super) async fn set_variables(
+        &self,
+        order: &Order<'_>,
+        values: &Values,
+        deadline: Deadline<'_>,
+    ) -> Result<Vec<Fact>, CallError> {
+        let (scope, configured) = self.of(order).await?;
+        let mut upsert = kept(&configured, values.iter().map(|(name, _)| name))?;
+        upsert.extend(values.iter().cloned());
+        self.upsert(scope.service_id(), &upsert, deadline).await?;
+        Ok(Vec::new())
+    }
+
+    pub(super) async fn generate_variable(
+        &self,
+        order: &Order<'_>,
+        name: &str,
+        recipe: Recipe,
+        deadline: Deadline<'_>,
+    ) -> Result<Vec<Fact>, CallError> {
+        let (scope, configured) = self.of(order).await?;
+        if configured.sealed.contains(name)
+            || configured.values.get(name).is_some_and(|value| !value.is_empty())
+        {
+            return Ok(Vec::new());
+        }
+        let value = generate(recipe)?;
+        self.upsert(scope.service_id(), &BTreeMap::from([(name.to_owned(), value)]), deadline)
+            .await?;
+        // Reading it back makes it known to the redactor.
+        self.configured(&scope.instance)
+            .await
+            .map_err(|failure| CallError::from(failure).halfway())?;
+        Ok(Vec::new())
+    }
+
+    pub(super) async fn restore_variables(
+        &self,
+        order: &Order<'_>,
+        names: &[String],
+        deadline: Deadline<'_>,
+    ) -> Result<Vec<Fact>, CallError> {
+        let (scope, configured) = self.of(order).await?;
+        let mut upsert = BTreeMap::new();
+        for name in names {
+            let keeper = kept_name(name);
+            let Some(value) = configured.values.get(&keeper).filter(|value| !value.is_empty())
+            else {
+                let service = &configured.service;
+                let text =
+                    format!("service `{service}` keeps no former value of `{name}` as `{keeper}`");
+                return Err(Failure::permanent("railway:not-kept", text).into());
+            };
+            upsert.insert(name.clone(), value.clone());
+            // Deleting takes a staged patch of its own; an empty keeper keeps nothing, and one request does both.
+            upsert.insert(keeper, String::new());
+        }
+        self.upsert(scope.service_id(), &upsert, deadline).await?;
+        Ok(Vec::new())
+    }
+
+    pub(super) async fn delete_variables(
+        &self,
+        order: &Order<'_>,
+        names: &[String],
+        deadline: Deadline<'_>,
+    ) -> Result<Vec<Fact>, CallError> {
+        let (scope, configured) = self.of(order).await?;
+        let there: Vec<&String> = names
+            .iter()
+            .filter(|name| {
+                configured.values.contains_key(*name) || configured.sealed.contains(*name)
+            })
+            .collect();
+        if there.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keep = kept(&configured, there.iter().copied())?;
+        let keeping = !keep.is_empty();
+        if keeping {
+            self.refuse_foreign_stage(&deletion_paths(&scope, names)).await?;
+            self.upsert(scope.service_id(), &keep, deadline).await?;
+        }
+        let nulls: serde_json::Map<String, serde_json::Value> =
+            there.iter().map(|name| ((*name).clone(), serde_json::Value::Null)).collect();
+        let mut services = serde_json::Map::new();
+        services.insert(scope.service_id().to_owned(), json!({ "variables": nulls }));
+        let patch = json!({ "services": services });
+        let done = self.commit_patch(order, patch, &deletion_paths(&scope, names), deadline).await;
+        match done {
+            Err(error) if keeping => Err(error.halfway()),
+            other => other.map(|()| Vec::new()),
+        }
+    }
+
+    pub(super) async fn settle_variables(
+        &self,
+        order: &Order<'_>,
+        values: &Values,
+        intent: &Intent,
+    ) -> Result<Fate, Failure> {
+        let (scope, configured) = self.of(order).await?;
+        let wanted: Standing = values
+            .iter()
+            .map(|(name, value)| {
+                (name.clone(), Some(configured.standing_if(&self.key, name, value)))
+            })
+            .collect();
+        Ok(compare::fate(
+            &service(&scope),
+            &intent.before,
+            &wanted,
+            &now(&self.key, &configured, wanted.keys()),
+        ))
+    }
+
+    pub(super) async fn settle_generated(
+        &self,
+        order: &Order<'_>,
+        name: &str,
+    ) -> Result<Fate, Failure> {
+        let (_, configured) = self.of(order).await?;
+        let there = configured.sealed.contains(name)
+            || configured.values.get(name).is_some_and(|value| !value.is_empty());
+        Ok(if there { Fate::Happened(Vec::new()) } else { Fate::DidNot })
+    }
+
+    pub(super) async fn settle_deleted(
+        &self,
+        order: &Order<'_>,
+        names: &[String],
+        intent: &Intent,
+    ) -> Result<Fate, Failure> {
+        let (scope, configured) = self.of(order).await?;
+        let wanted: Standing = names.iter().map(|name| (name.clone(), None)).collect();
+        Ok(compare::fate(
+            &service(&scope),
+            &intent.before,
+            &wanted,
+            &now(&self.key, &configured, wanted.keys()),
+        ))
+    }
+
+    pub(super) async fn settle_restored(
+        &self,
+        order: &Order<'_>,
+        names: &[String],
+    ) -> Result<Fate, Failure> {
+        let (_, configured) = self.of(order).await?;
+        let kept = |name: &String| {
+            configured.values.get(&kept_name(name)).is_some_and(|value| !value.is_empty())
+        };
+        Ok(if names.iter().any(kept) { Fate::DidNot } else { Fate::Happened(Vec::new()) })
+    }
+
+    /// A reference to what does not exist renders to nothing, and may stay so for good.
+    pub(super) async fn follow_variables(
+        &self,
+        order: &Order<'_>,
+        values: &Values,
+    ) -> Result<Follow, Failure> {
+        if !values.iter().any(|(_, value)| value.contains("${{")) {
+            return Ok(Follow::Finished(Vec::new()));
+        }
+        let scope = self.scope(order).await?;
+        let rendered = self.rendered(&scope.instance).await?;
+        let empty = |name: &str| rendered.get(name).is_none_or(|value| value.trim().is_empty());
+        let lost = values.iter().find(|(name, value)| value.contains("${{") && empty(name));
+        Ok(match lost {
+            None => Follow::Finished(Vec::new()),
+            Some((name, _)) => Follow::Failed(format!(
+                "variable `{name}` of {} refers to something that renders to nothing",
+                service(&scope)
+            )),
+        })
+    }
+
+    pub(super) async fn follow_deleted(
+        &self,
+        order: &Order<'_>,
+        names: &[String],
+    ) -> Result<Follow, Failure> {
+        let (_, configured) = self.of(order).await?;
+        let left = names.iter().find(|name| configured.values.contains_key(*name));
+        Ok(match left {
+            None => Follow::Finished(Vec::new()),
+            Some(name) => Follow::Going {
+                after: self.poll,
+                note: format!("variable `{name}` is being deleted"),
+            },
+        })
+    }
+
+    async fn of(&self, order: &Order<'_>) -> Result<(Scope, Configured), Failure> {
+        let scope = self.scope(order).await?;
+        let configured = self.configured(&scope.instance).await?;
+        Ok((scope, configured))
+    }
+
+    async fn upsert(
+        &self,
+        service_id: &str,
+        variables: &BTreeMap<String, String>,
+        deadline: Deadline<'_>,
+    ) -> Result<(), CallError> {
+        let input = json!({
+            "projectId": self.project_id, "environmentId": self.environment_id, "serviceId": service_id,
+            "variables": variables, "replace": false, "skipDeploys": true,
+        });
+        self.mutate_bool(&documents::SET_VARIABLES, json!({ "input": input }), deadline).await
+    }
+}
+
+fn now<'n>(
+    key: &[u8; 32],
+    configured: &Configured,
+    names: impl Iterator<Item = &'n String>,
+) -> Standing {
+    names.map(|name| (name.clone(), configured.standing(key, name))).collect()
+}
+
+fn service(scope: &Scope) -> String {
+    format!("service `{}`", scope.instance.service_name)
+}
+
+fn deletion_paths(scope: &Scope, names: &[String]) -> Vec<Vec<String>> {
+    let path = |name: &String| {
+        ["services", scope.service_id(), "variables", name].map(str::to_owned).to_vec()
+    };
+    names.iter().map(path).collect()
+}
+
+fn kept_name(name: &str) -> String {
+    format!("{KEPT}{name}")
+}
+
+/// Returns what must be kept before these variables change: literals that look secret, which no journal may hold.
+fn kept<'n>(
+    configured: &Configured,
+    names: impl Iterator<Item = &'n String>,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut keep = BTreeMap::new();
+    for name in names.filter(|name| !name.starts_with(KEPT)) {
+        let Some(value) = configured.values.get(name).filter(|value| looks_secret(name, value))
+        else {
+            continue;
+        };
+        let keeper = kept_name(name);
+        match configured.values.get(&keeper).filter(|kept| !kept.is_empty()) {
+            Some(earlier) if earlier != value => {
+                let service = &configured.service;
+                let text = format!(
+                    "service `{service}` already keeps another former value of `{name}` as `{keeper}`: restore or delete it first"
+                );
+                return Err(Failure::permanent("railway:kept", text));
+            }
+            Some(_) | None => keep.insert(keeper, value.clone()),
+        };
+    }
+    Ok(keep)
+}
+
+fn generate(recipe: Recipe) -> Result<String, Failure> {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let (Recipe::Hex(length) | Recipe::Alphanumeric(length) | Recipe::Base64(length)) = recipe;
+    if !(16..=LONGEST).contains(&length) {
+        return Err(Failure::permanent(
+            "railway:recipe",
+            format!("a generated secret has 16 to {LONGEST} characters, not {length}"),
+        ));
+    }
+    let wanted = usize::try_from(length).unwrap_or_default();
+    let mut text = String::with_capacity(wanted);
+    while text.len() < wanted {
+        let mut bytes = [0_u8; 48];
+        OsRng.try_fill_bytes(&mut bytes).map_err(|error| {
+            Failure::transient("host:random", format!("the system gives no random bytes: {error}"))
+        })?;
+        match recipe {
+            Recipe::Hex(_) => text.push_str(&crate::secrets::hex(&bytes)),
+            Recipe::Base64(_) => text.push_str(&STANDARD.encode(bytes)),
+            // Bytes above the last multiple of 62 are thrown away, or some letters would come more often than others.
+            Recipe::Alphanumeric(_) => text.extend(
+                bytes
+                    .iter()
+                    .filter(|byte| **byte < 248)
+                    .filter_map(|byte| LETTERS.get(usize::from(byte % 62)))
+                    .map(|byte| char::from(*byte)),
+            ),
+        }
+    }
+    text.truncate(wanted);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured(values: &[(&str, &str)]) -> Configured {
+        let values =
+            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Configured {
+            service: "redis".to_owned(),
+            values,
+            sealed: std::collections::BTreeSet::new(),
+        }
+    }
+
+    #[test]
+    fn a_secret_literal_is_kept_and_an_earlier_one_is_not_overwritten() {
+        let names = ["REDIS_PASSWORD".to_owned(), "HOST".to_owned(), "REDIS_AUTH".to_owned()];
+        let now = configured(&[
+            ("REDIS_PASSWORD", "hunter2"),
+            ("HOST", "h"),
+            ("REDIS_AUTH", "${{redis.REDIS_PASSWORD}}"),
+        ]);
+        let keep = kept(&now, names.iter()).unwrap();
+        assert_eq!(
+            keep.into_iter().collect::<Vec<_>>(),
+            [("LOCKSTEP_BEFORE_REDIS_PASSWORD".to_owned(), "hunter2".to_owned())]
+        );
+        let again = configured(&[("REDIS_PASSWORD", "b"), ("LOCKSTEP_BEFORE_REDIS_PASSWORD", "a")]);
+        let error = kept(&again, names.iter()).unwrap_err();
+        assert!(error.to_string().contains("LOCKSTEP_BEFORE_REDIS_PASSWORD"), "{error}");
+    }
+
+    #[test]
+    fn a_generated_secret_has_the_wanted_length_and_characters() {
+        for recipe in [Recipe::Hex(64), Recipe::Alphanumeric(64), Recipe::Base64(64)] {
+            let (one, other) = (generate(recipe).unwrap(), generate(recipe).unwrap());
+            assert_eq!(one.len(), 64);
+            assert_ne!(one, other);
+            if matches!(recipe, Recipe::Hex(_)) {
+                assert!(one.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            }
+        }
+        assert!(generate(Recipe::Hex(4)).is_err());
+    }
+}

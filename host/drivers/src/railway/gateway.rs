@@ -1,0 +1,297 @@
+//! Railway's API for one environment: what reads, effects and connections share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use lockstep_engine::model::{Failure, Millis, ServiceRef};
+use lockstep_engine::run::Survey;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::client::{CallError, Client, Deadline};
+use super::documents::{self, Document};
+use super::estate::Estate;
+use super::variables::Configured;
+use super::wire::{ConfigHolder, EstatePage, Instance, Proxy, SealedHolder, VariableMap};
+use crate::drivers::OpenError;
+use crate::order::Order;
+use crate::secrets::{Redactor, secrets_of};
+use crate::settings::{Now, Settings};
+
+/// The variable that says which effect made a service.
+pub(super) const MADE_BY: &str = "LOCKSTEP_EFFECT";
+
+/// The variable that says under which alias.
+pub(super) const MADE_AS: &str = "LOCKSTEP_ALIAS";
+
+/// How long one look at the environment serves the calls that follow it at once.
+const FRESH: Duration = Duration::from_millis(200);
+
+/// One Railway environment.
+pub(crate) struct Railway {
+    client: Client,
+    pub(super) project_id: String,
+    pub(super) environment_id: String,
+    pub(super) key: [u8; 32],
+    pub(super) poll: Millis,
+    pub(super) quiet: Millis,
+    pub(super) now: Now,
+    redactor: Redactor,
+    estate: Mutex<Option<(Instant, Estate)>>,
+}
+
+/// The service that an effect is about.
+pub(crate) struct Scope {
+    pub(crate) instance: Instance,
+    pub(crate) estate: Estate,
+}
+
+impl Scope {
+    pub(crate) fn service_id(&self) -> &str {
+        &self.instance.service_id
+    }
+}
+
+impl Railway {
+    pub(crate) fn new(settings: &Settings, redactor: Redactor) -> Result<Self, OpenError> {
+        Ok(Self {
+            client: Client::new(settings)?,
+            project_id: settings.project_id.clone(),
+            environment_id: settings.environment_id.clone(),
+            key: settings.fingerprint_key,
+            poll: settings.poll,
+            quiet: settings.quiet,
+            now: settings.now.clone(),
+            redactor,
+            estate: Mutex::new(None),
+        })
+    }
+
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        document: &Document,
+        variables: Value,
+    ) -> Result<T, Failure> {
+        self.client.read(document, variables).await
+    }
+
+    /// Sends a mutation, once, and forgets what the environment looked like.
+    pub(super) async fn mutate<T: DeserializeOwned>(
+        &self,
+        document: &Document,
+        variables: Value,
+        deadline: Deadline<'_>,
+    ) -> Result<T, CallError> {
+        *self.estate.lock().await = None;
+        let answer = self.client.mutate(document, variables, deadline).await;
+        *self.estate.lock().await = None;
+        answer
+    }
+
+    /// Sends a mutation that answers with a truth value. `false` means that Railway applied nothing.
+    pub(super) async fn mutate_bool(
+        &self,
+        document: &Document,
+        variables: Value,
+        deadline: Deadline<'_>,
+    ) -> Result<(), CallError> {
+        if self.mutate::<bool>(document, variables, deadline).await? {
+            return Ok(());
+        }
+        let name = document.name;
+        Err(CallError::Unknown(Failure::permanent(
+            "railway:not-applied",
+            format!("Railway answered `{name}` with false"),
+        )))
+    }
+
+    /// Looks at all services and volumes, or returns a look that is younger than a moment.
+    pub(crate) async fn estate(&self) -> Result<Estate, Failure> {
+        let mut kept = self.estate.lock().await;
+        if let Some((at, estate)) = kept.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return Ok(estate.clone());
+        }
+        let estate = self.look().await?;
+        *kept = Some((Instant::now(), estate.clone()));
+        Ok(estate)
+    }
+
+    /// Looks at all services and volumes now.
+    pub(crate) async fn fresh_estate(&self) -> Result<Estate, Failure> {
+        *self.estate.lock().await = None;
+        self.estate().await
+    }
+
+    async fn look(&self) -> Result<Estate, Failure> {
+        let mut estate = Estate { instances: Vec::new(), volumes: Vec::new() };
+        let (mut services, mut volumes) = (None, None);
+        let (mut more_services, mut more_volumes) = (true, true);
+        while more_services || more_volumes {
+            let variables = json!({
+                "environment": self.environment_id, "project": self.project_id, "services": services, "volumes": volumes,
+            });
+            let page: EstatePage = self.read(&documents::ESTATE, variables).await?;
+            let (next_service, next_volume) =
+                (page.service_instances.next(), page.volume_instances.next());
+            if more_services {
+                estate.instances.extend(page.service_instances.nodes());
+            }
+            if more_volumes {
+                let there = page.volume_instances.nodes();
+                estate.volumes.extend(
+                    there.filter(|volume| {
+                        !volume.is_pending_deletion && volume.deleted_at.is_none()
+                    }),
+                );
+            }
+            (more_services, more_volumes) = (next_service.is_some(), next_volume.is_some());
+            services = next_service.or(services);
+            volumes = next_volume.or(volumes);
+        }
+        Ok(estate)
+    }
+
+    pub(crate) async fn survey(&self) -> Result<Survey, Failure> {
+        Ok(self.fresh_estate().await?.survey(&self.project_id, &self.environment_id))
+    }
+
+    /// Returns the service that a read names.
+    pub(crate) async fn named(&self, service: &ServiceRef) -> Result<Scope, Failure> {
+        let estate = self.estate().await?;
+        let instance = match service {
+            ServiceRef::Named(name) => estate.by_name(name)?.clone(),
+            ServiceRef::Made(alias) => self.made(&estate, alias, "lockstep-").await?,
+        };
+        Ok(Scope { instance, estate })
+    }
+
+    /// Returns the service that an effect is about, as it is now.
+    pub(crate) async fn scope(&self, order: &Order<'_>) -> Result<Scope, Failure> {
+        let estate = self.fresh_estate().await?;
+        let instance = match order.effect.kind.service() {
+            Some(ServiceRef::Named(name)) => estate.pinned(name, order.pin)?.clone(),
+            Some(ServiceRef::Made(alias)) => self.made(&estate, alias, order.run_prefix()).await?,
+            None => {
+                let function = order.effect.kind.function();
+                return Err(Failure::permanent(
+                    "railway:no-service",
+                    format!("effect `{function}` names no service"),
+                ));
+            }
+        };
+        Ok(Scope { instance, estate })
+    }
+
+    /// Finds the service that an effect of a run made under `alias`: it carries the effect's marker.
+    pub(crate) async fn made(
+        &self,
+        estate: &Estate,
+        alias: &str,
+        prefix: &str,
+    ) -> Result<Instance, Failure> {
+        let mut found = None;
+        for instance in &estate.instances {
+            let variables = self.variable_map(&instance.service_id, true).await?;
+            let is = |name: &str| variables.get(name).cloned().flatten().unwrap_or_default();
+            if is(MADE_AS) == alias
+                && is(MADE_BY).starts_with(prefix)
+                && found.replace(instance).is_some()
+            {
+                let text = format!("two services of the environment were made as `{alias}`");
+                return Err(Failure::permanent("railway:two-services", text));
+            }
+        }
+        found.cloned().ok_or_else(|| {
+            Failure::permanent(
+                "railway:no-service",
+                format!("no service of the environment was made as `{alias}`"),
+            )
+        })
+    }
+
+    /// Returns one service's variables, references unrendered or rendered.
+    pub(super) async fn variable_map(
+        &self,
+        service_id: &str,
+        unrendered: bool,
+    ) -> Result<VariableMap, Failure> {
+        let variables = json!({
+            "project": self.project_id, "environment": self.environment_id, "service": service_id, "unrendered": unrendered,
+        });
+        self.read(&documents::VARIABLES, variables).await
+    }
+
+    /// Returns one service's variables as configured, with the names of sealed ones.
+    pub(crate) async fn configured(&self, instance: &Instance) -> Result<Configured, Failure> {
+        let map = self.variable_map(&instance.service_id, true).await?;
+        let sealed = self.sealed(&instance.service_id).await?;
+        let values: BTreeMap<String, String> =
+            map.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let sealed = sealed.into_iter().filter(|name| !values.contains_key(name)).collect();
+        let service = instance.service_name.clone();
+        self.redactor
+            .learn(values.iter().flat_map(|(name, value)| secrets_of(&service, name, value)));
+        Ok(Configured { service, values, sealed })
+    }
+
+    async fn sealed(&self, service_id: &str) -> Result<BTreeSet<String>, Failure> {
+        let mut sealed = BTreeSet::new();
+        let mut after = None;
+        loop {
+            let variables = json!({ "environment": self.environment_id, "after": after });
+            let holder: SealedHolder = self.read(&documents::SEALED, variables).await?;
+            after = holder.variables.next();
+            let ours = holder
+                .variables
+                .nodes()
+                .filter(|variable| variable.service_id.as_deref() == Some(service_id));
+            sealed.extend(ours.filter(|variable| variable.is_sealed).map(|variable| variable.name));
+            if after.is_none() {
+                return Ok(sealed);
+            }
+        }
+    }
+
+    /// Returns one service's variables as rendered. What looks secret among them is searched for from now on.
+    pub(crate) async fn rendered(
+        &self,
+        instance: &Instance,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let map = self.variable_map(&instance.service_id, false).await?;
+        let values: BTreeMap<String, String> =
+            map.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let service = &instance.service_name;
+        self.redactor
+            .learn(values.iter().flat_map(|(name, value)| secrets_of(service, name, value)));
+        Ok(values)
+    }
+
+    /// Returns the environment's configuration document.
+    pub(super) async fn config(&self) -> Result<Value, Failure> {
+        let variables = json!({ "environment": self.environment_id });
+        Ok(self.read::<ConfigHolder>(&documents::CONFIG, variables).await?.config)
+    }
+
+    /// Returns where an existing TCP proxy leads to `port` of a service.
+    pub(crate) async fn proxy(
+        &self,
+        service_id: &str,
+        port: u16,
+    ) -> Result<Option<(String, u16)>, Failure> {
+        let variables = json!({ "environment": self.environment_id, "service": service_id });
+        let proxies: Vec<Proxy> = self.read(&documents::PROXIES, variables).await?;
+        let mut fitting = proxies
+            .into_iter()
+            .filter(|proxy| proxy.application_port == port && proxy.deleted_at.is_none());
+        Ok(fitting.next().map(|proxy| (proxy.domain, proxy.port)))
+    }
+
+    /// Returns whether a request that began then may still be under way.
+    pub(super) fn may_be_under_way(&self, begun: lockstep_engine::model::Moment) -> bool {
+        (self.now)() < begun.plus(self.quiet)
+    }
+}

@@ -1,0 +1,114 @@
+//! Variables of one service, as configured and as rendered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lockstep_engine::journal::standing_of;
+use lockstep_engine::model::{Failure, Location, Variable, VariableValue};
+use reqwest::Url;
+
+use crate::secrets::{fingerprint, looks_secret};
+
+/// The variables of one service, references unrendered.
+pub(crate) struct Configured {
+    /// The service's name, which goes into fingerprints.
+    pub(crate) service: String,
+    /// What Railway returns.
+    pub(crate) values: BTreeMap<String, String>,
+    /// Names of those that it never returns.
+    pub(crate) sealed: BTreeSet<String>,
+}
+
+impl Configured {
+    /// Returns what may be known of `name`.
+    pub(crate) fn value(&self, key: &[u8; 32], name: &str) -> Option<VariableValue> {
+        match self.values.get(name) {
+            Some(value) if looks_secret(name, value) => {
+                Some(VariableValue::Masked(fingerprint(key, &self.service, name, value)))
+            }
+            Some(value) => Some(VariableValue::Shown(value.clone())),
+            None => self.sealed.contains(name).then_some(VariableValue::Unreadable),
+        }
+    }
+
+    /// Returns how `name` stands in a standing.
+    pub(crate) fn standing(&self, key: &[u8; 32], name: &str) -> Option<String> {
+        self.value(key, name).as_ref().map(standing_of)
+    }
+
+    /// Returns how a value of `name` would stand.
+    pub(crate) fn standing_if(&self, key: &[u8; 32], name: &str, value: &str) -> String {
+        standing_of(&if looks_secret(name, value) {
+            VariableValue::Masked(fingerprint(key, &self.service, name, value))
+        } else {
+            VariableValue::Shown(value.to_owned())
+        })
+    }
+
+    /// Returns all of them as a plugin sees them.
+    pub(super) fn seen(&self, key: &[u8; 32]) -> Vec<Variable> {
+        let names: BTreeSet<&String> = self.values.keys().chain(&self.sealed).collect();
+        names
+            .into_iter()
+            .filter_map(|name| Some(Variable { name: name.clone(), value: self.value(key, name)? }))
+            .collect()
+    }
+}
+
+/// Returns where a rendered URL leads. Its password does not get into the answer, nor do its query and fragment.
+pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Failure> {
+    if value.trim().is_empty() {
+        return Ok(None);
+    }
+    let unreadable = || {
+        Failure::permanent(
+            "railway:not-a-url",
+            format!("variable `{name}` does not render to a URL"),
+        )
+    };
+    let url: Url = value.trim().parse().map_err(|error| {
+        tracing::debug!(%error, name, "not a URL");
+        unreadable()
+    })?;
+    let host = url.host_str().ok_or_else(unreadable)?;
+    let written = value
+        .rsplit_once('@')
+        .map_or(value, |(_, rest)| rest)
+        .split(['/', '?'])
+        .next()
+        .unwrap_or_default();
+    // A scheme's default port is not written out, and `Url` forgets one that is.
+    let port =
+        url.port().or_else(|| written.rsplit_once(':').and_then(|(_, port)| port.parse().ok()));
+    Ok(Some(Location {
+        scheme: url.scheme().to_owned(),
+        host: host.trim_matches(['[', ']']).to_owned(),
+        port,
+        user: Some(url.username().to_owned()).filter(|user| !user.is_empty()),
+        path: url.path().to_owned(),
+        extra: Vec::new(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_has_no_password() {
+        let found = location(
+            "DATABASE_URL",
+            "postgresql://me:p4ss@h.railway.internal:5432/db?sslmode=disable",
+        )
+        .unwrap()
+        .unwrap();
+        assert_eq!(
+            (found.host.as_str(), found.port, found.path.as_str()),
+            ("h.railway.internal", Some(5432), "/db")
+        );
+        assert!(!format!("{found:?}").contains("p4ss"));
+        assert_eq!(location("X", "  ").unwrap(), None);
+        let error = location("X", "p4ssw0rd-but-no-url").unwrap_err();
+        assert!(!error.to_string().contains("p4ss"));
+        assert_eq!(location("X", "http://h:80/").unwrap().unwrap().port, Some(80));
+    }
+}

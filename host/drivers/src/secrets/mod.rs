@@ -1,0 +1,10 @@
+//! Telling secrets from other values, and keeping them inside the host.
+
+mod encodings;
+mod mask;
+mod redact;
+mod scrub;
+
+pub(crate) use mask::{KEPT, fingerprint, hex, keyed_bytes, looks_secret};
+pub use redact::Redactor;
+pub(crate) use redact::secrets_of;

@@ -1,0 +1,17 @@
+//! PostgreSQL: reads that can't write, and effects whose fate the server can tell.
+//!
+//! A read is parsed here, checked against the catalogue, and run in a read-only transaction under a role that may only
+//! read. Each wall would let something through by itself: a view hides a function from the parser, and a read-only
+//! transaction of a superuser may still end sessions.
+
+mod admit;
+mod catalogue;
+mod effect;
+mod names;
+mod proof;
+mod read;
+mod session;
+mod value;
+
+pub(crate) use effect::Composed;
+pub(crate) use session::Databases;

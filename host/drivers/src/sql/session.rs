@@ -1,0 +1,205 @@
+//! Sessions: opening them on the primary, and what their errors mean.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_engine::model::Failure;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use secrecy::ExposeSecret as _;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::effect::Prepared;
+use crate::railway::Railway;
+use crate::secrets::Redactor;
+use crate::settings::{Connection, ConnectionKind};
+use crate::tls;
+use crate::via::{Address, Reach, Target, Tls};
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The databases of an environment.
+pub(crate) struct Databases {
+    pub(super) railway: Arc<Railway>,
+    pub(super) reach: Arc<Reach>,
+    pub(super) redactor: Redactor,
+    pub(super) connections: BTreeMap<String, Connection>,
+    pub(super) reads: Mutex<BTreeMap<String, Arc<Mutex<Session>>>>,
+    pub(super) prepared: Mutex<BTreeMap<String, Prepared>>,
+}
+
+/// An open session. Dropping it ends it.
+pub(crate) struct Session {
+    pub(super) client: Client,
+    task: JoinHandle<()>,
+    _address: Address,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Databases {
+    pub(crate) fn new(
+        railway: Arc<Railway>,
+        reach: Arc<Reach>,
+        redactor: Redactor,
+        connections: BTreeMap<String, Connection>,
+    ) -> Self {
+        let (reads, prepared) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
+        Self { railway, reach, redactor, connections, reads, prepared }
+    }
+
+    /// Opens a session that calls itself `called`, and proves that its server is a primary.
+    pub(super) async fn open(&self, name: &str, called: &str) -> Result<Session, Failure> {
+        let connection =
+            self.connections.get(name).filter(|one| one.kind == ConnectionKind::Postgres);
+        let connection = connection.ok_or_else(|| {
+            Failure::permanent(
+                "sql:no-connection",
+                format!("`{name}` is no connection to PostgreSQL"),
+            )
+        })?;
+        let target = Target::resolve(&self.railway, &self.reach, connection).await?;
+        let session =
+            dial(name, &target, called).await.map_err(|failure| self.redactor.failure(failure))?;
+        let recovering = session
+            .client
+            .query_one("SELECT pg_catalog.pg_is_in_recovery()", &[])
+            .await
+            .and_then(|row| row.try_get::<_, bool>(0))
+            .map_err(|error| self.redactor.failure(failure(name, &error)))?;
+        if recovering {
+            let text = format!(
+                "connection `{name}` leads to a standby, which is not where things are decided"
+            );
+            return Err(Failure::transient("sql:standby", text));
+        }
+        Ok(session)
+    }
+}
+
+async fn dial(name: &str, target: &Target, called: &str) -> Result<Session, Failure> {
+    let mut config = Config::new();
+    config.host(&target.address.host).port(target.address.port).connect_timeout(CONNECT);
+    config.user(target.user.as_deref().unwrap_or("postgres"));
+    config.application_name(called.chars().take(63).collect::<String>());
+    if let Some(database) = &target.database {
+        config.dbname(database);
+    }
+    if let Some(password) = &target.password {
+        config.password(password.expose_secret());
+    }
+    tracing::debug!(connection = name, "dialling PostgreSQL");
+    if target.tls == Tls::Disable {
+        config.ssl_mode(SslMode::Disable);
+        let (client, connection) =
+            config.connect(NoTls).await.map_err(|error| failure(name, &error))?;
+        return Ok(session(client, connection, target));
+    }
+    config.ssl_mode(if target.tls == Tls::Prefer { SslMode::Prefer } else { SslMode::Require });
+    let mut tls = tls::client_config().map_err(|error| {
+        Failure::permanent(
+            "sql:tls",
+            format!("could not set up TLS for connection `{name}`: {error}"),
+        )
+    })?;
+    if target.tls != Tls::Verify {
+        tls.dangerous().set_certificate_verifier(Arc::new(AnyServer(ring::default_provider())));
+    }
+    let (client, connection) =
+        config.connect(MakeRustlsConnect::new(tls)).await.map_err(|error| failure(name, &error))?;
+    Ok(session(client, connection, target))
+}
+
+fn session<S, T>(
+    client: Client,
+    connection: tokio_postgres::Connection<S, T>,
+    target: &Target,
+) -> Session
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let run = async {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a PostgreSQL session ended");
+        }
+    };
+    Session { client, task: tokio::spawn(run), _address: target.address.clone() }
+}
+
+/// Returns an error in the contract's words; the server's own code becomes part of ours.
+pub(super) fn failure(name: &str, error: &tokio_postgres::Error) -> Failure {
+    let Some(answer) = error.as_db_error() else {
+        let text = crate::railway::chain(error);
+        return Failure::transient("sql:connection", format!("connection `{name}` failed: {text}"));
+    };
+    let code = answer.code().code();
+    let text = format!("connection `{name}` answered: {}", answer.message());
+    let class: String = code.chars().take(2).collect();
+    // Connections, resources, locks, shutdowns and conflicts pass; everything else stays.
+    let passing = ["08", "40", "53", "57"].contains(&class.as_str()) || code == "55P03";
+    let code = format!("sql:{code}");
+    if passing { Failure::transient(&code, text) } else { Failure::permanent(&code, text) }
+}
+
+/// Takes any certificate, as libpq does for `prefer` and `require`: the bytes are encrypted, and who the server is, the
+/// password exchange proves.
+#[derive(Debug)]
+struct AnyServer(CryptoProvider);
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

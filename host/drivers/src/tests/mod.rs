@@ -1,0 +1,14 @@
+//! The drivers against the lab: Railway's API as it answers, and real PostgreSQL, Redis and `sshd`.
+
+mod backups;
+mod deploys;
+mod failures;
+mod http;
+mod keyspaces;
+mod queries;
+mod redis;
+mod services;
+mod statements;
+mod tunnels;
+mod variables;
+mod world;

@@ -1,0 +1,134 @@
+use lockstep_engine::model::{Assignment, Fact, Kind, Piece, Read, Reading, VariableValue};
+use lockstep_engine::run::World as _;
+use lockstep_lab::{Control, Stack};
+
+use super::world::{One, World, effect, named};
+use crate::order::text_of;
+
+#[tokio::test]
+async fn everything_of_an_environment_is_read_and_no_secret_with_it() {
+    let world = World::up(Stack::Redis6, &["redis", "postgres"]).await;
+    let secret = world.lab.variables("redis").unwrap()["REDIS_PASSWORD"].clone();
+    let Reading::Services(services) = world.read(Read::Services).await.unwrap() else { panic!() };
+    assert_eq!(services.len(), 9);
+    let redis = services.iter().find(|service| service.name == "redis").unwrap();
+    assert!(redis.image.as_deref().unwrap().starts_with("redis:6.2"), "{redis:?}");
+    assert!(redis.volume.is_some());
+    let Reading::Variables(variables) = world.read(Read::Variables(named("redis"))).await.unwrap()
+    else {
+        panic!()
+    };
+    let of = |name: &str| variables.iter().find(|one| one.name == name).unwrap().value.clone();
+    assert!(matches!(of("REDIS_PASSWORD"), VariableValue::Masked(print) if print.len() == 16));
+    assert_eq!(of("REDIS_PORT"), VariableValue::Shown("6379".to_owned()));
+    let destination =
+        world.read(Read::Destination(named("postgres"), "DATABASE_URL".to_owned())).await.unwrap();
+    let Reading::Destination(Some(location)) = &destination else { panic!() };
+    assert_eq!((location.port, location.path.as_str()), (Some(5432), "/litellm_langfuse"));
+    let Reading::Deployments(deployments) =
+        world.read(Read::Deployments(named("redis"), 5)).await.unwrap()
+    else {
+        panic!()
+    };
+    let newest = &deployments[0];
+    assert!(newest.digest.as_deref().unwrap().starts_with("sha256:"), "{newest:?}");
+    let one = world.read(Read::Deployment(newest.id.clone())).await.unwrap();
+    assert_eq!(one, Reading::Deployment(Some(newest.clone())));
+    assert_eq!(world.read(Read::Staged).await.unwrap(), Reading::Staged(Vec::new()));
+    let logs = world
+        .read(Read::Logs(named("redis"), newest.created, "Redis".to_owned(), 50))
+        .await
+        .unwrap();
+    assert!(matches!(&logs, Reading::Logs(lines) if !lines.is_empty()), "{logs:?}");
+    for reading in [Reading::Services(services), Reading::Variables(variables), destination, logs] {
+        assert!(!format!("{reading:?}").contains(&secret));
+    }
+    let survey = world.drivers.survey().await.unwrap();
+    assert_eq!(survey.services["redis"].running_digest, newest.digest);
+}
+
+#[tokio::test]
+async fn an_image_is_published_until_it_vanishes_and_a_moved_tag_is_noticed() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let published =
+        async |image: &str| match world.read(Read::Published(image.to_owned())).await.unwrap() {
+            Reading::Published(found) => found.map(|found| found.digest),
+            other => panic!("{other:?}"),
+        };
+    let before = published("redis:7.0").await.unwrap();
+    assert_eq!(published(&format!("redis:7.0@{before}")).await.as_ref(), Some(&before));
+    assert_eq!(
+        published(&format!("docker.io/library/redis@{before}")).await.as_ref(),
+        Some(&before)
+    );
+    assert_eq!(published("bitnami/redis:7.2").await, None);
+    world.lab.control(Control::MoveTag { image: "redis:7.0".to_owned(), version: None }).unwrap();
+    let after = published("redis:7.0").await.unwrap();
+    assert_ne!(before, after);
+    assert_eq!(published(&format!("redis@{before}")).await.as_ref(), Some(&before));
+    world.lab.control(Control::Vanish { image: "redis:7.0".to_owned() }).unwrap();
+    assert_eq!(published("redis:7.0").await, None);
+}
+
+#[tokio::test]
+async fn a_service_is_made_once_found_by_its_marker_and_deleted() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let image = "redis:7.0".to_owned();
+    let create = effect(
+        "make",
+        Kind::CreateService {
+            alias: "next".to_owned(),
+            name: "redis-next".to_owned(),
+            image,
+            assignments: vec![Assignment {
+                name: "REDIS_PASSWORD".to_owned(),
+                value: vec![Piece::Reference(named("redis"), "REDIS_PASSWORD".to_owned())],
+            }],
+        },
+    );
+    let one = One::of(&create);
+    let made = world.carry_out(&one).await.unwrap();
+    let id = text_of(&made, "service").unwrap().to_owned();
+    // The same effect again finds what it made.
+    let again = world.carry_out(&one).await.unwrap();
+    assert_eq!(text_of(&again, "service"), Some(id.as_str()));
+    assert_eq!(world.count("serviceCreate"), 1);
+    assert_eq!(world.count("serviceInstanceDeployV2"), 0);
+    let alias = lockstep_engine::model::ServiceRef::Made("next".to_owned());
+    let Reading::Deployments(none) = world.read(Read::Deployments(alias.clone(), 5)).await.unwrap()
+    else {
+        panic!()
+    };
+    assert!(none.is_empty(), "{none:?}");
+    let volume = world
+        .done("volume", Kind::CreateVolume { service: alias.clone(), mount: "/data".to_owned() })
+        .await;
+    assert!(text_of(&volume, "volume").is_some());
+    world
+        .done("mount", Kind::SetMount { service: alias.clone(), mount: "/elsewhere".to_owned() })
+        .await;
+    let Reading::Services(services) = world.read(Read::Services).await.unwrap() else { panic!() };
+    let found = services.iter().find(|service| service.name == "redis-next").unwrap();
+    assert_eq!(found.volume.as_ref().unwrap().mount, "/elsewhere");
+    world.done("no-volume", Kind::DeleteVolume { service: alias.clone() }).await;
+    let delete = effect("gone", Kind::DeleteService { service: alias });
+    let gone = world.carry_out(&One::of(&delete)).await.unwrap();
+    assert_eq!(gone, [Fact::text("service", id)]);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_not_taken_over() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let create = effect(
+        "make",
+        Kind::CreateService {
+            alias: "a".to_owned(),
+            name: "redis".to_owned(),
+            image: "redis:7.0".to_owned(),
+            assignments: Vec::new(),
+        },
+    );
+    let error = world.carry_out(&One::of(&create)).await.unwrap_err();
+    assert!(error.contains("did not make"), "{error}");
+    assert!(world.lab.mutations().is_empty());
+}

@@ -1,0 +1,238 @@
+//! The engine's port to the outside. Everything that leaves it has been searched for secrets.
+
+use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
+use lockstep_engine::model::{
+    Composed as Pieces, Fact, Failure, Kind, Message, Read, Reading, Statement,
+};
+use lockstep_engine::policy::Admitted;
+use lockstep_engine::run::{Follow, Survey, World};
+
+use crate::compose::Spot;
+use crate::drivers::Drivers;
+use crate::http::Ready;
+use crate::order::Order;
+use crate::railway::{Deadline, is_railway, spoken};
+use crate::sql::Composed;
+
+/// Commands of Redis that take a credential, by their first two words.
+const TAKES_CREDENTIAL: [(&str, &str); 3] =
+    [("CONFIG", "SET"), ("ACL", "SETUSER"), ("SENTINEL", "SET")];
+
+impl World for Drivers {
+    async fn survey(&self) -> Result<Survey, Failure> {
+        self.railway.survey().await.map_err(|failure| self.redactor.failure(failure))
+    }
+
+    async fn read(&self, read: &Read) -> Result<Reading, Failure> {
+        match self.answer(read).await {
+            Ok(reading) => Ok(self.redactor.reading(reading)),
+            Err(failure) => Err(self.redactor.failure(failure)),
+        }
+    }
+
+    async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
+        self.stand(&Order::of(effect)).await.map_err(|failure| self.redactor.failure(failure))
+    }
+
+    async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent {
+        self.redactor.sent(self.perform(&Order::of(effect), intent).await)
+    }
+
+    async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate {
+        match self.find_out(&Order::of(effect), intent).await {
+            Ok(fate) => self.redactor.fate(fate),
+            // A look that failed for now tells nothing yet. One that will fail again is a question for a person.
+            Err(Failure::Transient(problem)) => {
+                tracing::warn!(label = %intent.label, %problem, "could not find out yet what became of an effect");
+                Fate::StillGoing
+            }
+            Err(failure @ (Failure::Permanent(_) | Failure::Denied(_))) => {
+                let failure = self.redactor.failure(failure);
+                Fate::CannotTell(format!(
+                    "could not find out what became of effect `{}`: {failure}; did it happen?",
+                    intent.label
+                ))
+            }
+        }
+    }
+
+    async fn follow(&self, effect: &Admitted, outcome: &[Fact]) -> Result<Follow, Failure> {
+        match self.follow_order(&Order::of(effect), outcome).await {
+            Ok(follow) => Ok(self.redactor.follow(follow)),
+            Err(failure) => Err(self.redactor.failure(failure)),
+        }
+    }
+}
+
+impl Drivers {
+    pub(crate) async fn follow_order(
+        &self,
+        order: &Order<'_>,
+        outcome: &[Fact],
+    ) -> Result<Follow, Failure> {
+        let values = self.values(order).await?;
+        self.railway.follow(order, &values, outcome).await
+    }
+
+    pub(crate) async fn stand(&self, order: &Order<'_>) -> Result<Standing, Failure> {
+        let kind = &order.effect.kind;
+        if let Kind::SqlExecute { connection, atomicity, .. } = kind {
+            return self.sql.standing(order, connection, *atomicity).await;
+        }
+        if is_railway(kind) { self.railway.standing(order).await } else { Ok(Standing::new()) }
+    }
+
+    pub(crate) async fn perform(&self, order: &Order<'_>, intent: &Intent) -> Sent {
+        let deadline = Deadline { not_after: intent.not_after, now: &self.now };
+        // What is put together is read from Railway, so it is put together before the effect begins.
+        match self.ready(order).await {
+            Ok(Material::Values(values)) => self.railway.send(order, &values, deadline).await,
+            Ok(Material::Redis(connection, words)) => {
+                self.redis.perform(order, connection, &words, deadline).await
+            }
+            Ok(Material::Sql(connection, statements)) => {
+                let Kind::SqlExecute { atomicity, .. } = &order.effect.kind else {
+                    return Sent::Refused(mixed());
+                };
+                self.sql.execute(order, connection, &statements, *atomicity, intent, deadline).await
+            }
+            Ok(Material::Http(endpoint, message)) => {
+                let (sent, sealed) = self.http.send(order, endpoint, &message, deadline).await;
+                self.composer.seal(sealed);
+                sent
+            }
+            Err(failure) => Sent::Refused(failure),
+        }
+    }
+
+    pub(crate) async fn find_out(
+        &self,
+        order: &Order<'_>,
+        intent: &Intent,
+    ) -> Result<Fate, Failure> {
+        let kind = &order.effect.kind;
+        if let Kind::RedisCommand { connection, .. } = kind {
+            return self.redis.settle(order, connection, intent).await;
+        }
+        if let Kind::SqlExecute { connection, atomicity, .. } = kind {
+            return self.sql.settle(order, connection, *atomicity, intent).await;
+        }
+        if let Kind::HttpSend { endpoint, .. } = kind {
+            return self.http.settle(order, endpoint, intent).await;
+        }
+        let values = self.values(order).await?;
+        self.railway.settle(order, &values, intent).await
+    }
+
+    async fn ready<'a>(&self, order: &Order<'a>) -> Result<Material<'a>, Failure> {
+        let kind = &order.effect.kind;
+        if let Kind::RedisCommand { connection, words } = kind {
+            return Ok(Material::Redis(connection, self.words(order, connection, words).await?));
+        }
+        if let Kind::SqlExecute { connection, statements, .. } = kind {
+            let mut composed = Vec::with_capacity(statements.len());
+            for statement in statements {
+                composed.push(self.statement(order, connection, statement).await?);
+            }
+            return Ok(Material::Sql(connection, composed));
+        }
+        if let Kind::HttpSend { endpoint, message } = kind {
+            return Ok(Material::Http(endpoint, self.message(order, endpoint, message).await?));
+        }
+        Ok(Material::Values(self.values(order).await?))
+    }
+
+    async fn words(
+        &self,
+        order: &Order<'_>,
+        connection: &str,
+        words: &[Pieces],
+    ) -> Result<Vec<Vec<u8>>, Failure> {
+        let mut composed: Vec<Vec<u8>> = Vec::with_capacity(words.len());
+        for word in words {
+            let upper = |index: usize| {
+                composed
+                    .get(index)
+                    .map(|word: &Vec<u8>| String::from_utf8_lossy(word).to_ascii_uppercase())
+            };
+            let credential = TAKES_CREDENTIAL.iter().any(|(first, second)| {
+                upper(0).as_deref() == Some(*first) && upper(1).as_deref() == Some(*second)
+            });
+            let spot = Spot::Redis { connection, credential };
+            composed.push(self.composer.compose(order, word, spot).await?.into_bytes());
+        }
+        Ok(composed)
+    }
+
+    async fn statement(
+        &self,
+        order: &Order<'_>,
+        connection: &str,
+        statement: &Statement,
+    ) -> Result<Composed, Failure> {
+        let text = self.composer.compose(order, &statement.text, Spot::Sql(connection)).await?;
+        let parameter = |name: &String| {
+            let missing =
+                || Failure::permanent("effect:argument", format!("argument `{name}` is missing"));
+            order.argument(name).cloned().ok_or_else(missing)
+        };
+        let parameters = statement.parameters.iter().map(parameter).collect::<Result<_, _>>()?;
+        Ok(Composed { text, parameters, affects: statement.affects })
+    }
+
+    async fn message(
+        &self,
+        order: &Order<'_>,
+        endpoint: &str,
+        message: &Message,
+    ) -> Result<Ready, Failure> {
+        let mut headers = Vec::with_capacity(message.headers.len());
+        for (name, value) in &message.headers {
+            headers.push((
+                name.clone(),
+                self.composer.compose(order, value, Spot::Endpoint(endpoint)).await?,
+            ));
+        }
+        Ok(Ready {
+            method: message.method.clone(),
+            path: self.composer.compose(order, &message.path, Spot::Path).await?,
+            headers,
+            body: self.composer.compose(order, &message.body, Spot::Endpoint(endpoint)).await?,
+            success: message.success.clone(),
+            captures: message.captures.clone(),
+        })
+    }
+
+    /// Composes the values of an effect that assigns variables; none for any other.
+    async fn values(&self, order: &Order<'_>) -> Result<Vec<(String, String)>, Failure> {
+        let (service, assignments) =
+            if let Kind::SetVariables { service, assignments } = &order.effect.kind {
+                (spoken(service), assignments)
+            } else if let Kind::CreateService { name, assignments, .. } = &order.effect.kind {
+                (name.as_str(), assignments)
+            } else {
+                return Ok(Vec::new());
+            };
+        let mut values = Vec::with_capacity(assignments.len());
+        for assignment in assignments {
+            let spot = Spot::Variable { service, name: &assignment.name };
+            values.push((
+                assignment.name.clone(),
+                self.composer.compose(order, &assignment.value, spot).await?,
+            ));
+        }
+        Ok(values)
+    }
+}
+
+/// What an effect sends, put together.
+enum Material<'a> {
+    Values(Vec<(String, String)>),
+    Redis(&'a str, Vec<Vec<u8>>),
+    Sql(&'a str, Vec<Composed>),
+    Http(&'a str, Ready),
+}
+
+fn mixed() -> Failure {
+    Failure::permanent("effect:kind", "the effect's material is not of its kind")
+}

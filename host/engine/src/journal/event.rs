@@ -1,0 +1,239 @@
+//! What a run's journal says: each event is one thing that happened, and nothing else is stored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::Epoch;
+use crate::model::{Argument, Digest, Fact, Failure, Label, Moment, StepId, VariableValue};
+
+/// What stands where an effect changes something, by name, in words that compare; none for what is not there.
+///
+/// An image stands under `image`, a mount under `mount`, a setting and a variable under their own names, a variable's
+/// value as [`standing_of`] writes it. What only a run can know, such as the newest deployment, may stand there too.
+pub type Standing = BTreeMap<String, Option<String>>;
+
+/// Returns how a variable's value stands in a [`Standing`]: `text:` and its text, `print:` and its fingerprint, or
+/// `unreadable`.
+pub fn standing_of(value: &VariableValue) -> String {
+    match value {
+        VariableValue::Shown(text) => format!("text:{text}"),
+        VariableValue::Masked(fingerprint) => format!("print:{fingerprint}"),
+        VariableValue::Unreadable => "unreadable".to_owned(),
+    }
+}
+
+/// Which way a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Towards the wanted version.
+    Forward,
+    /// Back to the version before.
+    Back,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The wanted version runs.
+    Done,
+    /// The version before runs again.
+    RolledBack,
+}
+
+/// What is about to be sent. Durable before anything is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    /// The step that performs it.
+    pub step: StepId,
+    /// The step's round.
+    pub round: u32,
+    /// The position among the round's performed effects, from 0.
+    pub position: u32,
+    /// How often it was tried before in this position.
+    pub attempt: u32,
+    /// The effect.
+    pub label: Label,
+    /// Its arguments.
+    pub arguments: Vec<Argument>,
+    /// What stood there before.
+    pub before: Standing,
+    /// When it was decided.
+    pub begun: Moment,
+    /// Nothing is sent after this moment.
+    pub not_after: Moment,
+    /// The lease under which it is sent.
+    pub epoch: Epoch,
+}
+
+/// How a send ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sent {
+    /// It was done, and gave these facts.
+    Done(Vec<Fact>),
+    /// Surely nothing happened.
+    Refused(Failure),
+    /// No answer came that tells.
+    Unknown(Failure),
+}
+
+/// What became of an effect whose answer never came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It happened, and gave these facts.
+    Happened(Vec<Fact>),
+    /// It did not happen.
+    DidNot,
+    /// It is happening; look again.
+    StillGoing,
+    /// The far side can't tell: the question for a person.
+    CannotTell(String),
+}
+
+/// One thing that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// The run was made for this plan.
+    Planned {
+        /// The digest of the plan's authority.
+        plan: Digest,
+    },
+    /// A person approved the plan.
+    Approved {
+        /// The digest that was approved.
+        plan: Digest,
+        /// Who.
+        by: String,
+    },
+    /// A process took the run.
+    Leased {
+        /// Its number, which only grows.
+        epoch: Epoch,
+        /// Who.
+        holder: String,
+    },
+    /// The step waits at a gate.
+    GateReached {
+        /// The step.
+        step: StepId,
+        /// The gate's position in the step.
+        gate: u32,
+        /// What it waits for.
+        waits_for: String,
+    },
+    /// The gate opened.
+    GateOpened {
+        /// The step.
+        step: StepId,
+        /// The gate's position in the step.
+        gate: u32,
+        /// Who or what opened it.
+        by: String,
+    },
+    /// A round began with what `observe` found.
+    RoundStarted {
+        /// The step.
+        step: StepId,
+        /// The round, from 1.
+        round: u32,
+        /// The moment that every call of this round is given.
+        now: Moment,
+        /// What was found.
+        facts: Vec<Fact>,
+    },
+    /// An effect is about to be sent.
+    Intended(Intent),
+    /// A send ended.
+    Answered {
+        /// The effect.
+        label: Label,
+        /// How.
+        sent: Sent,
+    },
+    /// An unknown outcome was found out.
+    Settled {
+        /// The effect.
+        label: Label,
+        /// What became of it.
+        fate: Fate,
+    },
+    /// A long effect came to its end.
+    Ended {
+        /// The effect.
+        label: Label,
+        /// What it gave.
+        facts: Vec<Fact>,
+    },
+    /// The step needs another round.
+    Again {
+        /// The step.
+        step: StepId,
+        /// Why.
+        why: String,
+    },
+    /// The step's check passed; it is watched until `soak`, if it has one.
+    Checked {
+        /// The step.
+        step: StepId,
+        /// What later steps may need.
+        facts: Vec<Fact>,
+        /// Watched until then.
+        soak_until: Option<Moment>,
+    },
+    /// The step is done.
+    StepDone {
+        /// The step.
+        step: StepId,
+        /// Why nothing had to be done, if nothing had to.
+        nothing_to_do: Option<String>,
+    },
+    /// A fact that the plan rests on no longer holds: the run waits.
+    Moved {
+        /// The step.
+        step: StepId,
+        /// What.
+        why: String,
+    },
+    /// The step can't reach its end.
+    StepFailed {
+        /// The step.
+        step: StepId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The run turns round.
+    TurnedBack {
+        /// Why.
+        why: String,
+    },
+    /// A person must decide.
+    Stuck {
+        /// What.
+        question: String,
+    },
+    /// A person said what became of the effect in question.
+    Assumed {
+        /// The effect.
+        label: Label,
+        /// Whether it happened.
+        happened: bool,
+        /// Who said so.
+        by: String,
+    },
+    /// The run goes on after it was stuck or moved.
+    Resumed {
+        /// Who said so.
+        by: String,
+    },
+    /// The run is over.
+    Finished {
+        /// How.
+        end: End,
+    },
+}

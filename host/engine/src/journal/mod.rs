@@ -1,0 +1,12 @@
+//! The vocabulary of the journal, the chain that holds its records together, and the state that is folded from them.
+
+mod effect_state;
+mod event;
+mod record;
+mod run_state;
+mod step_state;
+
+pub use event::{Direction, End, Event, Fate, Intent, Sent, Standing, standing_of};
+pub use record::{BrokenChain, Epoch, Head, Record};
+pub use run_state::{IllegalRecord, Phase, RunState};
+pub use step_state::{Outcome, Performed, StepState, StepStatus};

@@ -1,0 +1,316 @@
+//! The state of a run, folded from its records by one total function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{Direction, End, Event};
+use super::record::{Epoch, Record};
+use super::step_state::{Performed, StepState, StepStatus};
+use crate::model::{Digest, Fact, Label, Moment, StepId};
+
+/// Whether a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Made, not yet approved.
+    Planned,
+    /// Goes on.
+    Running,
+    /// Something that the plan rests on changed: a person decides whether to go on or back.
+    Moved(String),
+    /// A person must answer this.
+    Stuck(String),
+    /// Over.
+    Finished(End),
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunState {
+    /// The approved plan's digest.
+    pub plan: Option<Digest>,
+    /// Whether it goes on.
+    pub phase: Phase,
+    /// Which way.
+    pub direction: Direction,
+    /// Why it turned round, if it did.
+    pub turned_back: Option<String>,
+    /// The newest lease.
+    pub epoch: Epoch,
+    /// Every step that has begun, undo steps included.
+    pub steps: BTreeMap<StepId, StepState>,
+    /// The newest performance of every effect, over all rounds.
+    pub effects: BTreeMap<Label, Performed>,
+    /// Every effect that surely happened at least once.
+    pub happened: BTreeSet<Label>,
+    /// The step in which an effect's fate is open, and the effect.
+    pub open: Option<(StepId, Label)>,
+    /// When the newest record was written.
+    pub at: Moment,
+}
+
+/// A record that can't follow the records before it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("record {sequence} can't follow the records before it: {why}")]
+pub struct IllegalRecord {
+    /// The record's number.
+    pub sequence: u64,
+    /// Why.
+    pub why: String,
+}
+
+impl Default for RunState {
+    fn default() -> Self {
+        Self {
+            plan: None,
+            phase: Phase::Planned,
+            direction: Direction::Forward,
+            turned_back: None,
+            epoch: Epoch(0),
+            steps: BTreeMap::new(),
+            effects: BTreeMap::new(),
+            happened: BTreeSet::new(),
+            open: None,
+            at: Moment(0),
+        }
+    }
+}
+
+impl RunState {
+    /// Folds `records` from the beginning of a run.
+    ///
+    /// # Errors
+    /// The first record that can't follow.
+    pub fn fold(records: &[Record]) -> Result<Self, IllegalRecord> {
+        records.iter().try_fold(Self::default(), Self::after)
+    }
+
+    /// Returns the state after `record`.
+    ///
+    /// # Errors
+    /// The record can't follow.
+    pub fn after(mut self, record: &Record) -> Result<Self, IllegalRecord> {
+        self.at = record.at;
+        match self.advance(&record.event, record.at) {
+            Ok(()) => Ok(self),
+            Err(why) => Err(IllegalRecord { sequence: record.sequence, why }),
+        }
+    }
+
+    /// Returns where `step` stands; a step that never began stands at its beginning.
+    pub fn step(&self, step: &StepId) -> StepState {
+        self.steps.get(step).cloned().unwrap_or_default()
+    }
+
+    /// Returns everything that the effect gave, in whichever step it was performed.
+    pub fn given(&self, label: &Label) -> Vec<Fact> {
+        self.effects.get(label).map(Performed::given).unwrap_or_default()
+    }
+
+    /// Returns whether the effect happened or may have.
+    pub fn began(&self, label: &Label) -> bool {
+        self.happened.contains(label)
+            || self.effects.get(label).is_some_and(Performed::may_have_happened)
+    }
+
+    fn advance(&mut self, event: &Event, at: Moment) -> Result<(), String> {
+        match event {
+            Event::Planned { plan } => {
+                if self.plan.is_some() {
+                    return Err("the run already has a plan".to_owned());
+                }
+                self.plan = Some(*plan);
+            }
+            Event::Approved { plan, .. } => {
+                if self.plan != Some(*plan) {
+                    return Err("another plan was approved than the run's".to_owned());
+                }
+                self.expect(
+                    matches!(self.phase, Phase::Planned),
+                    "the run is not waiting for an approval",
+                )?;
+                self.phase = Phase::Running;
+            }
+            Event::Leased { epoch, .. } => {
+                self.expect(*epoch >= self.epoch, "the lease is older than the one before")?;
+                self.epoch = *epoch;
+            }
+            Event::GateReached { .. }
+            | Event::GateOpened { .. }
+            | Event::RoundStarted { .. }
+            | Event::Again { .. }
+            | Event::Checked { .. }
+            | Event::StepDone { .. }
+            | Event::StepFailed { .. } => self.advance_step(event, at)?,
+            Event::Intended(_)
+            | Event::Answered { .. }
+            | Event::Settled { .. }
+            | Event::Assumed { .. }
+            | Event::Ended { .. } => self.advance_effect(event)?,
+            Event::Moved { why, .. } => {
+                self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+                self.expect(self.open.is_none(), "an effect's fate is still open")?;
+                self.phase = Phase::Moved(why.clone());
+            }
+            Event::TurnedBack { why } => {
+                let begun =
+                    matches!(self.phase, Phase::Running | Phase::Moved(_) | Phase::Stuck(_));
+                self.expect(begun, "the run has not begun or is over")?;
+                self.expect(
+                    self.direction == Direction::Forward,
+                    "the run is already on its way back",
+                )?;
+                self.direction = Direction::Back;
+                self.phase = Phase::Running;
+                self.turned_back = Some(why.clone());
+            }
+            Event::Stuck { question } => {
+                self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+                self.phase = Phase::Stuck(question.clone());
+            }
+            Event::Resumed { .. } => self.resume()?,
+            Event::Finished { end } => {
+                self.expect(self.open.is_none(), "an effect's fate is still open")?;
+                let fits = matches!(
+                    (self.direction, end),
+                    (Direction::Forward, End::Done) | (Direction::Back, End::RolledBack)
+                );
+                self.expect(
+                    fits && matches!(self.phase, Phase::Running),
+                    "the run does not end like that",
+                )?;
+                self.phase = Phase::Finished(*end);
+            }
+        }
+        Ok(())
+    }
+
+    /// What happens in a step, beside its effects.
+    fn advance_step(&mut self, event: &Event, at: Moment) -> Result<(), String> {
+        match event {
+            Event::GateReached { step, gate, .. } => {
+                self.at_gate(step, *gate)?.status = StepStatus::AtGate(*gate);
+            }
+            Event::GateOpened { step, gate, .. } => {
+                let step = self.at_gate(step, *gate)?;
+                step.gates_open += 1;
+                step.status = StepStatus::Pending;
+            }
+            Event::RoundStarted { step, round, now, facts } => {
+                self.round(step, *round, *now, facts, at)?;
+            }
+            Event::Again { step, .. } => self.in_round(step)?.status = StepStatus::Pending,
+            Event::Checked { step, facts, soak_until } => {
+                let step = self.in_round(step)?;
+                step.facts.clone_from(facts);
+                step.status = StepStatus::Checked(*soak_until);
+            }
+            Event::StepDone { step, nothing_to_do } => {
+                let fits = match self.step(step).status {
+                    StepStatus::Pending => nothing_to_do.is_some(),
+                    StepStatus::Checked(_) => nothing_to_do.is_none(),
+                    StepStatus::AtGate(_)
+                    | StepStatus::Running
+                    | StepStatus::Done
+                    | StepStatus::Failed(_) => false,
+                };
+                self.expect(fits, "the step was not checked")?;
+                self.running(step)?.status = StepStatus::Done;
+            }
+            Event::StepFailed { step, failure } => {
+                let fits = self.step(step).status != StepStatus::Done;
+                self.expect(fits, "a step that is done does not fail")?;
+                self.running(step)?.status = StepStatus::Failed(failure.clone());
+            }
+            Event::Planned { .. }
+            | Event::Approved { .. }
+            | Event::Leased { .. }
+            | Event::Moved { .. }
+            | Event::TurnedBack { .. }
+            | Event::Stuck { .. }
+            | Event::Resumed { .. }
+            | Event::Finished { .. }
+            | Event::Intended(_)
+            | Event::Answered { .. }
+            | Event::Settled { .. }
+            | Event::Assumed { .. }
+            | Event::Ended { .. } => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn expect(&self, holds: bool, why: &str) -> Result<(), String> {
+        if holds { Ok(()) } else { Err(format!("{why} (the run is {:?})", self.phase)) }
+    }
+
+    /// Returns the step for a change, if the run goes on.
+    fn running(&mut self, step: &StepId) -> Result<&mut StepState, String> {
+        self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+        Ok(self.steps.entry(step.clone()).or_default())
+    }
+
+    /// Returns the step for a change at its next gate.
+    fn at_gate(&mut self, id: &StepId, gate: u32) -> Result<&mut StepState, String> {
+        let step = self.running(id)?;
+        if gate != step.gates_open {
+            return Err(format!("gate {gate} came while gate {} was next", step.gates_open));
+        }
+        let fits = step.status == StepStatus::Pending || step.status == StepStatus::AtGate(gate);
+        if !fits {
+            return Err(format!("step `{id}` is past its gates"));
+        }
+        Ok(step)
+    }
+
+    pub(super) fn in_round(&mut self, step: &StepId) -> Result<&mut StepState, String> {
+        let open = self.open.is_some();
+        let state = self.running(step)?;
+        if !matches!(state.status, StepStatus::Running) {
+            return Err(format!("step `{step}` is not in a round"));
+        }
+        if open {
+            return Err(format!("step `{step}` has an effect whose fate is open"));
+        }
+        Ok(state)
+    }
+
+    fn round(
+        &mut self,
+        id: &StepId,
+        round: u32,
+        now: Moment,
+        facts: &[Fact],
+        at: Moment,
+    ) -> Result<(), String> {
+        self.expect(self.open.is_none(), "an effect's fate is still open")?;
+        let step = self.running(id)?;
+        if round != step.round + 1 || !matches!(step.status, StepStatus::Pending) {
+            return Err(format!(
+                "round {round} of step `{id}` does not follow round {}",
+                step.round
+            ));
+        }
+        step.status = StepStatus::Running;
+        step.round = round;
+        step.began = step.began.or(Some(at));
+        step.now = now;
+        step.observed = facts.to_vec();
+        step.performed.clear();
+        Ok(())
+    }
+
+    fn resume(&mut self) -> Result<(), String> {
+        self.expect(
+            matches!(self.phase, Phase::Moved(_) | Phase::Stuck(_)),
+            "the run neither is stuck nor waits for a decision",
+        )?;
+        self.phase = Phase::Running;
+        // Whoever says "go on" wants failed and half-done steps looked at again, and what was refused tried again.
+        for step in self.steps.values_mut() {
+            if matches!(step.status, StepStatus::Failed(_)) {
+                step.status =
+                    if step.round == 0 { StepStatus::Pending } else { StepStatus::Running };
+                while step.performed.pop_if(|last| !last.may_have_happened()).is_some() {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! What a plugin proposes, and what it answers about a step.
+
+use serde::{Deserialize, Serialize};
+
+use super::fact::Fact;
+use super::name::{Label, RunId, StepId};
+use super::plugin::Version;
+use super::time::{Millis, Moment};
+use super::wire::Extra;
+
+/// How grave a finding or rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// The operator should read it.
+    Warning,
+    /// The plan can't be run.
+    Refusal,
+}
+
+/// Something that the plan rests on. Shown, and not part of the plan's hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// Its name.
+    pub id: String,
+    /// How grave it is.
+    pub severity: Severity,
+    /// What was found.
+    pub title: String,
+    /// How it shows.
+    pub evidence: Vec<String>,
+    /// What to do about it.
+    pub remedy: Option<String>,
+    /// Where the rule behind it is written.
+    pub source: Option<String>,
+}
+
+/// Who performs a step's effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drive {
+    /// The host, in the listed order.
+    Listed,
+    /// The plugin's `apply`.
+    Guided,
+}
+
+/// The way back of a step, as the plugin proposes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// Nothing to undo.
+    Nothing,
+    /// The host puts back the values before.
+    Restore,
+    /// These undo steps, in this order.
+    Steps(Vec<StepId>),
+    /// There is none, and why.
+    Impossible(String),
+}
+
+/// What must be open before a step starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// A person says yes to this.
+    Approval(String),
+    /// The maintenance window is open.
+    Window,
+}
+
+/// One unit of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its name.
+    pub id: StepId,
+    /// What it does, in the plugin's words.
+    pub title: String,
+    /// Why, in the plugin's words.
+    pub why: String,
+    /// Labels of declared effects, in the order in which they happen.
+    pub effects: Vec<Label>,
+    /// Who performs them.
+    pub drive: Drive,
+    /// For an undo step: its label, and the label that it reverses. Skipped if that one never began.
+    pub reverses: Vec<(Label, Label)>,
+    /// The way back.
+    pub undo: Undo,
+    /// What must be open before it starts.
+    pub gates: Vec<Gate>,
+    /// Steps whose facts it is given.
+    pub needs: Vec<StepId>,
+    /// Rounds that it may take.
+    pub rounds: u32,
+    /// How long to watch after it is done.
+    pub soak: Option<Millis>,
+    /// How long it takes, by the stack's own history; a measured figure.
+    pub expected: Millis,
+    /// How long something is down meanwhile; a measured figure.
+    pub outage: Option<Millis>,
+    /// How long it may take.
+    pub limit: Millis,
+    /// What a later contract adds.
+    pub extra: Extra,
+}
+
+/// Something to look at beside steps and soaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watch {
+    /// Its name.
+    pub id: String,
+    /// What it looks at.
+    pub title: String,
+    /// How often.
+    pub interval: Millis,
+    /// Effects that a probe may perform each time.
+    pub effects: Vec<Label>,
+    /// The trigger's name.
+    pub trigger: String,
+}
+
+/// What a plugin proposes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The version that runs.
+    pub current: Version,
+    /// The version wanted.
+    pub desired: Version,
+    /// What the plan rests on.
+    pub findings: Vec<Finding>,
+    /// The way there.
+    pub steps: Vec<Step>,
+    /// Undo steps that `Undo::Steps` names.
+    pub undo: Vec<Step>,
+    /// What to look at meanwhile.
+    pub watches: Vec<Watch>,
+    /// What a later contract adds.
+    pub extra: Extra,
+}
+
+/// One call about one step, the same on every replay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepCall {
+    /// The step.
+    pub step: StepId,
+    /// The run.
+    pub run: RunId,
+    /// The round, counted from 1.
+    pub round: u32,
+    /// The moment recorded for this round.
+    pub now: Moment,
+    /// From the steps in `needs`, then from this step's `observe`; for `check`, then from this round's `apply`.
+    pub facts: Vec<Fact>,
+}
+
+/// What a step found before it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observation {
+    /// Go on; keep these facts.
+    Ready(Vec<Fact>),
+    /// The end is already reached.
+    NothingToDo(String),
+    /// Not yet.
+    Wait(Pending),
+    /// A fact that the plan rests on no longer holds.
+    Moved(String),
+}
+
+/// Not there yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// Look again after this long.
+    pub after: Millis,
+    /// What is waited for.
+    pub note: String,
+    /// How much is done.
+    pub done: Option<u64>,
+    /// Of how much.
+    pub total: Option<u64>,
+    /// Given back to the next look.
+    pub memo: Vec<Fact>,
+}
+
+/// How far a step is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// Not there yet.
+    Pending(Pending),
+    /// Reached; later steps may need these facts.
+    Done(Vec<Fact>),
+    /// Another round, and why.
+    Again(String),
+    /// Not reachable; the evidence.
+    Failed(String),
+}
+
+/// What a probe found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Good.
+    Pass,
+    /// Bad.
+    Fail,
+    /// Could not be found out.
+    Unknown,
+}
+
+/// One look of a watch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// How it shows.
+    pub evidence: String,
+    /// A figure, where there is one.
+    pub figure: Option<f64>,
+}

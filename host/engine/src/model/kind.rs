@@ -1,0 +1,253 @@
+//! The kinds of effect, one for each declaring function of the contract.
+
+use serde::{Deserialize, Serialize};
+
+use super::effect::{
+    Assignment, Atomicity, Composed, DeploySource, Message, Recipe, ServiceRef, Statement,
+};
+use super::name::Label;
+
+/// What an effect does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Kind {
+    /// Sets variables of one service in one call, without a deploy.
+    SetVariables {
+        /// Whose.
+        service: ServiceRef,
+        /// Which, and to what.
+        assignments: Vec<Assignment>,
+    },
+    /// Sets a fresh random value if the variable is absent.
+    GenerateVariable {
+        /// Whose.
+        service: ServiceRef,
+        /// Which.
+        name: String,
+        /// How it looks.
+        recipe: Recipe,
+    },
+    /// Deletes variables of one service, without a deploy.
+    DeleteVariables {
+        /// Whose.
+        service: ServiceRef,
+        /// Which.
+        names: Vec<String>,
+    },
+    /// Puts back masked literals that a `SetVariables` kept on their service. Only the host makes these.
+    RestoreVariables {
+        /// Whose.
+        service: ServiceRef,
+        /// Which.
+        names: Vec<String>,
+    },
+    /// Sets the image, without a deploy.
+    SetImage {
+        /// Whose.
+        service: ServiceRef,
+        /// To `repository:tag@sha256:…`; when it puts back a former image, to what stood there.
+        image: String,
+    },
+    /// Sets settings, without a deploy; an empty value unsets one.
+    SetSettings {
+        /// Whose.
+        service: ServiceRef,
+        /// Which, and to what.
+        settings: Vec<(String, String)>,
+    },
+    /// Deploys.
+    Deploy {
+        /// What.
+        service: ServiceRef,
+        /// From where.
+        source: DeploySource,
+    },
+    /// Restarts the running container.
+    Restart {
+        /// Whose.
+        service: ServiceRef,
+    },
+    /// Removes the running deployment.
+    Stop {
+        /// Whose.
+        service: ServiceRef,
+    },
+    /// Creates a service, without a deploy.
+    CreateService {
+        /// Its alias in this plan.
+        alias: String,
+        /// Its name.
+        name: String,
+        /// Its image.
+        image: String,
+        /// Its variables.
+        assignments: Vec<Assignment>,
+    },
+    /// Deletes a service.
+    DeleteService {
+        /// Which.
+        service: ServiceRef,
+    },
+    /// Creates a volume for a service that has never been deployed.
+    CreateVolume {
+        /// Whose.
+        service: ServiceRef,
+        /// Mounted where.
+        mount: String,
+    },
+    /// Mounts the service's volume at another path, without a deploy.
+    SetMount {
+        /// Whose.
+        service: ServiceRef,
+        /// Mounted where.
+        mount: String,
+    },
+    /// Deletes the volume of a service.
+    DeleteVolume {
+        /// Whose.
+        service: ServiceRef,
+    },
+    /// Backs up the service's volume, under a name made of the run and the label.
+    BackupVolume {
+        /// Whose.
+        service: ServiceRef,
+    },
+    /// Keeps a backup from expiring.
+    LockBackup {
+        /// The effect that made it.
+        backup_of: Label,
+    },
+    /// Deletes a backup.
+    DeleteBackup {
+        /// The effect that made it.
+        backup_of: Label,
+    },
+    /// Restores a backup to a fresh volume and stages the exchange.
+    RestoreVolume {
+        /// Whose volume.
+        service: ServiceRef,
+        /// The effect that made the backup.
+        backup_of: Label,
+    },
+    /// Commits what another effect staged, without a deploy.
+    CommitStaged {
+        /// The effect that staged it.
+        staged_by: Label,
+    },
+    /// Discards what another effect staged.
+    DiscardStaged {
+        /// The effect that staged it.
+        staged_by: Label,
+    },
+    /// Sends one Redis command.
+    RedisCommand {
+        /// To which connection.
+        connection: String,
+        /// The command and its arguments, each one binary-safe word.
+        words: Vec<Composed>,
+    },
+    /// Runs SQL.
+    SqlExecute {
+        /// On which connection.
+        connection: String,
+        /// What.
+        statements: Vec<Statement>,
+        /// Held together how.
+        atomicity: Atomicity,
+    },
+    /// Sends an HTTP request.
+    HttpSend {
+        /// To which endpoint.
+        endpoint: String,
+        /// What.
+        message: Message,
+    },
+}
+
+impl Kind {
+    /// Returns the declaring function's name in the contract.
+    pub const fn function(&self) -> &'static str {
+        match self {
+            Self::SetVariables { .. } => "set-variables",
+            Self::GenerateVariable { .. } => "generate-variable",
+            Self::DeleteVariables { .. } => "delete-variables",
+            Self::RestoreVariables { .. } => "restore-variables",
+            Self::SetImage { .. } => "set-image",
+            Self::SetSettings { .. } => "set-settings",
+            Self::Deploy { .. } => "deploy",
+            Self::Restart { .. } => "restart",
+            Self::Stop { .. } => "stop",
+            Self::CreateService { .. } => "create-service",
+            Self::DeleteService { .. } => "delete-service",
+            Self::CreateVolume { .. } => "create-volume",
+            Self::SetMount { .. } => "set-mount",
+            Self::DeleteVolume { .. } => "delete-volume",
+            Self::BackupVolume { .. } => "backup-volume",
+            Self::LockBackup { .. } => "lock-backup",
+            Self::DeleteBackup { .. } => "delete-backup",
+            Self::RestoreVolume { .. } => "restore-volume",
+            Self::CommitStaged { .. } => "commit-staged",
+            Self::DiscardStaged { .. } => "discard-staged",
+            Self::RedisCommand { .. } => "command",
+            Self::SqlExecute { .. } => "execute",
+            Self::HttpSend { .. } => "send",
+        }
+    }
+
+    /// Returns the service that the effect names, if it names one.
+    pub const fn service(&self) -> Option<&ServiceRef> {
+        match self {
+            Self::SetVariables { service, .. }
+            | Self::GenerateVariable { service, .. }
+            | Self::DeleteVariables { service, .. }
+            | Self::RestoreVariables { service, .. }
+            | Self::SetImage { service, .. }
+            | Self::SetSettings { service, .. }
+            | Self::Deploy { service, .. }
+            | Self::Restart { service }
+            | Self::Stop { service }
+            | Self::DeleteService { service }
+            | Self::CreateVolume { service, .. }
+            | Self::SetMount { service, .. }
+            | Self::DeleteVolume { service }
+            | Self::BackupVolume { service }
+            | Self::RestoreVolume { service, .. } => Some(service),
+            Self::CreateService { .. }
+            | Self::LockBackup { .. }
+            | Self::DeleteBackup { .. }
+            | Self::CommitStaged { .. }
+            | Self::DiscardStaged { .. }
+            | Self::RedisCommand { .. }
+            | Self::SqlExecute { .. }
+            | Self::HttpSend { .. } => None,
+        }
+    }
+
+    /// Returns the effect of the same plan whose outcome this one needs.
+    pub const fn rests_on(&self) -> Option<&Label> {
+        match self {
+            Self::LockBackup { backup_of }
+            | Self::DeleteBackup { backup_of }
+            | Self::RestoreVolume { backup_of, .. } => Some(backup_of),
+            Self::CommitStaged { staged_by } | Self::DiscardStaged { staged_by } => Some(staged_by),
+            Self::SetVariables { .. }
+            | Self::GenerateVariable { .. }
+            | Self::DeleteVariables { .. }
+            | Self::RestoreVariables { .. }
+            | Self::SetImage { .. }
+            | Self::SetSettings { .. }
+            | Self::Deploy { .. }
+            | Self::Restart { .. }
+            | Self::Stop { .. }
+            | Self::CreateService { .. }
+            | Self::DeleteService { .. }
+            | Self::CreateVolume { .. }
+            | Self::SetMount { .. }
+            | Self::DeleteVolume { .. }
+            | Self::BackupVolume { .. }
+            | Self::RedisCommand { .. }
+            | Self::SqlExecute { .. }
+            | Self::HttpSend { .. } => None,
+        }
+    }
+}

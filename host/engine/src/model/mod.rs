@@ -1,0 +1,43 @@
+//! The nouns: data that the other modules, the plan file and the journal share. No I/O, no clock, no decision.
+
+mod call;
+mod digest;
+mod draft;
+mod effect;
+mod fact;
+mod failure;
+mod kind;
+mod name;
+mod plan;
+mod plugin;
+mod railway;
+mod redis;
+mod time;
+mod wire;
+
+pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
+pub use digest::{Digest, ParseDigestError, canonical};
+pub use draft::{
+    Draft, Drive, Finding, Gate, Observation, Pending, Progress, Sample, Severity, Step, StepCall,
+    Undo, Verdict, Watch,
+};
+pub use effect::{
+    Affects, Allowed, Argument, ArgumentRule, Assignment, Atomicity, Capture, Composed,
+    DeploySource, Effect, Message, Peer, Piece, Proof, Recipe, ServiceRef, Statement, Times,
+};
+pub use fact::{Fact, Value, facts_size};
+pub use failure::{Failure, Problem};
+pub use kind::Kind;
+pub use name::{Label, NameError, RunId, StepId};
+pub use plan::{
+    Authority, Environment, Evidence, FrozenStep, FrozenUndo, Pin, Plan, PluginPin, ReadPlanError,
+    Way,
+};
+pub use plugin::{Bound, Description, Grantable, Rule, Target, Version};
+pub use railway::{
+    Backup, Deployment, DeploymentStatus, Location, LogLine, Published, Service, Tally, Variable,
+    VariableValue, Volume,
+};
+pub use redis::{Keyspace, Node, Print};
+pub use time::{Millis, Moment};
+pub use wire::{Extra, Hex};

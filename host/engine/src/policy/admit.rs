@@ -1,0 +1,186 @@
+//! Admission of effects: the proof that an effect may be sent.
+
+use std::collections::BTreeMap;
+
+use crate::journal::RunState;
+use crate::model::{
+    Allowed, Argument, ArgumentRule, Authority, Drive, Effect, Fact, Failure, Label, Pin, RunId,
+    Step, Times, Value,
+};
+
+/// An effect that the running step of the approved plan lists, with arguments that fit their rules.
+///
+/// Only this module makes one, so sending an effect that was not admitted does not compile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Admitted {
+    effect: Effect,
+    arguments: Vec<Argument>,
+    pins: BTreeMap<String, Pin>,
+    given: BTreeMap<Label, Vec<Fact>>,
+    marker: String,
+}
+
+impl Admitted {
+    /// Returns the effect as frozen.
+    pub fn effect(&self) -> &Effect {
+        &self.effect
+    }
+
+    /// Returns its arguments.
+    pub fn arguments(&self) -> &[Argument] {
+        &self.arguments
+    }
+
+    /// Returns the ids that a service's name led to when the plan was frozen.
+    pub fn pin(&self, service: &str) -> Option<&Pin> {
+        self.pins.get(service)
+    }
+
+    /// Returns what an effect gave on which this one rests, such as the backup to restore.
+    pub fn given(&self, label: &Label) -> &[Fact] {
+        self.given.get(label).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the name that things made by this effect carry: `lockstep-<run>-<label>`.
+    pub fn marker(&self) -> &str {
+        &self.marker
+    }
+}
+
+/// Admits one performance of `label` by `step`, the running step.
+///
+/// # Errors
+/// Always [`Failure::Denied`]: the step does not list the effect, the order or number of performances is wrong, or an
+/// argument does not fit its rule. Nothing was sent.
+pub fn admit(
+    authority: &Authority,
+    state: &RunState,
+    run: &RunId,
+    step: &Step,
+    label: &Label,
+    arguments: &[Argument],
+    position: usize,
+) -> Result<Admitted, Failure> {
+    let Some(place) = step.effects.iter().position(|listed| listed == label) else {
+        return Err(Failure::denied(
+            "effect:unlisted",
+            format!("step `{}` of the approved plan does not list effect `{label}`", step.id),
+        ));
+    };
+    let effect = authority.effects.get(label).ok_or_else(|| {
+        Failure::denied("effect:unlisted", format!("the approved plan has no effect `{label}`"))
+    })?;
+    let earlier = state.step(&step.id).performed;
+    let before = earlier.get(..position).unwrap_or(&earlier);
+    let highest = before
+        .iter()
+        .filter_map(|performed| {
+            step.effects.iter().position(|listed| *listed == performed.intent.label)
+        })
+        .max();
+    if step.drive == Drive::Guided && highest.is_some_and(|highest| place < highest) {
+        return Err(Failure::denied(
+            "effect:order",
+            format!("effect `{label}` comes before one that this round has already performed"),
+        ));
+    }
+    let same: Vec<_> = before.iter().filter(|performed| performed.intent.label == *label).collect();
+    let most = match effect.times {
+        Times::Once => 1,
+        Times::AtMost(most) => usize::try_from(most).unwrap_or(usize::MAX),
+    };
+    if same.len() >= most {
+        return Err(Failure::denied(
+            "effect:repeat",
+            format!("effect `{label}` was performed {most} times already"),
+        ));
+    }
+    if same.iter().any(|performed| performed.intent.arguments == arguments)
+        && !effect.rules.is_empty()
+    {
+        return Err(Failure::denied(
+            "effect:repeat",
+            format!("effect `{label}` was performed with the same arguments already"),
+        ));
+    }
+    check_arguments(effect, arguments, state, step)?;
+    Ok(Admitted {
+        effect: effect.clone(),
+        arguments: arguments.to_vec(),
+        pins: authority.pins.clone(),
+        given: effect
+            .kind
+            .rests_on()
+            .map(|label| (label.clone(), state.given(label)))
+            .into_iter()
+            .collect(),
+        marker: format!("lockstep-{run}-{label}"),
+    })
+}
+
+/// Admits an effect for looking at what stands where it would change something. Planning sends nothing.
+pub fn admit_for_planning(effect: &Effect, pins: &BTreeMap<String, Pin>) -> Admitted {
+    Admitted {
+        effect: effect.clone(),
+        arguments: Vec::new(),
+        pins: pins.clone(),
+        given: BTreeMap::new(),
+        marker: format!("lockstep-plan-{}", effect.label),
+    }
+}
+
+fn check_arguments(
+    effect: &Effect,
+    arguments: &[Argument],
+    state: &RunState,
+    step: &Step,
+) -> Result<(), Failure> {
+    let wrong = |name: &str, why: &str| {
+        Failure::denied(
+            "effect:argument",
+            format!("argument `{name}` of effect `{}` {why}", effect.label),
+        )
+    };
+    for (index, argument) in arguments.iter().enumerate() {
+        if !effect.rules.iter().any(|rule| rule.name == argument.name) {
+            return Err(wrong(&argument.name, "is not declared"));
+        }
+        if arguments.iter().take(index).any(|before| before.name == argument.name) {
+            return Err(wrong(&argument.name, "is given twice"));
+        }
+    }
+    for rule in &effect.rules {
+        let Some(argument) = arguments.iter().find(|argument| argument.name == rule.name) else {
+            return Err(wrong(&rule.name, "is missing"));
+        };
+        if matches!(argument.value, Value::Real(number) if !number.is_finite()) {
+            return Err(wrong(&rule.name, "is no number"));
+        }
+        if !fits(rule, &argument.value, state, step) {
+            return Err(wrong(&rule.name, "is outside what the approved plan allows"));
+        }
+    }
+    Ok(())
+}
+
+fn fits(rule: &ArgumentRule, value: &Value, state: &RunState, step: &Step) -> bool {
+    let holds = |facts: &[Fact], name: &str, column: usize| {
+        let mut rows = facts.iter().filter(|fact| fact.name == name).flat_map(|fact| &fact.rows);
+        rows.any(|row| row.get(column) == Some(value))
+    };
+    match &rule.allowed {
+        Allowed::Among(values) => values.contains(value),
+        Allowed::Between(low, high) => {
+            matches!(value, Value::Integer(number) if (low..=high).contains(&number))
+        }
+        Allowed::Observed(fact, column) => holds(
+            &state.step(&step.id).observed,
+            fact,
+            usize::try_from(*column).unwrap_or(usize::MAX),
+        ),
+        Allowed::GivenBy(label, fact) => {
+            step.effects.contains(label) && holds(&state.given(label), fact, 0)
+        }
+        Allowed::Any => true,
+    }
+}

@@ -1,0 +1,219 @@
+//! Freezing: a draft and its declared effects become a plan, or a list of what is wrong with them.
+
+use std::collections::BTreeMap;
+
+use super::derive;
+use super::expect;
+use super::grant::Grant;
+use super::images::{Images, is_pinned};
+use super::shape;
+use crate::journal::Standing;
+use crate::model::{
+    Authority, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label, Millis,
+    Moment, Pin, Plan, PluginPin, ServiceRef, Step, StepId, Way,
+};
+use crate::run::Survey;
+
+/// The contract's version, as plans name it.
+const CONTRACT: &str = "lockstep:plugin@0.1.0";
+
+/// A draft can't become a plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the plugin's plan is not one that lockstep can run: {}", .problems.join("; "))]
+pub struct FreezeError {
+    /// Everything that is wrong with it.
+    pub problems: Vec<String>,
+}
+
+/// Everything beside the draft that goes into a plan.
+#[derive(Clone, Debug)]
+pub struct Freezer<'a> {
+    /// What is upgraded.
+    pub component: &'a str,
+    /// Who planned it.
+    pub plugin: &'a PluginPin,
+    /// Where.
+    pub environment: &'a Environment,
+    /// What the plugin was granted.
+    pub grant: &'a Grant,
+    /// The environment as it stands.
+    pub survey: &'a Survey,
+    /// What stands where each effect changes something.
+    pub standing: &'a BTreeMap<Label, Standing>,
+    /// When it is planned.
+    pub now: Moment,
+}
+
+impl Freezer<'_> {
+    /// Checks the draft and returns the plan.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the draft, each in words.
+    pub fn freeze(&self, draft: Draft, declared: Vec<Effect>) -> Result<Plan, FreezeError> {
+        let mut effects: BTreeMap<Label, Effect> =
+            declared.into_iter().map(|effect| (effect.label.clone(), effect)).collect();
+        let mut problems = shape::problems(&draft.steps, &draft.undo, &effects);
+        problems.extend(self.names(&effects));
+        problems.extend(unpinned(&effects));
+        let expected = expect::expected(&draft.steps, &effects, self.standing);
+        let (steps, undo) = ways(&draft, &mut effects, &expected, &mut problems);
+        problems.extend(self.deployments(&steps, &undo, &effects));
+        problems.extend(
+            draft.extra.iter().map(|(key, _)| format!("the plan has an unknown extra `{key}`")),
+        );
+        problems.dedup();
+        if !problems.is_empty() {
+            return Err(FreezeError { problems });
+        }
+        let measured = draft.steps.iter().chain(&draft.undo);
+        let evidence = Evidence {
+            made: self.now,
+            findings: draft.findings,
+            expected: measured
+                .map(|step| (step.id.clone(), (step.expected, step.outage)))
+                .collect(),
+        };
+        let authority = Authority {
+            format: Authority::format(),
+            contract: CONTRACT.to_owned(),
+            component: self.component.to_owned(),
+            from: draft.current,
+            to: draft.desired,
+            plugin: self.plugin.clone(),
+            environment: self.environment.clone(),
+            pins: self.pins(&effects),
+            grant: self.grant.entries().to_vec(),
+            effects,
+            expected,
+            steps,
+            undo,
+            watches: draft.watches,
+        };
+        Ok(Plan { authority, evidence })
+    }
+
+    /// Every service that an effect names exists, and every alias is made by an effect.
+    fn names(&self, effects: &BTreeMap<Label, Effect>) -> Vec<String> {
+        let made = |alias: &str| {
+            effects.values().any(|effect| matches!(&effect.kind, Kind::CreateService { alias: made, .. } if made == alias))
+        };
+        let problem = |effect: &Effect| match effect.kind.service()? {
+            ServiceRef::Named(name) if !self.survey.services.contains_key(name) => Some(format!(
+                "effect `{}` is about service `{name}`, which is not in the environment",
+                effect.label
+            )),
+            ServiceRef::Made(alias) if !made(alias) => Some(format!(
+                "effect `{}` is about alias `{alias}`, which no effect makes",
+                effect.label
+            )),
+            ServiceRef::Named(_) | ServiceRef::Made(_) => None,
+        };
+        effects.values().filter_map(problem).collect()
+    }
+
+    fn pins(&self, effects: &BTreeMap<Label, Effect>) -> BTreeMap<String, Pin> {
+        let named = effects.values().filter_map(|effect| match effect.kind.service() {
+            Some(ServiceRef::Named(name)) => Some(name),
+            Some(ServiceRef::Made(_)) | None => None,
+        });
+        named
+            .filter_map(|name| {
+                let service = self.survey.services.get(name)?;
+                let volume_instance_id = service.volume_instance_id.clone();
+                Some((
+                    name.clone(),
+                    Pin { service_id: service.service_id.clone(), volume_instance_id },
+                ))
+            })
+            .collect()
+    }
+
+    /// L13, forwards and backwards.
+    fn deployments(
+        &self,
+        steps: &[FrozenStep],
+        undo: &[FrozenUndo],
+        effects: &BTreeMap<Label, Effect>,
+    ) -> Vec<String> {
+        let mut images = Images::of(self.survey);
+        let mut problems = Vec::new();
+        for frozen in steps {
+            problems.extend(images.follow(&frozen.step, effects));
+            if let Way::Steps(ids) = &frozen.way {
+                let mut back = images.clone();
+                for undo in ids.iter().filter_map(|id| undo.iter().find(|undo| undo.step.id == *id))
+                {
+                    problems.extend(back.follow(&undo.step, effects));
+                }
+            }
+        }
+        problems
+    }
+}
+
+/// A plugin sets no image that can become another one.
+fn unpinned(effects: &BTreeMap<Label, Effect>) -> Vec<String> {
+    let loose = |effect: &Effect| {
+        let (Kind::SetImage { image, .. } | Kind::CreateService { image, .. }) = &effect.kind
+        else {
+            return None;
+        };
+        let label = &effect.label;
+        (!is_pinned(image))
+            .then(|| format!("effect `{label}` sets image `{image}`, which names no digest (L13)"))
+    };
+    effects.values().filter_map(loose).collect()
+}
+
+/// Completes the ways back: what the plugin proposes, and what the host derives where it is asked to restore.
+fn ways(
+    draft: &Draft,
+    effects: &mut BTreeMap<Label, Effect>,
+    expected: &BTreeMap<Label, Standing>,
+    problems: &mut Vec<String>,
+) -> (Vec<FrozenStep>, Vec<FrozenUndo>) {
+    let mut undo: Vec<FrozenUndo> = draft
+        .undo
+        .iter()
+        .map(|step| FrozenUndo { step: unmeasured(step), derived: false })
+        .collect();
+    let mut steps = Vec::with_capacity(draft.steps.len());
+    for (index, step) in draft.steps.iter().enumerate() {
+        let way = match Way::of(&step.undo) {
+            Some(way) => way,
+            None => match derive::undo_step(&draft.steps, index, effects, expected) {
+                Ok((derived, _)) if derived.effects.is_empty() => Way::Nothing,
+                Ok((derived, made)) => {
+                    problems.extend(taken(&derived, effects, &undo));
+                    let id: StepId = derived.id.clone();
+                    effects.extend(made.into_iter().map(|effect| (effect.label.clone(), effect)));
+                    undo.push(FrozenUndo { step: derived, derived: true });
+                    Way::Steps(vec![id])
+                }
+                Err(problem) => {
+                    problems.push(problem);
+                    Way::Nothing
+                }
+            },
+        };
+        steps.push(FrozenStep { step: unmeasured(step), way });
+    }
+    (steps, undo)
+}
+
+/// What the host derives never takes the place of what the plugin declares.
+fn taken(derived: &Step, effects: &BTreeMap<Label, Effect>, undo: &[FrozenUndo]) -> Option<String> {
+    let label = derived.effects.iter().find(|label| effects.contains_key(label));
+    if let Some(label) = label {
+        return Some(format!("label `{label}` is one that lockstep needs for a derived undo step"));
+    }
+    let id = &derived.id;
+    undo.iter()
+        .any(|frozen| frozen.step.id == *id)
+        .then(|| format!("step id `{id}` is one that lockstep needs for a derived undo step"))
+}
+
+/// Takes the measured figures out of a step: they are evidence and change with every plan.
+fn unmeasured(step: &Step) -> Step {
+    Step { expected: Millis(0), outage: None, ..step.clone() }
+}

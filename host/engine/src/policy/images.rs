@@ -1,0 +1,67 @@
+//! L13: no service is deployed unless its image is pinned to a digest at that point of the plan.
+
+use std::collections::BTreeMap;
+
+use crate::model::{DeploySource, Effect, Kind, Label, ServiceRef, Step};
+use crate::run::Survey;
+
+/// Which image each service is configured with, as the steps of a plan change it.
+#[derive(Clone, Debug)]
+pub(crate) struct Images {
+    configured: BTreeMap<ServiceRef, Option<String>>,
+}
+
+impl Images {
+    pub(crate) fn of(survey: &Survey) -> Self {
+        let configured = survey
+            .services
+            .iter()
+            .map(|(name, service)| (ServiceRef::Named(name.clone()), service.image.clone()))
+            .collect();
+        Self { configured }
+    }
+
+    /// Follows `step` and returns a problem for each deployment of something that is not pinned.
+    pub(crate) fn follow(&mut self, step: &Step, effects: &BTreeMap<Label, Effect>) -> Vec<String> {
+        let mut problems = Vec::new();
+        for effect in step.effects.iter().filter_map(|label| effects.get(label)) {
+            if let Kind::SetImage { service, image } = &effect.kind {
+                self.configured.insert(service.clone(), Some(image.clone()));
+            } else if let Kind::CreateService { alias, image, .. } = &effect.kind {
+                self.configured.insert(ServiceRef::Made(alias.clone()), Some(image.clone()));
+            } else if let Kind::Deploy { service, source } = &effect.kind {
+                problems.extend(self.problem(&effect.label, service, source));
+            }
+        }
+        problems
+    }
+
+    fn problem(
+        &self,
+        label: &Label,
+        service: &ServiceRef,
+        source: &DeploySource,
+    ) -> Option<String> {
+        let (ServiceRef::Named(name) | ServiceRef::Made(name)) = service;
+        match (self.configured.get(service), source) {
+            (None, _) => Some(format!(
+                "effect `{label}` deploys `{name}`, which is no service of the environment"
+            )),
+            (Some(None), DeploySource::Configured) => Some(format!(
+                "effect `{label}` deploys `{name}` from its repository's newest commit; deploy the same image or a commit"
+            )),
+            (Some(None), DeploySource::SameImage | DeploySource::Commit(_)) => None,
+            (Some(Some(image)), _) if is_pinned(image) => None,
+            (Some(Some(image)), _) => Some(format!(
+                "effect `{label}` deploys `{name}` while its image is `{image}`: a tag can move, so pin it to a digest first (L13)"
+            )),
+        }
+    }
+}
+
+/// Returns whether `image` names a digest, so that it can only ever be one image.
+pub(crate) fn is_pinned(image: &str) -> bool {
+    image.split_once('@').is_some_and(|(repository, digest)| {
+        !repository.is_empty() && digest.parse::<crate::model::Digest>().is_ok()
+    })
+}

@@ -1,0 +1,13 @@
+//! What a plugin may do, decided without touching anything: grants, admission, and what a frozen plan must hold.
+
+mod admit;
+mod derive;
+mod expect;
+mod freeze;
+mod grant;
+mod images;
+mod shape;
+
+pub use admit::{Admitted, admit, admit_for_planning};
+pub use freeze::{FreezeError, Freezer};
+pub use grant::{Grant, admits_path};

@@ -1,0 +1,308 @@
+//! The life of one effect: admit, look, intend, send, answer, settle, follow.
+
+use super::bounds::{INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
+use super::execute::{Execution, Interrupt, Wait};
+use super::port::{Clock, Control, Follow, Journal, News, Reporter, Wish, World};
+use crate::journal::{Event, Fate, Intent, Outcome, Performed, Sent, Standing};
+use crate::model::{Argument, Fact, Failure, Label, Moment, Step, StepId};
+use crate::policy::{Admitted, admit};
+
+impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
+where
+    W: World,
+    J: Journal,
+    C: Clock,
+    R: Reporter,
+    K: Control,
+{
+    /// Performs `label` as the effect at `position` of the step's round, or returns what is recorded for it.
+    ///
+    /// The intent is durable before anything is sent. A recorded outcome is returned with nothing sent; an open fate is
+    /// settled first. A call that is not the recorded one stops the run.
+    pub(super) async fn perform(
+        &mut self,
+        step: &Step,
+        label: &Label,
+        arguments: &[Argument],
+        position: usize,
+    ) -> Result<Vec<Fact>, Interrupt> {
+        let mut attempt = 0;
+        if let Some(recorded) =
+            self.state.steps.get(&step.id).and_then(|state| state.performed.get(position))
+        {
+            if recorded.intent.label != *label || recorded.intent.arguments != arguments {
+                // What is denied leaves no record, so the recorded effect may belong to the plugin's next call.
+                admit(self.authority, &self.state, &self.run, step, label, arguments, position)
+                    .map_err(Interrupt::Failed)?;
+                return Err(Interrupt::Stuck(format!(
+                    "the plugin diverged in step `{}`: as effect {position} of the round it performed `{}` before the \
+                     interruption and `{label}` now; nothing was sent",
+                    step.id, recorded.intent.label
+                )));
+            }
+            attempt = recorded.intent.attempt + 1;
+            match &recorded.outcome {
+                Outcome::Done(facts) => return Ok(facts.clone()),
+                Outcome::Refused(Failure::Transient(_)) | Outcome::DidNot => {}
+                Outcome::Refused(failure) => return Err(Interrupt::Failed(failure.clone())),
+                Outcome::Open | Outcome::Unknown(_) => {
+                    if let Some(facts) = self.settle(step, label).await? {
+                        return Ok(facts);
+                    }
+                }
+            }
+        }
+        loop {
+            self.listen()?;
+            if attempt >= MAX_ATTEMPTS {
+                let why = format!("effect `{label}` was tried {attempt} times");
+                return Err(Interrupt::Failed(Failure::permanent("effect:attempts", why)));
+            }
+            if let Some(facts) = self.attempt(step, label, arguments, position, attempt).await? {
+                return Ok(facts);
+            }
+            self.ports.clock.sleep(pause(attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    /// Tries once; none means that nothing happened and another try may succeed.
+    async fn attempt(
+        &mut self,
+        step: &Step,
+        label: &Label,
+        arguments: &[Argument],
+        position: usize,
+        attempt: u32,
+    ) -> Result<Option<Vec<Fact>>, Interrupt> {
+        let admitted =
+            admit(self.authority, &self.state, &self.run, step, label, arguments, position)
+                .map_err(Interrupt::Failed)?;
+        let before = self.standing(&step.id, &admitted).await?;
+        self.stands_as_planned(label, &before)?;
+        let begun = self.ports.clock.now();
+        let intent = Intent {
+            step: step.id.clone(),
+            round: self.state.step(&step.id).round,
+            position: u32::try_from(position).unwrap_or(u32::MAX),
+            attempt,
+            label: label.clone(),
+            arguments: arguments.to_vec(),
+            before,
+            begun,
+            not_after: begun.plus(INTENT_LIFE),
+            epoch: self.epoch,
+        };
+        self.note(Event::Intended(intent.clone()))?;
+        self.commit().await?;
+        self.ports.reporter.report(News::Sending(step.id.clone(), label.clone()));
+        // The commit may have taken long, and another process may have taken the run since.
+        let sent = if self.ports.clock.now() > intent.not_after {
+            Sent::Refused(Failure::transient(
+                "effect:expired",
+                "writing the journal took so long that nothing was sent",
+            ))
+        } else {
+            self.ports.world.send(&admitted, &intent).await
+        };
+        self.note(Event::Answered { label: label.clone(), sent: sent.clone() })?;
+        match sent {
+            Sent::Done(facts) => {
+                self.ports.reporter.report(News::Sent(step.id.clone(), label.clone()));
+                Ok(Some(facts))
+            }
+            Sent::Refused(failure @ Failure::Transient(_)) => {
+                self.commit().await?;
+                self.ports.reporter.report(News::Retrying(
+                    step.id.clone(),
+                    failure,
+                    pause(attempt),
+                ));
+                Ok(None)
+            }
+            Sent::Refused(failure) => Err(Interrupt::Failed(failure)),
+            Sent::Unknown(failure) => {
+                self.commit().await?;
+                self.ports.reporter.report(News::Note(format!(
+                    "no answer tells what became of `{label}`: {failure}"
+                )));
+                self.settle(step, label).await
+            }
+        }
+    }
+
+    /// Finds out what became of the open effect; none means that it did not happen.
+    async fn settle(&mut self, step: &Step, label: &Label) -> Result<Option<Vec<Fact>>, Interrupt> {
+        let Some(intent) = self.state.effects.get(label).map(|performed| performed.intent.clone())
+        else {
+            return Ok(None);
+        };
+        let position = usize::try_from(intent.position).unwrap_or(usize::MAX);
+        let admitted =
+            admit(self.authority, &self.state, &self.run, step, label, &intent.arguments, position)
+                .map_err(Interrupt::Failed)?;
+        self.ports.reporter.report(News::Settling(step.id.clone(), label.clone()));
+        self.outlive(&intent).await;
+        for look in 0..MAX_SETTLING {
+            let fate = self.ports.world.settle(&admitted, &intent).await;
+            match fate {
+                Fate::StillGoing => {
+                    if self.ports.control.wish() == Some(Wish::Pause) {
+                        return Err(Interrupt::Wait(Wait::Paused));
+                    }
+                    self.ports.clock.sleep(pause(look)).await;
+                }
+                Fate::Happened(facts) => {
+                    self.note(Event::Settled {
+                        label: label.clone(),
+                        fate: Fate::Happened(facts.clone()),
+                    })?;
+                    self.commit().await?;
+                    return Ok(Some(facts));
+                }
+                Fate::DidNot => {
+                    self.note(Event::Settled { label: label.clone(), fate: Fate::DidNot })?;
+                    self.commit().await?;
+                    return Ok(None);
+                }
+                Fate::CannotTell(question) => {
+                    return Err(Interrupt::Stuck(format!("effect `{label}`: {question}")));
+                }
+            }
+        }
+        Err(Interrupt::Stuck(format!(
+            "effect `{label}` is still going on after {MAX_SETTLING} looks; did it happen?"
+        )))
+    }
+
+    /// Waits until another process can no longer send what it intended.
+    async fn outlive(&self, intent: &Intent) {
+        if intent.epoch == self.epoch || self.options.former_holder_is_gone {
+            return;
+        }
+        let left = intent.not_after.since(self.ports.clock.now());
+        if left.0 > 0 {
+            self.ports.clock.sleep(left).await;
+        }
+    }
+
+    /// Settles the effect whose fate an interruption left open.
+    pub(super) async fn settle_open(&mut self) -> Result<(), Interrupt> {
+        let Some((id, label)) = self.state.open.clone() else { return Ok(()) };
+        let authority = self.authority;
+        let forward = authority.step(&id).map(|frozen| &frozen.step);
+        let Some(step) = forward.or_else(|| authority.undo_step(&id).map(|frozen| &frozen.step))
+        else {
+            return Err(Interrupt::Stuck(format!(
+                "effect `{label}` of step `{id}` is open and not in the plan"
+            )));
+        };
+        self.settle(step, &label).await.map(|_| ())
+    }
+
+    async fn standing(&self, step: &StepId, admitted: &Admitted) -> Result<Standing, Interrupt> {
+        let mut attempt = 0;
+        loop {
+            match self.ports.world.standing(admitted).await {
+                Ok(standing) => return Ok(standing),
+                Err(failure @ Failure::Transient(_)) if attempt < MAX_ATTEMPTS => {
+                    self.ports.reporter.report(News::Retrying(
+                        step.clone(),
+                        failure,
+                        pause(attempt),
+                    ));
+                    self.listen()?;
+                    self.ports.clock.sleep(pause(attempt)).await;
+                    attempt += 1;
+                }
+                Err(failure) => return Err(Interrupt::Unread(failure)),
+            }
+        }
+    }
+
+    /// Refuses to change what is no longer what the plan was made for. What this run itself changed is as it left it.
+    fn stands_as_planned(&self, label: &Label, before: &Standing) -> Result<(), Interrupt> {
+        if self.state.happened.contains(label) {
+            return Ok(());
+        }
+        let nothing = Standing::new();
+        let expected = self.authority.expected.get(label).unwrap_or(&nothing);
+        for (name, wanted) in expected {
+            let found = before.get(name).cloned().flatten();
+            if found != *wanted {
+                let words =
+                    |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+                return Err(Interrupt::Moved(format!(
+                    "effect `{label}` would change `{name}`: the plan found {}, and now {} stands there",
+                    words(wanted),
+                    words(&found)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows an effect that was done to its end, so that the next one finds it finished.
+    pub(super) async fn follow(
+        &mut self,
+        step: &Step,
+        performed: &Performed,
+        limit: Moment,
+    ) -> Result<(), Interrupt> {
+        let Outcome::Done(given) = &performed.outcome else { return Ok(()) };
+        if performed.ended.is_some() {
+            return Ok(());
+        }
+        let (label, arguments) = (&performed.intent.label, &performed.intent.arguments);
+        let admitted = admit(self.authority, &self.state, &self.run, step, label, arguments, 0)
+            .map_err(Interrupt::Failed)?;
+        let mut failures = 0;
+        loop {
+            let wait = match self.ports.world.follow(&admitted, given).await {
+                Ok(Follow::Finished(facts)) => {
+                    let newest = self.state.effects.get(label) == Some(performed);
+                    if newest && !facts.is_empty() {
+                        self.note(Event::Ended { label: label.clone(), facts })?;
+                    }
+                    return Ok(());
+                }
+                Ok(Follow::Failed(why)) => {
+                    return Err(Interrupt::Failed(Failure::permanent("effect:failed", why)));
+                }
+                Ok(Follow::Going { after, note }) => {
+                    failures = 0;
+                    self.ports.reporter.report(News::Waiting(step.id.clone(), note, None, None));
+                    after
+                }
+                Err(failure @ Failure::Transient(_)) => {
+                    failures += 1;
+                    self.ports.reporter.report(News::Retrying(
+                        step.id.clone(),
+                        failure,
+                        pause(failures),
+                    ));
+                    pause(failures)
+                }
+                Err(failure) => return Err(Interrupt::Failed(failure)),
+            };
+            self.pass(&step.id, wait, limit).await?;
+        }
+    }
+
+    /// Waits, unless a person wants something else or the step has taken too long.
+    pub(super) async fn pass(
+        &mut self,
+        step: &StepId,
+        length: crate::model::Millis,
+        limit: Moment,
+    ) -> Result<(), Interrupt> {
+        self.commit().await?;
+        self.listen()?;
+        if self.ports.clock.now() >= limit {
+            let why = format!("step `{step}` is over its limit");
+            return Err(Interrupt::Failed(Failure::permanent("step:limit", why)));
+        }
+        self.ports.clock.sleep(length).await;
+        Ok(())
+    }
+}

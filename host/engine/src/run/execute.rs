@@ -1,0 +1,370 @@
+//! Running an approved plan from wherever its journal stands.
+
+use std::collections::BTreeSet;
+
+use super::port::{AppendError, Clock, Control, Guest, Journal, News, Reporter, Wish, World};
+use crate::journal::{
+    BrokenChain, Direction, End, Epoch, Event, Head, IllegalRecord, Phase, Record, RunState,
+    StepStatus,
+};
+use crate::model::{Authority, Digest, Failure, Moment, RunId, StepId};
+use crate::policy::Grant;
+
+/// What a run does when a step fails before the point of no return. After it, a run always stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Rolls back.
+    RollBack,
+    /// Stops and asks.
+    Stop,
+}
+
+/// How a run is run this time. Not part of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Who has approved every gate of the plan in advance, if anybody has.
+    pub gates_approved_by: Option<String>,
+    /// What to do when a step fails.
+    pub on_failure: OnFailure,
+    /// Stop after this step, leaving the run resumable.
+    pub until: Option<StepId>,
+    /// Whether the process that held the run before is surely gone, so that its open intents need not expire.
+    pub former_holder_is_gone: bool,
+}
+
+/// What a run waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A person's approval of a gate.
+    Gate {
+        /// The step behind it.
+        step: StepId,
+        /// What is asked.
+        waits_for: String,
+    },
+    /// A decision, because something that the plan rests on changed.
+    Moved(String),
+    /// The next command: this was the last step that was asked for.
+    Until(StepId),
+    /// The next command: a person asked it to stop here.
+    Paused,
+}
+
+/// How running ended this time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The wanted version runs.
+    Done,
+    /// The version before runs again, and why it went back.
+    RolledBack(String),
+    /// The run can be resumed.
+    Waiting(Wait),
+    /// A person must answer.
+    Stuck(String),
+}
+
+/// Why a run could not be run on. Its journal stays as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The journal refused or failed.
+    #[error("could not write the journal of the run")]
+    Journal(#[source] AppendError),
+    /// The records do not make sense.
+    #[error("the journal of the run can't be read")]
+    Illegal(#[from] IllegalRecord),
+    /// The records are not one chain.
+    #[error("the journal of the run is not whole")]
+    Chain(#[from] BrokenChain),
+    /// The plan is not the one that the run was approved for.
+    #[error("the plan is not the one of the run: {found} instead of {approved}")]
+    OtherPlan {
+        /// The digest in the journal.
+        approved: String,
+        /// The digest of the plan given.
+        found: Digest,
+    },
+    /// Nobody has approved the run.
+    #[error("the run is not approved")]
+    NotApproved,
+}
+
+/// Everything outside.
+#[derive(Debug)]
+pub struct Ports<'a, W, J, C, R, K> {
+    /// Reads and effects.
+    pub world: &'a W,
+    /// Where records go.
+    pub journal: &'a J,
+    /// Time.
+    pub clock: &'a C,
+    /// Where news goes.
+    pub reporter: &'a R,
+    /// What people want meanwhile.
+    pub control: &'a K,
+}
+
+/// One process running one run.
+#[derive(Debug)]
+pub struct Execution<'a, W, J, C, R, K> {
+    pub(super) ports: Ports<'a, W, J, C, R, K>,
+    pub(super) authority: &'a Authority,
+    pub(super) grant: Grant,
+    pub(super) options: Options,
+    pub(super) run: RunId,
+    pub(super) epoch: Epoch,
+    pub(super) state: RunState,
+    pub(super) resumed_at: Moment,
+    /// Steps about which a plugin that was stopped is not asked again.
+    pub(super) silenced: BTreeSet<StepId>,
+    head: Head,
+    written: Head,
+    unwritten: Vec<Record>,
+}
+
+/// Why a step did not go on.
+#[derive(Debug)]
+pub(super) enum Interrupt {
+    /// It can't reach its end.
+    Failed(Failure),
+    /// What stands at the far side could not be read. No plugin is told, because a replay would not tell it again.
+    Unread(Failure),
+    /// The run waits.
+    Wait(Wait),
+    /// Something that the plan rests on changed.
+    Moved(String),
+    /// A person must answer.
+    Stuck(String),
+    /// A person asked for the way back.
+    RollBack(String),
+    /// The process must not go on.
+    Fatal(RunError),
+}
+
+impl From<RunError> for Interrupt {
+    fn from(error: RunError) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+impl<'a, W, J, C, R, K> Execution<'a, W, J, C, R, K>
+where
+    W: World,
+    J: Journal,
+    C: Clock,
+    R: Reporter,
+    K: Control,
+{
+    /// Takes up `run` where `records` leave it, under the lease `epoch`.
+    ///
+    /// # Errors
+    /// The records are not a whole journal, or `authority` is not the plan that was approved.
+    pub fn new(
+        ports: Ports<'a, W, J, C, R, K>,
+        authority: &'a Authority,
+        options: Options,
+        run: RunId,
+        epoch: Epoch,
+        records: &[Record],
+    ) -> Result<Self, RunError> {
+        let head = records.iter().try_fold(Head::start(&run), |head, record| head.after(record))?;
+        let state = RunState::fold(records)?;
+        let found = authority.digest().map_err(BrokenChain::from)?;
+        if state.plan != Some(found) {
+            let approved =
+                state.plan.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+            return Err(RunError::OtherPlan { approved, found });
+        }
+        if state.phase == Phase::Planned {
+            return Err(RunError::NotApproved);
+        }
+        let resumed_at = ports.clock.now();
+        let grant = Grant::new(authority.grant.clone());
+        let unwritten = Vec::new();
+        Ok(Self {
+            ports,
+            authority,
+            grant,
+            options,
+            run,
+            epoch,
+            state,
+            resumed_at,
+            silenced: BTreeSet::new(),
+            head,
+            written: head,
+            unwritten,
+        })
+    }
+
+    /// Returns where the run stands.
+    pub fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    /// Returns the end of the journal, as far as it is durable.
+    pub fn durable_head(&self) -> Head {
+        self.written
+    }
+
+    /// Runs until the run is over, waits or is stuck.
+    ///
+    /// # Errors
+    /// The process must not go on with this run; another may, from the journal.
+    pub async fn run(&mut self, guest: &mut impl Guest) -> Result<Ended, RunError> {
+        loop {
+            let ended = match self.turn(guest).await {
+                Ok(ended) => ended,
+                Err(interrupt) => self.handle(interrupt)?,
+            };
+            self.commit().await?;
+            if let Some(ended) = ended {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Does one step, or says how running ended.
+    async fn turn(&mut self, guest: &mut impl Guest) -> Result<Option<Ended>, Interrupt> {
+        match &self.state.phase {
+            Phase::Planned => return Err(RunError::NotApproved.into()),
+            Phase::Moved(why) => {
+                self.rather_back()?;
+                return Ok(Some(Ended::Waiting(Wait::Moved(why.clone()))));
+            }
+            Phase::Stuck(question) => {
+                self.rather_back()?;
+                return Ok(Some(Ended::Stuck(question.clone())));
+            }
+            Phase::Finished(End::Done) => return Ok(Some(Ended::Done)),
+            Phase::Finished(End::RolledBack) => {
+                return Ok(Some(Ended::RolledBack(
+                    self.state.turned_back.clone().unwrap_or_default(),
+                )));
+            }
+            Phase::Running => {}
+        }
+        self.settle_open().await?;
+        self.listen()?;
+        match self.state.direction {
+            Direction::Forward => self.forward(guest).await,
+            Direction::Back => self.back(guest).await,
+        }
+    }
+
+    async fn forward(&mut self, guest: &mut impl Guest) -> Result<Option<Ended>, Interrupt> {
+        let authority = self.authority;
+        if let Some(last) = self.options.until.as_ref().filter(|last| self.is_done(last)) {
+            return Err(Interrupt::Wait(Wait::Until(last.clone())));
+        }
+        let next = authority.steps.iter().find(|frozen| !self.is_done(&frozen.step.id));
+        let Some(frozen) = next else {
+            self.note(Event::Finished { end: End::Done })?;
+            return Ok(None);
+        };
+        self.step(&frozen.step, guest).await?;
+        Ok(None)
+    }
+
+    /// Turns what stopped a step into records, and says how running ended if it did.
+    fn handle(&mut self, interrupt: Interrupt) -> Result<Option<Ended>, RunError> {
+        match interrupt {
+            Interrupt::Fatal(error) => return Err(error),
+            Interrupt::Wait(wait) => return Ok(Some(Ended::Waiting(wait))),
+            Interrupt::Moved(why) => match self.current() {
+                Some(step) => self.note(Event::Moved { step, why })?,
+                None => self.note(Event::Stuck { question: why })?,
+            },
+            Interrupt::Stuck(question) => self.note(Event::Stuck { question })?,
+            Interrupt::RollBack(why) => self.turn_back(why)?,
+            Interrupt::Failed(failure) | Interrupt::Unread(failure) => {
+                let what = failure.to_string();
+                if let Some(step) = self.current() {
+                    self.ports.reporter.report(News::StepFailed(step.clone(), failure.clone()));
+                    self.note(Event::StepFailed { step: step.clone(), failure })?;
+                    self.after_failure(&step, &what)?;
+                } else {
+                    self.note(Event::Stuck { question: what })?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn after_failure(&mut self, step: &StepId, what: &str) -> Result<(), RunError> {
+        let why = format!("step `{step}` failed: {what}");
+        if self.state.direction == Direction::Back {
+            return self.note(Event::Stuck {
+                question: format!("rolling back, {why}; what stands is for a person to judge"),
+            });
+        }
+        match self.options.on_failure {
+            OnFailure::RollBack => self.turn_back(why),
+            OnFailure::Stop => {
+                self.note(Event::Stuck { question: format!("{why}; resume or roll back?") })
+            }
+        }
+    }
+
+    /// Turns round, unless something that can't be undone may have happened.
+    fn turn_back(&mut self, why: String) -> Result<(), RunError> {
+        if self.state.direction == Direction::Back {
+            return Ok(());
+        }
+        if let Some(question) = self.no_way_back() {
+            return self.note(Event::Stuck { question: format!("{why}; {question}") });
+        }
+        self.ports.reporter.report(News::TurnedBack(why.clone()));
+        self.note(Event::TurnedBack { why })
+    }
+
+    /// Stops where a person asked for it.
+    pub(super) fn listen(&self) -> Result<(), Interrupt> {
+        match self.ports.control.wish() {
+            None => Ok(()),
+            Some(Wish::Pause) => Err(Interrupt::Wait(Wait::Paused)),
+            Some(Wish::RollBack(_)) if self.state.direction == Direction::Back => Ok(()),
+            Some(Wish::RollBack(why)) => Err(Interrupt::RollBack(why)),
+        }
+    }
+
+    /// A run that waits for a decision turns round when that is the decision and there is a way back.
+    fn rather_back(&self) -> Result<(), Interrupt> {
+        match self.ports.control.wish() {
+            Some(Wish::RollBack(why))
+                if self.state.direction == Direction::Forward && self.no_way_back().is_none() =>
+            {
+                Err(Interrupt::RollBack(why))
+            }
+            Some(Wish::RollBack(_) | Wish::Pause) | None => Ok(()),
+        }
+    }
+
+    /// Puts `event` after the records so far. It is written with the next commit.
+    pub(super) fn note(&mut self, event: Event) -> Result<(), RunError> {
+        let (records, head) =
+            self.head.link(&self.run, self.epoch, self.ports.clock.now(), vec![event])?;
+        for record in &records {
+            self.state = std::mem::take(&mut self.state).after(record)?;
+        }
+        self.head = head;
+        self.unwritten.extend(records);
+        Ok(())
+    }
+
+    /// Writes what was noted. When this returns `Ok` it survives a crash.
+    pub(super) async fn commit(&mut self) -> Result<(), RunError> {
+        if self.unwritten.is_empty() {
+            return Ok(());
+        }
+        let append =
+            self.ports.journal.append(&self.run, self.epoch, &self.written, &self.unwritten);
+        append.await.map_err(RunError::Journal)?;
+        self.written = self.head;
+        self.unwritten.clear();
+        Ok(())
+    }
+
+    pub(super) fn is_done(&self, step: &StepId) -> bool {
+        self.state.steps.get(step).is_some_and(|state| state.status == StepStatus::Done)
+    }
+}

@@ -1,0 +1,110 @@
+//! The host as `plan`, `observe`, `check` and `probe` see it: reads, and declarations where planning allows them.
+
+use super::bounds::{MAX_EFFECTS, MAX_LABEL, line};
+use super::port::{Follow, Host, News, Reporter, World};
+use crate::journal::RunState;
+use crate::model::{
+    Answer, Authority, Call, Effect, Fact, Failure, Job, Label, Read, Reading, RunId,
+};
+use crate::policy::{Grant, admit};
+
+/// What a look is about.
+pub(crate) enum About<'a> {
+    /// Planning: effects may be declared, and are collected here.
+    Plan(&'a mut Vec<Effect>),
+    /// A run's step.
+    Run { authority: &'a Authority, state: &'a RunState, run: &'a RunId },
+}
+
+/// A host that changes nothing.
+pub(crate) struct Look<'a, W, R> {
+    pub(crate) world: &'a W,
+    pub(crate) reporter: &'a R,
+    pub(crate) grant: &'a Grant,
+    pub(crate) about: About<'a>,
+}
+
+impl<W: World, R: Reporter> Host for Look<'_, W, R> {
+    async fn answer(&mut self, call: Call) -> Answer {
+        match call {
+            Call::Read(read) => Answer::Read(self.read(&read).await),
+            Call::DeploymentOf(label) => Answer::Read(self.deployment_of(&label).await),
+            Call::Declare(effect) => Answer::Declared(self.declare(effect)),
+            Call::Perform(label, _) => Answer::Performed(Err(Failure::denied(
+                "call:not-here",
+                format!("effect `{label}` can only be performed in `apply`"),
+            ))),
+            Call::Progress(label) => Answer::Progressed(self.progress(&label).await),
+            Call::Log(level, text) => {
+                self.reporter.report(News::PluginSays(level, line(&text)));
+                Answer::Logged
+            }
+        }
+    }
+}
+
+impl<W: World, R: Reporter> Look<'_, W, R> {
+    async fn read(&self, read: &Read) -> Result<Reading, Failure> {
+        self.grant.read(read)?;
+        self.world.read(read).await
+    }
+
+    fn declare(&mut self, effect: Effect) -> Result<(), Failure> {
+        let About::Plan(declared) = &mut self.about else {
+            return Err(Failure::denied("call:not-here", "effects can only be declared in `plan`"));
+        };
+        self.grant.declare(&effect)?;
+        let refuse = |why: String| Err(Failure::permanent("plan:declaration", why));
+        if declared.len() >= MAX_EFFECTS {
+            return refuse(format!("a plan has at most {MAX_EFFECTS} effects"));
+        }
+        if effect.label.as_str().len() > MAX_LABEL {
+            return refuse(format!(
+                "label `{}` is longer than {MAX_LABEL} characters",
+                effect.label
+            ));
+        }
+        if declared.iter().any(|earlier| earlier.label == effect.label) {
+            return refuse(format!("effect `{}` is declared twice", effect.label));
+        }
+        declared.push(effect);
+        Ok(())
+    }
+
+    async fn deployment_of(&self, label: &Label) -> Result<Reading, Failure> {
+        let About::Run { state, .. } = &self.about else { return Ok(Reading::Deployment(None)) };
+        match deployment_id(&state.given(label)) {
+            None => Ok(Reading::Deployment(None)),
+            Some(id) => self.world.read(&Read::Deployment(id)).await,
+        }
+    }
+
+    async fn progress(&self, label: &Label) -> Result<Option<Job>, Failure> {
+        let About::Run { authority, state, run } = &self.about else { return Ok(None) };
+        let Some(performed) = state.effects.get(label).filter(|known| known.may_have_happened())
+        else {
+            return Ok(None);
+        };
+        if let Some(facts) = &performed.ended {
+            return Ok(Some(job(true, String::new(), facts.clone())));
+        }
+        let steps = authority.steps.iter().map(|frozen| &frozen.step);
+        let mut all = steps.chain(authority.undo.iter().map(|frozen| &frozen.step));
+        let Some(step) = all.find(|step| step.effects.contains(label)) else { return Ok(None) };
+        let admitted = admit(authority, state, run, step, label, &performed.intent.arguments, 0)?;
+        Ok(Some(match self.world.follow(&admitted, &performed.given()).await? {
+            Follow::Finished(facts) => job(true, String::new(), facts),
+            Follow::Going { note, .. } => job(false, note, Vec::new()),
+            Follow::Failed(why) => return Err(Failure::permanent("effect:failed", why)),
+        }))
+    }
+}
+
+fn job(finished: bool, note: String, facts: Vec<Fact>) -> Job {
+    Job { finished, done: u64::from(finished), total: 1, note, facts }
+}
+
+/// Returns the id of the deployment that an effect made.
+pub(crate) fn deployment_id(facts: &[Fact]) -> Option<String> {
+    facts.iter().find(|fact| fact.name == "deployment").and_then(Fact::as_text).map(str::to_owned)
+}

@@ -1,0 +1,18 @@
+//! The whole life of a run: planning, freezing, gates, rounds, effects, rollback, resuming. The ports are here too.
+
+mod apply;
+mod bounds;
+mod effect;
+mod execute;
+mod look;
+mod plan;
+mod port;
+mod rollback;
+mod step;
+
+pub use execute::{Ended, Execution, OnFailure, Options, Ports, RunError, Wait};
+pub use plan::{PlanError, Planner, difference};
+pub use port::{
+    AppendError, Clock, Control, Follow, Guest, GuestError, Host, Journal, News, Reporter, Survey,
+    Surveyed, TrapKind, Wish, World,
+};

@@ -1,0 +1,170 @@
+//! Planning: the plugin proposes twice, the host freezes, and nothing is sent.
+
+use std::collections::BTreeMap;
+
+use super::look::{About, Look};
+use super::port::{Guest, GuestError, Reporter, World};
+use crate::model::{
+    Authority, Draft, Effect, Environment, Failure, Kind, Pin, Plan, PluginPin, ServiceRef, Target,
+};
+use crate::policy::{FreezeError, Freezer, Grant, admit_for_planning};
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The plugin broke the rules.
+    #[error(transparent)]
+    Guest(#[from] GuestError),
+    /// The plugin could not plan.
+    #[error("the plugin could not plan {component}: {failure}")]
+    Failed {
+        /// What was to be planned.
+        component: String,
+        /// Why not.
+        failure: Failure,
+    },
+    /// The environment could not be read.
+    #[error("could not read the environment: {0}")]
+    World(Failure),
+    /// The plugin's draft is not one that can be run.
+    #[error(transparent)]
+    Freeze(#[from] FreezeError),
+    /// Two plans of the same environment differ: an approval would mean nothing.
+    #[error("the plugin plans differently each time it is asked: `{field}` differs")]
+    Unstable {
+        /// The first field that differs.
+        field: String,
+    },
+    /// The plan can't be hashed, which would be a fault of ours.
+    #[error("could not hash the plan")]
+    Unhashable(#[from] serde_json::Error),
+}
+
+/// Plans one component.
+#[derive(Debug)]
+pub struct Planner<'a, W, R> {
+    /// The outside.
+    pub world: &'a W,
+    /// Where news goes.
+    pub reporter: &'a R,
+    /// What the plugin was granted.
+    pub grant: &'a Grant,
+    /// The plugin's bytes.
+    pub plugin: &'a PluginPin,
+    /// The environment's name in `lockstep.toml`.
+    pub environment: &'a str,
+}
+
+impl<W: World, R: Reporter> Planner<'_, W, R> {
+    /// Plans twice and returns the second plan, with the newer evidence.
+    ///
+    /// # Errors
+    /// See [`PlanError`]. A plan with findings that refuse it is no error: the caller shows it.
+    pub async fn plan(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
+        let first = self.once(guest, target).await?;
+        let second = self.once(guest, target).await?;
+        if first.authority.digest()? != second.authority.digest()? {
+            return Err(PlanError::Unstable {
+                field: difference(&first.authority, &second.authority)?,
+            });
+        }
+        Ok(second)
+    }
+
+    async fn once(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
+        let mut declared = Vec::new();
+        let about = About::Plan(&mut declared);
+        let mut host =
+            Look { world: self.world, reporter: self.reporter, grant: self.grant, about };
+        let draft = guest.plan(target, &mut host).await?;
+        let draft = draft.map_err(|failure| PlanError::Failed {
+            component: target.component.clone(),
+            failure,
+        })?;
+        self.freeze(target, draft, declared).await
+    }
+
+    async fn freeze(
+        &self,
+        target: &Target,
+        draft: Draft,
+        declared: Vec<Effect>,
+    ) -> Result<Plan, PlanError> {
+        let survey = self.world.survey().await.map_err(PlanError::World)?;
+        let pins: BTreeMap<String, Pin> = survey
+            .services
+            .iter()
+            .map(|(name, service)| {
+                let volume_instance_id = service.volume_instance_id.clone();
+                (name.clone(), Pin { service_id: service.service_id.clone(), volume_instance_id })
+            })
+            .collect();
+        let mut standing = BTreeMap::new();
+        for effect in declared.iter().filter(|effect| changes_values(effect, &pins)) {
+            let found = self
+                .world
+                .standing(&admit_for_planning(effect, &pins))
+                .await
+                .map_err(PlanError::World)?;
+            standing.insert(effect.label.clone(), found);
+        }
+        let environment = Environment {
+            name: self.environment.to_owned(),
+            project_id: survey.project_id.clone(),
+            environment_id: survey.environment_id.clone(),
+        };
+        let freezer = Freezer {
+            component: &target.component,
+            plugin: self.plugin,
+            environment: &environment,
+            grant: self.grant,
+            survey: &survey,
+            standing: &standing,
+            now: target.now,
+        };
+        Ok(freezer.freeze(draft, declared)?)
+    }
+}
+
+/// Returns whether something stands where the effect changes values of an existing service.
+fn changes_values(effect: &Effect, pins: &BTreeMap<String, Pin>) -> bool {
+    let changes = matches!(
+        effect.kind,
+        Kind::SetVariables { .. }
+            | Kind::GenerateVariable { .. }
+            | Kind::DeleteVariables { .. }
+            | Kind::SetImage { .. }
+            | Kind::SetSettings { .. }
+            | Kind::SetMount { .. }
+    );
+    changes
+        && matches!(effect.kind.service(), Some(ServiceRef::Named(name)) if pins.contains_key(name))
+}
+
+/// Returns the path of the first field in which two authorities differ, as a JSON Pointer.
+///
+/// # Errors
+/// One of them does not serialize, which would be a fault of ours.
+pub fn difference(one: &Authority, other: &Authority) -> Result<String, serde_json::Error> {
+    let (one, other) = (serde_json::to_value(one)?, serde_json::to_value(other)?);
+    Ok(differs(&one, &other, "").unwrap_or_default())
+}
+
+fn differs(one: &serde_json::Value, other: &serde_json::Value, path: &str) -> Option<String> {
+    use serde_json::Value;
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let keys = one.keys().chain(other.keys().filter(|key| !one.contains_key(*key)));
+            keys.into_iter().find_map(|key| match (one.get(key), other.get(key)) {
+                (Some(one), Some(other)) => differs(one, other, &format!("{path}/{key}")),
+                _ => Some(format!("{path}/{key}")),
+            })
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => one
+            .iter()
+            .zip(other)
+            .enumerate()
+            .find_map(|(index, (one, other))| differs(one, other, &format!("{path}/{index}"))),
+        _ => (one != other).then(|| path.to_owned()),
+    }
+}

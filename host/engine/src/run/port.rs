@@ -1,0 +1,257 @@
+//! What the engine needs from outside, in its own words. Real drivers and the simulation implement the same traits.
+
+#![expect(
+    async_fn_in_trait,
+    reason = "the engine is generic over its ports and needs no Send bound of them"
+)]
+
+use std::collections::BTreeMap;
+
+use crate::journal::{Epoch, Fate, Head, Intent, Record, Sent, Standing};
+use crate::model::{
+    Answer, Call, Description, Draft, Fact, Failure, Label, Level, Millis, Moment, Observation,
+    Progress, Read, Reading, RunId, Sample, StepCall, StepId, Target,
+};
+use crate::policy::Admitted;
+
+/// What was found of one service when a plan is frozen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Railway's service id.
+    pub service_id: String,
+    /// The id of its volume instance, if it has a volume.
+    pub volume_instance_id: Option<String>,
+    /// The image as configured; none for a service built from a repository.
+    pub image: Option<String>,
+    /// The digest that runs now.
+    pub running_digest: Option<String>,
+}
+
+/// The environment as it stands, by name of service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Railway's project id.
+    pub project_id: String,
+    /// Railway's environment id.
+    pub environment_id: String,
+    /// The services.
+    pub services: BTreeMap<String, Surveyed>,
+}
+
+/// How far a long effect is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Follow {
+    /// It ended well, and gave these facts. Effects that end with their answer are always here.
+    Finished(Vec<Fact>),
+    /// Not yet.
+    Going {
+        /// Look again after this long.
+        after: Millis,
+        /// What is going on.
+        note: String,
+    },
+    /// It ended badly: what is to be seen.
+    Failed(String),
+}
+
+/// The outside: reads, effects, and what became of them.
+pub trait World {
+    /// Looks at the environment's services.
+    async fn survey(&self) -> Result<Survey, Failure>;
+
+    /// Reads. Everything it answers has been searched for secrets.
+    async fn read(&self, read: &Read) -> Result<Reading, Failure>;
+
+    /// Returns what stands where `effect` changes something.
+    async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure>;
+
+    /// Sends `effect`. Called only after `intent` is durable; retries nothing.
+    async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent;
+
+    /// Finds out what became of `intent`. Changes nothing.
+    async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate;
+
+    /// Looks how far a done effect is that gave `outcome`. Changes nothing.
+    async fn follow(&self, effect: &Admitted, outcome: &[Fact]) -> Result<Follow, Failure>;
+}
+
+/// The host as a plugin's function sees it while it runs.
+pub trait Host {
+    /// Answers one call. What the function may not ask is answered `denied`.
+    async fn answer(&mut self, call: Call) -> Answer;
+}
+
+/// Why a plugin's function was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrapKind {
+    /// It used up its fuel.
+    Fuel,
+    /// It wanted more memory or larger tables than allowed.
+    Memory,
+    /// It recursed too deep.
+    Stack,
+    /// It panicked or hit an unreachable instruction.
+    Panic,
+    /// It called the host too often.
+    Calls,
+    /// It answered with more than allowed, or with something that the contract does not know.
+    Answer,
+    /// Anything else that breaks the rules of WebAssembly.
+    Other,
+}
+
+/// A plugin's function did not return.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GuestError {
+    /// The plugin broke the rules. It is not called again for this step.
+    #[error("the plugin was stopped in `{function}`: {message}")]
+    Trap {
+        /// What kind of breach.
+        kind: TrapKind,
+        /// The function that ran.
+        function: String,
+        /// What happened, for people, with the panic's text where there is one.
+        message: String,
+    },
+    /// The host could not run it: no fault of the plugin.
+    #[error("could not run the plugin's `{function}`: {message}")]
+    Host {
+        /// The function.
+        function: String,
+        /// Why.
+        message: String,
+    },
+}
+
+/// A plugin. Each call runs in a fresh instance.
+pub trait Guest {
+    /// Returns what is constant about the plugin.
+    async fn describe(&mut self) -> Result<Description, GuestError>;
+
+    /// Proposes a plan.
+    async fn plan(
+        &mut self,
+        target: &Target,
+        host: &mut impl Host,
+    ) -> Result<Result<Draft, Failure>, GuestError>;
+
+    /// Looks whether a step may start.
+    async fn observe(
+        &mut self,
+        call: &StepCall,
+        memo: &[Fact],
+        host: &mut impl Host,
+    ) -> Result<Result<Observation, Failure>, GuestError>;
+
+    /// Performs a guided step's effects.
+    async fn apply(
+        &mut self,
+        call: &StepCall,
+        host: &mut impl Host,
+    ) -> Result<Result<Vec<Fact>, Failure>, GuestError>;
+
+    /// Looks whether a step has reached its end.
+    async fn check(
+        &mut self,
+        call: &StepCall,
+        memo: &[Fact],
+        host: &mut impl Host,
+    ) -> Result<Result<Progress, Failure>, GuestError>;
+
+    /// Takes one look for a watch.
+    async fn probe(
+        &mut self,
+        watch: &str,
+        call: &StepCall,
+        host: &mut impl Host,
+    ) -> Result<Result<Sample, Failure>, GuestError>;
+}
+
+/// Why records were not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Another process holds the run now. Nothing was written.
+    #[error("another process has taken over the run (lease {epoch:?} is no longer the newest)")]
+    Superseded {
+        /// The lease that was lost.
+        epoch: Epoch,
+    },
+    /// The journal's end is not where this process believes it is. Nothing was written.
+    #[error("the journal does not end where this process left it")]
+    Diverged,
+    /// The store failed. The records may be durable after all, so this process must not go on.
+    #[error("could not write the journal: {0}")]
+    Store(String),
+}
+
+/// The journal of one store.
+pub trait Journal {
+    /// Appends `records`, which follow `after`, in one transaction. When this returns `Ok` they survive a crash.
+    ///
+    /// # Errors
+    /// See [`AppendError`]: after [`AppendError::Store`] the records may exist.
+    async fn append(
+        &self,
+        run: &RunId,
+        epoch: Epoch,
+        after: &Head,
+        records: &[Record],
+    ) -> Result<(), AppendError>;
+}
+
+/// Time.
+pub trait Clock {
+    /// Returns the present moment.
+    fn now(&self) -> Moment;
+
+    /// Waits.
+    async fn sleep(&self, length: Millis);
+}
+
+/// What a person wants of a run that is going on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Stop where it is safe, leaving the run resumable.
+    Pause,
+    /// Roll back, and why.
+    RollBack(String),
+}
+
+/// What people want of the run meanwhile.
+pub trait Control {
+    /// Returns the newest wish. Asked between effects and while waiting.
+    fn wish(&self) -> Option<Wish>;
+}
+
+/// News for people; never stored, never read back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// A step begins, or goes on after an interruption.
+    StepStarted(StepId),
+    /// An effect is sent.
+    Sending(StepId, Label),
+    /// An effect was done.
+    Sent(StepId, Label),
+    /// An effect's fate is being found out.
+    Settling(StepId, Label),
+    /// Something is waited for: what, how much is done, of how much.
+    Waiting(StepId, String, Option<u64>, Option<u64>),
+    /// A call failed and is tried again after this long.
+    Retrying(StepId, Failure, Millis),
+    /// The step is done; why nothing had to be done, if nothing had to.
+    StepDone(StepId, Option<String>),
+    /// The step failed.
+    StepFailed(StepId, Failure),
+    /// The run turns round, and why.
+    TurnedBack(String),
+    /// The plugin says something.
+    PluginSays(Level, String),
+    /// The host has something to say about the run.
+    Note(String),
+}
+
+/// Where news goes.
+pub trait Reporter {
+    /// Tells people. Must not fail and must not wait.
+    fn report(&self, news: News);
+}

@@ -1,0 +1,348 @@
+//! The life of one step: gates, rounds of observe, effects and check, and the soak.
+
+use super::bounds::{bounded, pause};
+use super::execute::{Execution, Interrupt, Wait};
+use super::look::{About, Look};
+use super::port::{Clock, Control, Guest, GuestError, Journal, News, Reporter, World};
+use crate::journal::{Event, StepStatus};
+use crate::model::{
+    Drive, Fact, Failure, Gate, Label, Millis, Moment, Observation, Pending, Progress, Step,
+    StepCall,
+};
+
+/// Shortest and longest wait between two looks that a plugin may ask for.
+const WAITS: (u64, u64) = (10, 60_000);
+
+/// How often a soak looks up.
+const SOAK_LOOK: Millis = Millis::seconds(1);
+
+/// What a look has been through without an answer.
+#[derive(Default)]
+struct Tries {
+    /// Passing failures in a row.
+    failures: u32,
+    /// Whether the host could not run the plugin and has tried a fresh instance.
+    fresh_instance: bool,
+}
+
+/// How a round ended.
+enum Round {
+    /// The step is over.
+    Over,
+    /// Another round follows.
+    Again,
+}
+
+impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
+where
+    W: World,
+    J: Journal,
+    C: Clock,
+    R: Reporter,
+    K: Control,
+{
+    /// Takes a step from wherever it stands to its end.
+    pub(super) async fn step(
+        &mut self,
+        step: &Step,
+        guest: &mut impl Guest,
+    ) -> Result<(), Interrupt> {
+        self.refuse_failed(step)?;
+        self.ports.reporter.report(News::StepStarted(step.id.clone()));
+        self.gates(step)?;
+        while matches!(self.state.step(&step.id).status, StepStatus::Pending | StepStatus::Running)
+        {
+            match self.round(step, guest).await? {
+                Round::Over => break,
+                Round::Again => {}
+            }
+        }
+        self.soak(step).await
+    }
+
+    /// Takes an undo step that the host derived: no plugin is asked.
+    pub(super) async fn derived(&mut self, step: &Step) -> Result<(), Interrupt> {
+        self.refuse_failed(step)?;
+        self.ports.reporter.report(News::StepStarted(step.id.clone()));
+        if self.state.step(&step.id).status == StepStatus::Pending {
+            self.start_round(step, Vec::new())?;
+        }
+        if self.state.step(&step.id).status == StepStatus::Running {
+            self.listed(step).await?;
+            self.note(Event::Checked {
+                step: step.id.clone(),
+                facts: Vec::new(),
+                soak_until: None,
+            })?;
+        }
+        self.soak(step).await
+    }
+
+    /// A step that has failed goes on only when a person says so, which makes it one that has not.
+    fn refuse_failed(&self, step: &Step) -> Result<(), Interrupt> {
+        match self.state.step(&step.id).status {
+            StepStatus::Failed(failure) => Err(Interrupt::Failed(failure)),
+            StepStatus::Pending
+            | StepStatus::AtGate(_)
+            | StepStatus::Running
+            | StepStatus::Checked(_)
+            | StepStatus::Done => Ok(()),
+        }
+    }
+
+    fn gates(&mut self, step: &Step) -> Result<(), Interrupt> {
+        let open = usize::try_from(self.state.step(&step.id).gates_open).unwrap_or(usize::MAX);
+        for (index, gate) in step.gates.iter().enumerate().skip(open) {
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            let (waits_for, by) = match gate {
+                Gate::Approval(prompt) => (prompt.clone(), self.options.gates_approved_by.clone()),
+                Gate::Window => (
+                    "the maintenance window".to_owned(),
+                    Some("no window is configured".to_owned()),
+                ),
+            };
+            if let Some(by) = by {
+                self.note(Event::GateOpened { step: step.id.clone(), gate: number, by })?;
+                continue;
+            }
+            if self.state.step(&step.id).status != StepStatus::AtGate(number) {
+                let waits_for = waits_for.clone();
+                self.note(Event::GateReached { step: step.id.clone(), gate: number, waits_for })?;
+            }
+            return Err(Interrupt::Wait(Wait::Gate { step: step.id.clone(), waits_for }));
+        }
+        Ok(())
+    }
+
+    async fn round(&mut self, step: &Step, guest: &mut impl Guest) -> Result<Round, Interrupt> {
+        if self.state.step(&step.id).status == StepStatus::Pending {
+            match self.observe(step, guest).await? {
+                Some(facts) => self.start_round(step, facts)?,
+                None => return Ok(Round::Over),
+            }
+        }
+        let left = match step.drive {
+            Drive::Listed => {
+                self.listed(step).await?;
+                Vec::new()
+            }
+            Drive::Guided => self.guided(step, guest).await?,
+        };
+        self.check(step, left, guest).await
+    }
+
+    fn start_round(&mut self, step: &Step, facts: Vec<Fact>) -> Result<(), Interrupt> {
+        let round = self.state.step(&step.id).round + 1;
+        let now = self.ports.clock.now();
+        Ok(self.note(Event::RoundStarted { step: step.id.clone(), round, now, facts })?)
+    }
+
+    /// Looks whether the step may start; none when there is nothing to do.
+    async fn observe(
+        &mut self,
+        step: &Step,
+        guest: &mut impl Guest,
+    ) -> Result<Option<Vec<Fact>>, Interrupt> {
+        let limit = self.limit(step);
+        let call =
+            self.call(step, self.state.step(&step.id).round + 1, self.ports.clock.now(), &[]);
+        let mut memo = Vec::new();
+        let mut tries = Tries::default();
+        loop {
+            let mut host = self.look();
+            let wait = match guest.observe(&call, &memo, &mut host).await {
+                Ok(Ok(Observation::Ready(facts))) => {
+                    return bounded(facts).map(Some).map_err(Interrupt::Failed);
+                }
+                Ok(Ok(Observation::NothingToDo(why))) => {
+                    self.ports.reporter.report(News::StepDone(step.id.clone(), Some(why.clone())));
+                    self.note(Event::StepDone { step: step.id.clone(), nothing_to_do: Some(why) })?;
+                    return Ok(None);
+                }
+                Ok(Ok(Observation::Moved(why))) => return Err(Interrupt::Moved(why)),
+                Ok(Ok(Observation::Wait(pending))) => {
+                    self.wait(step, pending, &mut memo, &mut tries)
+                }
+                Ok(Err(failure)) => self.unknown(step, failure, &mut tries)?,
+                Err(error) => match self.guest_error(step, &error, &mut tries)? {
+                    Some(wait) => wait,
+                    None => return Ok(Some(Vec::new())),
+                },
+            };
+            self.pass(&step.id, wait, limit).await?;
+        }
+    }
+
+    async fn listed(&mut self, step: &Step) -> Result<(), Interrupt> {
+        let limit = self.limit(step);
+        let wanted: Vec<&Label> =
+            step.effects.iter().filter(|label| self.is_wanted(step, label)).collect();
+        for (position, label) in wanted.into_iter().enumerate() {
+            self.perform(step, label, &[], position).await?;
+            let performed = self.state.step(&step.id).performed;
+            if let Some(performed) = performed.get(position) {
+                self.follow(step, performed, limit).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether the round has reached the step's end. `left` is what `apply` left; later steps may need it too.
+    async fn check(
+        &mut self,
+        step: &Step,
+        left: Vec<Fact>,
+        guest: &mut impl Guest,
+    ) -> Result<Round, Interrupt> {
+        self.commit().await?;
+        let limit = self.limit(step);
+        let state = self.state.step(&step.id);
+        let mut call = self.call(step, state.round, state.now, &state.observed);
+        call.facts.extend(left.iter().cloned());
+        let mut memo = Vec::new();
+        let mut tries = Tries::default();
+        let found = loop {
+            if self.silenced.contains(&step.id) {
+                break Vec::new();
+            }
+            let mut host = self.look();
+            let wait = match guest.check(&call, &memo, &mut host).await {
+                Ok(Ok(Progress::Done(facts))) => {
+                    break bounded(facts).map_err(Interrupt::Failed)?;
+                }
+                Ok(Ok(Progress::Failed(why))) => {
+                    return Err(Interrupt::Failed(Failure::permanent("check:failed", why)));
+                }
+                Ok(Ok(Progress::Again(why))) if state.round < step.rounds => {
+                    self.note(Event::Again { step: step.id.clone(), why })?;
+                    return Ok(Round::Again);
+                }
+                Ok(Ok(Progress::Again(why))) => {
+                    let why = format!("the step took all of its {} rounds: {why}", step.rounds);
+                    return Err(Interrupt::Failed(Failure::permanent("step:rounds", why)));
+                }
+                Ok(Ok(Progress::Pending(pending))) => {
+                    self.wait(step, pending, &mut memo, &mut tries)
+                }
+                Ok(Err(failure)) => self.unknown(step, failure, &mut tries)?,
+                Err(error) => match self.guest_error(step, &error, &mut tries)? {
+                    Some(wait) => wait,
+                    None => break Vec::new(),
+                },
+            };
+            self.pass(&step.id, wait, limit).await?;
+        };
+        let facts = left.into_iter().chain(found).collect();
+        let soak_until = step.soak.map(|soak| self.ports.clock.now().plus(soak));
+        self.note(Event::Checked { step: step.id.clone(), facts, soak_until })?;
+        Ok(Round::Over)
+    }
+
+    /// Watches a checked step until its soak is over. The soak counts on the clock and needs no process.
+    async fn soak(&mut self, step: &Step) -> Result<(), Interrupt> {
+        let StepStatus::Checked(until) = self.state.step(&step.id).status else { return Ok(()) };
+        if let Some(until) = until {
+            self.commit().await?;
+            loop {
+                let left = until.since(self.ports.clock.now());
+                if left.0 == 0 {
+                    break;
+                }
+                self.listen()?;
+                self.ports.reporter.report(News::Waiting(
+                    step.id.clone(),
+                    "soaking".to_owned(),
+                    None,
+                    Some(left.0),
+                ));
+                self.ports.clock.sleep(left.min(SOAK_LOOK)).await;
+            }
+        }
+        self.note(Event::StepDone { step: step.id.clone(), nothing_to_do: None })?;
+        self.ports.reporter.report(News::StepDone(step.id.clone(), None));
+        Ok(())
+    }
+
+    fn look(&self) -> Look<'_, W, R> {
+        let about = About::Run { authority: self.authority, state: &self.state, run: &self.run };
+        Look { world: self.ports.world, reporter: self.ports.reporter, grant: &self.grant, about }
+    }
+
+    pub(super) fn call(&self, step: &Step, round: u32, now: Moment, observed: &[Fact]) -> StepCall {
+        let needed = step
+            .needs
+            .iter()
+            .filter_map(|need| self.state.steps.get(need))
+            .flat_map(|state| state.observed.iter().chain(&state.facts));
+        let facts = needed.chain(observed).cloned().collect();
+        StepCall { step: step.id.clone(), run: self.run.clone(), round, now, facts }
+    }
+
+    /// Time that nobody ran the run does not count against a step.
+    pub(super) fn limit(&self, step: &Step) -> Moment {
+        let began = self.state.step(&step.id).began.unwrap_or_else(|| self.ports.clock.now());
+        began.max(self.resumed_at).plus(step.limit)
+    }
+
+    fn wait(
+        &self,
+        step: &Step,
+        pending: Pending,
+        memo: &mut Vec<Fact>,
+        tries: &mut Tries,
+    ) -> Millis {
+        *tries = Tries::default();
+        *memo = pending.memo;
+        let note = super::bounds::line(&pending.note);
+        self.ports.reporter.report(News::Waiting(
+            step.id.clone(),
+            note,
+            pending.done,
+            pending.total,
+        ));
+        Millis(pending.after.0.clamp(WAITS.0, WAITS.1))
+    }
+
+    /// A look that failed is neither passed nor failed: look again, until the step's limit.
+    fn unknown(
+        &self,
+        step: &Step,
+        failure: Failure,
+        tries: &mut Tries,
+    ) -> Result<Millis, Interrupt> {
+        let Failure::Transient(_) = failure else { return Err(Interrupt::Failed(failure)) };
+        let wait = pause(tries.failures);
+        tries.failures += 1;
+        self.ports.reporter.report(News::Retrying(step.id.clone(), failure, wait));
+        Ok(wait)
+    }
+
+    /// A plugin that trapped is not asked again about this step. A listed undo step goes on without it: the host follows
+    /// every effect to its end by itself. None means to go on without the plugin.
+    fn guest_error(
+        &mut self,
+        step: &Step,
+        error: &GuestError,
+        tries: &mut Tries,
+    ) -> Result<Option<Millis>, Interrupt> {
+        if let GuestError::Host { .. } = error
+            && !tries.fresh_instance
+        {
+            tries.fresh_instance = true;
+            return Ok(Some(pause(0)));
+        }
+        let is_undo = self.authority.undo_step(&step.id).is_some();
+        if is_undo && step.drive == Drive::Listed {
+            self.silenced.insert(step.id.clone());
+            self.ports
+                .reporter
+                .report(News::Note(format!("undo step `{}` goes on unchecked: {error}", step.id)));
+            return Ok(None);
+        }
+        Err(Interrupt::Failed(trapped(error)))
+    }
+}
+
+pub(super) fn trapped(error: &GuestError) -> Failure {
+    Failure::permanent("plugin:stopped", error.to_string())
+}

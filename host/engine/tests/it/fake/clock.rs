@@ -1,0 +1,38 @@
+//! Time that passes only when somebody waits.
+
+use std::cell::Cell;
+
+use lockstep_engine::model::{Millis, Moment};
+use lockstep_engine::run::Clock;
+
+/// More waits than any test needs: an engine that waits longer waits for ever.
+const MAX_WAITS: u64 = 2_000_000;
+
+pub(crate) struct FakeClock {
+    now: Cell<Moment>,
+    waits: Cell<u64>,
+}
+
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self { now: Cell::new(Moment(1_000_000)), waits: Cell::new(0) }
+    }
+}
+
+impl FakeClock {
+    pub(crate) fn pass(&self, length: Millis) {
+        self.now.set(self.now.get().plus(length));
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Moment {
+        self.now.get()
+    }
+
+    async fn sleep(&self, length: Millis) {
+        self.waits.set(self.waits.get() + 1);
+        assert!(self.waits.get() < MAX_WAITS, "the engine waits for ever");
+        self.pass(length);
+    }
+}

@@ -1,0 +1,21 @@
+//! Everything outside the engine, in memory: deterministic, truthful, and able to fail on demand.
+
+mod bench;
+mod clock;
+mod far_side;
+mod guest;
+mod journal;
+mod people;
+mod plans;
+mod world;
+
+pub(crate) use bench::{Bench, block_on};
+pub(crate) use far_side::FarSide;
+pub(crate) use guest::{Act, FakeGuest, panicked, unavailable};
+pub(crate) use journal::Fate as AppendFate;
+pub(crate) use people::FakeReporter;
+pub(crate) use plans::{
+    Shape, all_of_it, command, deploy, effect, label, listed, named, pinned, plugin, set_image,
+    set_variable, step_id, undo_of,
+};
+pub(crate) use world::Fault;

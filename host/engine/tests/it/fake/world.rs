@@ -1,0 +1,181 @@
+//! The outside: the far side behind a network that loses requests and answers, and that tells the truth when asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
+use lockstep_engine::model::{Fact, Failure, Label, Read, Reading, StepId};
+use lockstep_engine::policy::Admitted;
+use lockstep_engine::run::{Follow, Survey, World};
+
+use super::far_side::FarSide;
+use super::journal::FakeJournal;
+use super::plans::survey_of;
+
+/// What goes wrong with one send.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// The far side refuses; nothing happens.
+    Refused(Failure),
+    /// The request is lost.
+    LostBefore,
+    /// It happens, and the answer is lost.
+    LostAfter,
+    /// It happens only while it is being settled, after so many looks.
+    Slow(u32),
+    /// The far side can't tell whether it happened. It did if true.
+    Untold(bool),
+}
+
+/// One performance: what tells it from every other.
+type Key = (StepId, u32, u32, u32);
+
+pub(crate) struct FakeWorld {
+    pub(crate) far: RefCell<FarSide>,
+    pub(crate) faults: RefCell<BTreeMap<Label, VecDeque<Fault>>>,
+    pub(crate) follows: RefCell<BTreeMap<Label, VecDeque<Result<Follow, Failure>>>>,
+    pub(crate) unreadable: RefCell<VecDeque<Failure>>,
+    /// Every effect that happened, in order.
+    pub(crate) happened: RefCell<Vec<Intent>>,
+    /// Every effect that was sent, in order.
+    pub(crate) sent: RefCell<Vec<Intent>>,
+    pub(crate) reads: RefCell<Vec<Read>>,
+    pub(crate) looks: Cell<u32>,
+    journal: Rc<FakeJournal>,
+    going: RefCell<BTreeMap<Label, u32>>,
+    untold: RefCell<BTreeMap<Label, bool>>,
+}
+
+impl FakeWorld {
+    pub(crate) fn new(far: FarSide, journal: Rc<FakeJournal>) -> Self {
+        Self {
+            far: RefCell::new(far),
+            faults: RefCell::default(),
+            follows: RefCell::default(),
+            unreadable: RefCell::default(),
+            happened: RefCell::default(),
+            sent: RefCell::default(),
+            reads: RefCell::default(),
+            looks: Cell::new(0),
+            journal,
+            going: RefCell::default(),
+            untold: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn fault(&self, label: &str, fault: Fault) {
+        self.faults.borrow_mut().entry(label.parse().unwrap()).or_default().push_back(fault);
+    }
+
+    pub(crate) fn follow_once(&self, label: &str, follow: Result<Follow, Failure>) {
+        self.follows.borrow_mut().entry(label.parse().unwrap()).or_default().push_back(follow);
+    }
+
+    /// Returns the labels that happened, in order.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.happened.borrow().iter().map(|intent| intent.label.to_string()).collect()
+    }
+
+    /// Returns what a person finds out about an effect of which the far side can't tell; from then on it can.
+    pub(crate) fn truth(&self, label: &Label) -> Option<bool> {
+        self.untold.borrow_mut().remove(label)
+    }
+
+    fn happen(&self, effect: &Admitted, intent: &Intent) -> Vec<Fact> {
+        let twice = self.happened.borrow().iter().any(|earlier| {
+            (&earlier.step, earlier.round, earlier.position)
+                == (&intent.step, intent.round, intent.position)
+        });
+        assert!(!twice, "`{}` happens twice in one place of a round (L5)", intent.label);
+        self.far.borrow_mut().perform(effect.effect());
+        self.happened.borrow_mut().push(intent.clone());
+        given(intent)
+    }
+
+    fn has_happened(&self, intent: &Intent) -> bool {
+        self.happened.borrow().iter().any(|earlier| key(earlier) == key(intent))
+    }
+}
+
+fn key(intent: &Intent) -> Key {
+    (intent.step.clone(), intent.round, intent.position, intent.attempt)
+}
+
+/// What an effect gives, the same whether it is answered or settled.
+fn given(intent: &Intent) -> Vec<Fact> {
+    vec![Fact::text("deployment", format!("d-{}-{}", intent.label, intent.round))]
+}
+
+impl World for FakeWorld {
+    async fn survey(&self) -> Result<Survey, Failure> {
+        Ok(survey_of(&self.far.borrow()))
+    }
+
+    async fn read(&self, read: &Read) -> Result<Reading, Failure> {
+        self.reads.borrow_mut().push(read.clone());
+        let of_deployment = matches!(read, Read::Deployment(_));
+        Ok(if of_deployment { Reading::Deployment(None) } else { Reading::Staged(Vec::new()) })
+    }
+
+    async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
+        if let Some(failure) = self.unreadable.borrow_mut().pop_front() {
+            return Err(failure);
+        }
+        Ok(self.far.borrow().standing(effect.effect()))
+    }
+
+    async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent {
+        let durable = Some(Event::Intended(intent.clone()));
+        assert_eq!(self.journal.last(), durable, "sent before the intent was durable (L4)");
+        self.sent.borrow_mut().push(intent.clone());
+        let lost = || Sent::Unknown(Failure::transient("net:lost", "the connection broke"));
+        let fault = self.faults.borrow_mut().get_mut(&intent.label).and_then(VecDeque::pop_front);
+        match fault {
+            None => Sent::Done(self.happen(effect, intent)),
+            Some(Fault::Refused(failure)) => Sent::Refused(failure),
+            Some(Fault::LostBefore) => lost(),
+            Some(Fault::LostAfter) => {
+                self.happen(effect, intent);
+                lost()
+            }
+            Some(Fault::Slow(looks)) => {
+                self.going.borrow_mut().insert(intent.label.clone(), looks);
+                lost()
+            }
+            Some(Fault::Untold(happened)) => {
+                if happened {
+                    self.happen(effect, intent);
+                }
+                self.untold.borrow_mut().insert(intent.label.clone(), happened);
+                lost()
+            }
+        }
+    }
+
+    async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate {
+        self.looks.set(self.looks.get() + 1);
+        let going = self.going.borrow().get(&intent.label).copied();
+        match going {
+            Some(0) => {
+                self.going.borrow_mut().remove(&intent.label);
+                return Fate::Happened(self.happen(effect, intent));
+            }
+            Some(looks) => {
+                self.going.borrow_mut().insert(intent.label.clone(), looks - 1);
+                return Fate::StillGoing;
+            }
+            None => {}
+        }
+        if self.untold.borrow().contains_key(&intent.label) {
+            return Fate::CannotTell(format!("did `{}` happen?", intent.label));
+        }
+        if self.has_happened(intent) { Fate::Happened(given(intent)) } else { Fate::DidNot }
+    }
+
+    async fn follow(&self, effect: &Admitted, _outcome: &[Fact]) -> Result<Follow, Failure> {
+        let label = &effect.effect().label;
+        let next = self.follows.borrow_mut().get_mut(label).and_then(VecDeque::pop_front);
+        next.unwrap_or(Ok(Follow::Finished(Vec::new())))
+    }
+}

@@ -1,0 +1,118 @@
+//! L2: what looks changes nothing, and what performs reads nothing.
+
+use std::collections::VecDeque;
+
+use lockstep_engine::model::{
+    Answer, Call, Drive, Effect, Failure, Level, Moment, Read, ServiceRef, Step, Target,
+};
+use lockstep_engine::run::{Ended, News, Planner};
+
+use crate::fake::{
+    Act, Bench, FakeGuest, FarSide, Shape, all_of_it, block_on, command, label, listed, plugin,
+};
+
+fn effects() -> [Effect; 1] {
+    [command("incr", "INCR", "k")]
+}
+
+fn bench(drive: Drive) -> Bench {
+    let step = Step { drive, ..listed("count", &effects()) };
+    Bench::new(&Shape::default().step(step, &effects()), FarSide::default())
+}
+
+fn code(answer: &Answer) -> Option<&str> {
+    let (Answer::Read(Err(failure))
+    | Answer::Declared(Err(failure))
+    | Answer::Performed(Err(failure))
+    | Answer::Progressed(Err(failure))) = answer
+    else {
+        return None;
+    };
+    matches!(failure, Failure::Denied(_)).then(|| failure.problem().code.as_str())
+}
+
+#[test]
+fn observe_and_check_neither_perform_nor_declare() {
+    let mut bench = bench(Drive::Listed);
+    bench.guest.part("count").asks =
+        vec![Call::Perform(label("incr"), Vec::new()), Call::Declare(effects()[0].clone())];
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(bench.guest.answers.len(), 4, "both functions asked both");
+    assert!(bench.guest.answers.iter().all(|answer| code(answer) == Some("call:not-here")));
+    assert_eq!(bench.world.log(), ["incr"], "once, by the host");
+}
+
+#[test]
+fn apply_neither_reads_nor_declares_nor_asks_for_progress() {
+    let mut bench = bench(Drive::Guided);
+    bench.guest.part("count").acts = [
+        Call::Read(Read::Services),
+        Call::DeploymentOf(label("incr")),
+        Call::Declare(effects()[0].clone()),
+        Call::Progress(label("incr")),
+    ]
+    .map(Act::Ask)
+    .to_vec();
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(bench.guest.answers.len(), 4);
+    assert!(bench.guest.answers.iter().all(|answer| code(answer) == Some("call:not-here")));
+    assert!(bench.world.reads.borrow().is_empty() && bench.world.sent.borrow().is_empty());
+}
+
+#[test]
+fn planning_does_not_perform() {
+    let bench = bench(Drive::Listed);
+    let shape = Shape::default().step(listed("count", &effects()), &effects());
+    let plan = (shape.draft(), shape.effects);
+    let mut guest =
+        FakeGuest { plans: VecDeque::from([plan.clone(), plan]), ..FakeGuest::default() };
+    guest.part("plan").asks = vec![Call::Perform(label("incr"), Vec::new())];
+    let (grant, plugin) = (all_of_it(), plugin());
+    let planner = Planner {
+        world: &bench.world,
+        reporter: &bench.reporter,
+        grant: &grant,
+        plugin: &plugin,
+        environment: "lab",
+    };
+    let target = Target {
+        component: "redis".to_owned(),
+        environment: "lab".to_owned(),
+        desired: None,
+        options: Vec::new(),
+        now: Moment(1),
+    };
+    assert!(block_on(planner.plan(&mut guest, &target)).is_ok());
+    assert!(guest.answers.iter().all(|answer| code(answer) == Some("call:not-here")));
+    assert!(bench.world.sent.borrow().is_empty());
+}
+
+#[test]
+fn a_read_outside_the_grant_is_denied_and_not_read() {
+    let mut bench = bench(Drive::Listed);
+    let sql = Call::Read(Read::Sql("main".to_owned(), "SELECT 1".to_owned(), Vec::new()));
+    let logs = Read::Logs(ServiceRef::Named("redis".to_owned()), Moment(0), String::new(), 1);
+    bench.guest.part("count").asks = vec![sql, Call::Read(logs.clone())];
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(code(&bench.guest.answers[0]), Some("grant:missing"));
+    assert_eq!(code(&bench.guest.answers[1]), None);
+    assert_eq!(*bench.world.reads.borrow(), [logs.clone(), logs]);
+}
+
+#[test]
+fn a_deployment_is_read_by_the_effect_that_made_it() {
+    let mut bench = bench(Drive::Listed);
+    bench.guest.part("count").asks = vec![Call::DeploymentOf(label("incr"))];
+    assert_eq!(bench.run_on(), Ended::Done);
+    let id = Read::Deployment("d-incr-1".to_owned());
+    assert_eq!(*bench.world.reads.borrow(), [id], "before the effect there is none to read");
+}
+
+#[test]
+fn what_a_plugin_says_is_shown_without_control_characters() {
+    let mut bench = bench(Drive::Listed);
+    bench.guest.part("count").asks = vec![Call::Log(Level::Warn, "a\u{1b}[2Jb".to_owned())];
+    assert_eq!(bench.run_on(), Ended::Done);
+    let said = News::PluginSays(Level::Warn, "a\\u{1b}[2Jb".to_owned());
+    assert!(bench.reporter.0.borrow().contains(&said));
+}

@@ -1,0 +1,28 @@
+//! The engine against fakes of everything outside: what it refuses, what it records, and what it does when interrupted.
+
+#[cfg(test)]
+mod admit;
+#[cfg(test)]
+mod effects;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod fold;
+#[cfg(test)]
+mod freeze;
+#[cfg(test)]
+mod gates;
+#[cfg(test)]
+mod looks;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod restore;
+#[cfg(test)]
+mod rollback;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod steps;
+#[cfg(test)]
+mod sweep;

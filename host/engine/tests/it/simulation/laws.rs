@@ -1,0 +1,85 @@
+//! What must hold after every run, whatever happened in it.
+//!
+//! L4, and that nothing happens twice in one place of a round, are held by the fake world at every send.
+
+use lockstep_engine::journal::{Direction, Event, RunState};
+use lockstep_engine::model::{Step, Way};
+use lockstep_engine::run::Ended;
+
+use super::scenario::KEPT;
+use crate::fake::{Bench, FarSide};
+
+pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
+    only_listed_effects_were_sent(bench);
+    every_way_back_was_open(bench);
+    let found = bench.world.far.borrow().seen();
+    match ended {
+        Ended::Done => {
+            assert_eq!(found, wanted(bench, before), "not the end that was planned (L5)");
+        }
+        Ended::RolledBack(_) => {
+            let mut found = found;
+            found.counters.retain(|key, _| !key.starts_with(KEPT));
+            assert_eq!(found, *before, "not what stood before (L5)");
+            for frozen in &bench.plan.authority.steps {
+                let done = |label| bench.world.log().contains(&format!("{label}"));
+                let lost = matches!(frozen.way, Way::Impossible(_));
+                assert!(
+                    !lost || !frozen.step.effects.iter().any(done),
+                    "rolled back across it (L8)"
+                );
+            }
+        }
+        Ended::Waiting(_) | Ended::Stuck(_) => {}
+    }
+}
+
+/// What the plan promises: every effect of every step, once a round, in order.
+fn wanted(bench: &Bench, before: &FarSide) -> FarSide {
+    let mut far = before.clone();
+    for frozen in &bench.plan.authority.steps {
+        for _ in 0..frozen.step.rounds {
+            for label in &frozen.step.effects {
+                far.perform(&bench.plan.authority.effects[label]);
+            }
+        }
+    }
+    far.seen()
+}
+
+/// L1, and every record follows from the ones before it.
+fn only_listed_effects_were_sent(bench: &Bench) {
+    let (authority, mut state) = (&bench.plan.authority, RunState::default());
+    let mut intended = Vec::new();
+    for record in bench.journal.records() {
+        state = state.after(&record).unwrap();
+        if let Event::Intended(intent) = &record.event {
+            let step: Option<&Step> = match state.direction {
+                Direction::Forward => authority.step(&intent.step).map(|frozen| &frozen.step),
+                Direction::Back => authority.undo_step(&intent.step).map(|frozen| &frozen.step),
+            };
+            let step = step.expect("a step of the plan, in the direction of the run (L1)");
+            assert!(step.effects.contains(&intent.label), "`{}` is not listed (L1)", intent.label);
+            intended.push(intent.clone());
+        }
+    }
+    for sent in bench.world.sent.borrow().iter() {
+        assert!(intended.contains(sent), "`{}` was sent without an intent (L4)", sent.label);
+    }
+}
+
+/// L8: where a run turned round, everything that may have happened could be undone.
+fn every_way_back_was_open(bench: &Bench) {
+    let mut state = RunState::default();
+    for record in bench.journal.records() {
+        if matches!(record.event, Event::TurnedBack { .. }) {
+            for frozen in &bench.plan.authority.steps {
+                if let Way::Impossible(_) = frozen.way {
+                    let began = frozen.step.effects.iter().any(|label| state.began(label));
+                    assert!(!began, "turned round behind `{}` (L8)", frozen.step.id);
+                }
+            }
+        }
+        state = state.after(&record).unwrap();
+    }
+}

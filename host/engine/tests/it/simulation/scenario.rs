@@ -1,0 +1,211 @@
+//! A random plan, and everything that will go wrong with it.
+
+use lockstep_engine::model::{
+    Drive, Effect, Failure, Gate, Kind, Label, Millis, Observation, Piece, Progress, Step, Undo,
+};
+use lockstep_engine::run::{OnFailure, Wish};
+
+use super::random::Random;
+use crate::fake::{
+    Act, AppendFate, Bench, FarSide, Fault, Shape, command, deploy, effect, listed, named,
+    panicked, pinned, set_image, set_variable, step_id, unavailable, undo_of,
+};
+
+/// Counters that no step takes back begin with this.
+pub(super) const KEPT: &str = "text:kept";
+
+const SERVICES: [&str; 2] = ["redis", "web"];
+
+fn far() -> FarSide {
+    let values: &[(&str, &str)] =
+        &[("image", &pinned('a')), ("PORT", "text:1"), ("PASSWORD", "print:abc")];
+    FarSide::with(&SERVICES.map(|service| (service, values)))
+}
+
+/// Returns an approved run of a random plan, with its faults laid out.
+pub(super) fn scenario(random: &mut Random) -> Bench {
+    let (shape, far) = loop {
+        // What the freezer refuses is no plan: overwriting a secret of the plan's own, for one.
+        let (shape, far) = (plan(random), far());
+        if shape.freeze(&far).is_ok() {
+            break (shape, far);
+        }
+    };
+    let mut bench = Bench::new(&shape, far);
+    plugin(random, &mut bench, &shape);
+    network(random, &mut bench);
+    journal(random, &bench);
+    people(random, &mut bench);
+    bench
+}
+
+fn plan(random: &mut Random) -> Shape {
+    let mut shape = Shape::default();
+    for number in 0..2 + random.below(3) {
+        let before = shape.steps.len();
+        shape = match random.below(4) {
+            0 | 1 => counting(random, shape, number),
+            2 => configuring(random, shape, number),
+            _ => deploying(random, shape, number),
+        };
+        let step = &mut shape.steps[before];
+        if random.chance(20) {
+            step.gates.push(Gate::Approval("sure?".to_owned()));
+        }
+        step.soak = random.chance(15).then_some(Millis::seconds(3));
+    }
+    shape
+}
+
+/// A step that counts, and one that forgets the counts.
+fn counting(random: &mut Random, shape: Shape, number: u32) -> Shape {
+    let undo = random.below(10);
+    let prefix = if undo < 2 { "kept" } else { "count" };
+    let keys: Vec<String> =
+        (0..=random.below(2)).map(|key| format!("{prefix}-{number}-{key}")).collect();
+    let effects: Vec<Effect> = keys.iter().map(|key| command(key, "INCR", key)).collect();
+    let id = format!("step-{number}");
+    let mut step = listed(&id, &effects);
+    if random.chance(50) {
+        step.drive = Drive::Guided;
+    }
+    step.rounds = 1 + random.below(2);
+    match undo {
+        0 | 1 => shape.step(step, &effects),
+        2 => {
+            step.undo = Undo::Impossible("nobody can".to_owned());
+            shape.step(step, &effects)
+        }
+        _ => {
+            let back: Vec<Effect> =
+                keys.iter().map(|key| command(&format!("un-{key}"), "RESET", key)).collect();
+            let undo_id = format!("un-{id}");
+            step.undo = Undo::Steps(vec![step_id(&undo_id)]);
+            let reversed: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let mut undo = undo_of(&undo_id, &back, &reversed);
+            if random.chance(30) {
+                undo.drive = Drive::Guided;
+            }
+            shape.step(step, &effects).undo(undo, &back)
+        }
+    }
+}
+
+/// A step that changes values of one service, and perhaps deploys it.
+fn configuring(random: &mut Random, shape: Shape, number: u32) -> Shape {
+    let service = *random.pick(&SERVICES);
+    let name = |what: &str| format!("{what}-{number}");
+    let mut effects = Vec::new();
+    if random.chance(20) {
+        effects.push(effect(&name("stop"), Kind::Stop { service: named(service) }));
+    }
+    for what in ["image", "port", "password", "extra"] {
+        if random.chance(60) {
+            continue;
+        }
+        effects.push(match what {
+            "image" => set_image(&name(what), service, &pinned(*random.pick(&['b', 'c', 'd']))),
+            "port" => set_variable(&name(what), service, "PORT", Piece::Text(name("p"))),
+            "password" if random.chance(30) => {
+                let names = vec!["PASSWORD".to_owned()];
+                effect(&name(what), Kind::DeleteVariables { service: named(service), names })
+            }
+            "password" => set_variable(&name(what), service, "PASSWORD", Piece::Secret(name("s"))),
+            _ => set_variable(&name(what), service, "EXTRA", Piece::Text(name("e"))),
+        });
+    }
+    if effects.is_empty() || random.chance(50) {
+        effects.push(deploy(&name("deploy"), service));
+    }
+    restored(shape, number, &effects)
+}
+
+fn deploying(random: &mut Random, shape: Shape, number: u32) -> Shape {
+    let service = *random.pick(&SERVICES);
+    restored(shape, number, &[deploy(&format!("deploy-{number}"), service)])
+}
+
+fn restored(shape: Shape, number: u32, effects: &[Effect]) -> Shape {
+    let step = Step { undo: Undo::Restore, ..listed(&format!("step-{number}"), effects) };
+    shape.step(step, effects)
+}
+
+fn plugin(random: &mut Random, bench: &mut Bench, shape: &Shape) {
+    for step in shape.steps.iter().chain(&shape.undo) {
+        let part = bench.guest.part(step.id.as_str());
+        part.acts = vec![Act::PerformAll(step.effects.clone())];
+        part.rounds = step.rounds;
+        part.looks = random.below(3);
+        if random.chance(10) {
+            part.observe.push_back(Ok(Err(passing())));
+        }
+        if random.chance(3) {
+            part.observe
+                .push_back(Ok(Ok(Observation::Moved("Moved: a table appeared".to_owned()))));
+        }
+        if random.chance(10) {
+            part.check.push_back(Ok(Err(passing())));
+        }
+        if random.chance(6) {
+            part.check.push_back(Err(unavailable("check")));
+        }
+        if random.chance(3) {
+            part.check.push_back(Ok(Ok(Progress::Failed("not reachable".to_owned()))));
+        }
+        match random.below(50) {
+            0 => part.check.push_back(Err(panicked("check"))),
+            1 => part.observe.push_back(Err(panicked("observe"))),
+            2 => part.acts.push(Act::StopOnce(panicked("apply"))),
+            3 => part.acts.push(Act::StopOnce(unavailable("apply"))),
+            4 => part.acts.insert(0, Act::StopOnce(unavailable("apply"))),
+            _ => {}
+        }
+    }
+}
+
+fn network(random: &mut Random, bench: &mut Bench) {
+    let labels: Vec<Label> = bench.plan.authority.effects.keys().cloned().collect();
+    for label in labels {
+        while random.chance(25) {
+            let fault = match random.below(20) {
+                0..=4 => Fault::Refused(passing()),
+                5..=9 => Fault::LostBefore,
+                10..=14 => Fault::LostAfter,
+                15 | 16 => Fault::Slow(random.below(6)),
+                17 => Fault::Untold(random.chance(50)),
+                18 => Fault::Slow(500),
+                _ => Fault::Refused(Failure::permanent("x:no", "no")),
+            };
+            bench.world.fault(label.as_str(), fault);
+        }
+    }
+    for _ in 0..random.below(3) {
+        bench.world.unreadable.borrow_mut().push_back(passing());
+    }
+}
+
+fn journal(random: &mut Random, bench: &Bench) {
+    let stormy = *random.pick(&[0, 1, 5, 15]);
+    let fates = (0..60).map(|_| match random.below(100) {
+        number if number < stormy => *random.pick(&[AppendFate::Lost, AppendFate::KeptAndLost]),
+        98 => AppendFate::Slow(Millis(u64::from(random.below(15_000)))),
+        _ => AppendFate::Kept,
+    });
+    bench.journal.fates.borrow_mut().extend(fates);
+}
+
+fn people(random: &mut Random, bench: &mut Bench) {
+    if random.chance(20) {
+        bench.options.on_failure = OnFailure::Stop;
+    }
+    bench.options.former_holder_is_gone = random.chance(50);
+    match random.below(8) {
+        0 => bench.control.wants_after(random.below(30), Some(Wish::Pause)),
+        1 => bench.control.wants_after(random.below(30), Some(Wish::RollBack("wished".to_owned()))),
+        _ => {}
+    }
+}
+
+fn passing() -> Failure {
+    Failure::transient("net:busy", "try again")
+}

@@ -1,0 +1,33 @@
+//! Railway's `EnvironmentConfig`: the environment as one JSON document, keyed by service id.
+
+mod apply;
+mod document;
+mod merge;
+mod shape;
+
+pub(crate) use apply::{apply, set};
+pub(crate) use document::{Values, document, etag};
+pub(crate) use merge::{leaves, merge};
+pub(crate) use shape::Shape;
+
+/// Settings that the config holds under `deploy`.
+const DEPLOY: &[&str] = &[
+    "startCommand",
+    "preDeployCommand",
+    "healthcheckPath",
+    "healthcheckTimeout",
+    "numReplicas",
+    "multiRegionConfig",
+    "restartPolicyType",
+    "restartPolicyMaxRetries",
+    "overlapSeconds",
+    "drainingSeconds",
+    "cronSchedule",
+    "sleepApplication",
+    "region",
+    "ipv6EgressEnabled",
+    "registryCredentials",
+];
+
+/// Settings that the config holds under `build`.
+const BUILD: &[&str] = &["builder", "buildCommand", "dockerfilePath", "watchPatterns", "nixpacksPlan"];

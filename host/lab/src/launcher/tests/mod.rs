@@ -1,0 +1,7 @@
+//! Launchers against the real servers that `cargo xtask setup` brings.
+
+mod end;
+pub(crate) mod harness;
+mod images;
+mod postgres;
+mod redis;

@@ -1,0 +1,224 @@
+//! Which real servers this machine has, and their versions.
+
+use std::{
+    cmp::Reverse,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The servers that the lab can start, each with the version that it told when asked once.
+#[derive(Clone, Debug, Default)]
+pub struct Programs {
+    redis: Vec<RedisServer>,
+    postgres: Vec<PostgresServer>,
+    pgpool: Option<PathBuf>,
+}
+
+/// A server that speaks Redis's protocol and reads its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisServer {
+    /// The executable.
+    pub path: PathBuf,
+    /// `Redis` or `Valkey`.
+    pub product: String,
+    /// The product's own version, such as `7.0.15`.
+    pub version: String,
+    /// The version of Redis that it reports to clients; Valkey says `7.2.4`.
+    pub speaks: String,
+}
+
+/// A PostgreSQL server with the tools that came with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresServer {
+    /// The folder of `postgres` and `initdb`.
+    pub bin: PathBuf,
+    /// The version, such as `15.18`.
+    pub version: String,
+}
+
+impl Programs {
+    /// Looks for servers in `folder`, where `cargo xtask setup` puts them, then in the system's usual places.
+    ///
+    /// Each server is started once to be asked for its version, so keep the answer.
+    pub fn find(folder: &Path) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "where programs are is a fact of the machine that the lab runs on"
+        )]
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let fetched: Vec<PathBuf> =
+            folders(folder).into_iter().map(|name| name.join("bin")).collect();
+        let usual = ["/usr/local/sbin", "/usr/sbin", "/opt/homebrew/bin"].map(PathBuf::from);
+        let system: Vec<PathBuf> = std::env::split_paths(&path).chain(usual).collect();
+        let packaged =
+            folders(Path::new("/usr/lib/postgresql")).into_iter().map(|name| name.join("bin"));
+        let mut found = Self::default();
+        for bin in fetched.iter().chain(&system) {
+            for name in ["redis-server", "valkey-server"] {
+                found.add_redis(&bin.join(name));
+            }
+        }
+        for bin in fetched.iter().cloned().chain(packaged).chain(system.iter().cloned()) {
+            found.add_postgres(&bin);
+        }
+        // Stable, so of two with the same version the fetched one stays first.
+        found.postgres.sort_by_key(|server| Reverse(numbers(&server.version)));
+        let mut pgpool = fetched.iter().chain(&system).map(|bin| bin.join("pgpool"));
+        found.pgpool = pgpool.find(|file| file.is_file());
+        found
+    }
+
+    /// The executable of the newest server that is, or to its clients is, a Redis of this version or series.
+    pub fn redis(&self, version_prefix: &str) -> Option<&Path> {
+        self.redis_server(version_prefix).map(|server| server.path.as_path())
+    }
+
+    /// The newest server that is, or to its clients is, a Redis of this version or series; the empty prefix is any.
+    ///
+    /// A real Redis comes before another product that reports the same version.
+    pub fn redis_server(&self, version_prefix: &str) -> Option<&RedisServer> {
+        let fitting = self.redis.iter().filter(|server| within(&server.speaks, version_prefix));
+        fitting.min_by_key(|server| (Reverse(numbers(&server.speaks)), server.product != "Redis"))
+    }
+
+    /// The newest Valkey of this version or series.
+    pub fn valkey_server(&self, version_prefix: &str) -> Option<&RedisServer> {
+        let fitting = self.redis.iter().filter(|server| server.product == "Valkey");
+        let fitting = fitting.filter(|server| within(&server.version, version_prefix));
+        fitting.min_by_key(|server| Reverse(numbers(&server.version)))
+    }
+
+    /// The newest PostgreSQL server of this major version, else the newest there is.
+    pub fn postgres(&self, major: Option<u64>) -> Option<&PostgresServer> {
+        let exact = self.postgres.iter().find(|server| major.is_some() && server.major() == major);
+        exact.or_else(|| self.postgres.first())
+    }
+
+    /// The executable of `PgPool`.
+    pub fn pgpool(&self) -> Option<&Path> {
+        self.pgpool.as_deref()
+    }
+
+    /// All Redis-like servers, in words, for a message that says which versions are here.
+    pub(crate) fn redis_versions(&self) -> String {
+        let versions: Vec<String> = self.redis.iter().map(RedisServer::to_string).collect();
+        if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
+    }
+
+    fn add_redis(&mut self, path: &Path) {
+        let Some(said) = version_text(path) else { return };
+        let product = if said.starts_with("Valkey") { "Valkey" } else { "Redis" };
+        let Some(version) = said.split_whitespace().find_map(|word| word.strip_prefix("v=")) else {
+            return;
+        };
+        // Valkey froze what it reports as Redis's version at the point where it left.
+        let speaks = if product == "Valkey" { "7.2.4" } else { version };
+        if self.redis.iter().all(|known| known.product != product || known.version != version) {
+            self.redis.push(RedisServer {
+                path: path.to_owned(),
+                product: product.to_owned(),
+                version: version.to_owned(),
+                speaks: speaks.to_owned(),
+            });
+        }
+    }
+
+    fn add_postgres(&mut self, bin: &Path) {
+        if !bin.join("initdb").is_file() || self.postgres.iter().any(|known| known.bin == bin) {
+            return;
+        }
+        let Some(said) = version_text(&bin.join("postgres")) else { return };
+        let version =
+            said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+        if let Some(version) = version {
+            self.postgres.push(PostgresServer { bin: bin.to_owned(), version: version.to_owned() });
+        }
+    }
+}
+
+impl PostgresServer {
+    /// The major version.
+    pub fn major(&self) -> Option<u64> {
+        numbers(&self.version).first().copied()
+    }
+}
+
+impl std::fmt::Display for RedisServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.product, self.version)?;
+        if self.speaks == self.version {
+            Ok(())
+        } else {
+            write!(f, " (reports Redis {})", self.speaks)
+        }
+    }
+}
+
+/// The numbers at the start of a version, for comparing: `7.0.15-alpine` is 7, 0, 15.
+pub(crate) fn numbers(version: &str) -> Vec<u64> {
+    let plain: String = version.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    plain.split('.').map_while(|number| number.parse().ok()).collect()
+}
+
+/// Whether `version` is `series` or lies in it: 7.0.15 lies in 7.0, and 7.10 does not lie in 7.1.
+fn within(version: &str, series: &str) -> bool {
+    numbers(version).starts_with(&numbers(series))
+}
+
+fn version_text(program: &Path) -> Option<String> {
+    if !program.is_file() {
+        return None;
+    }
+    let output = Command::new(program).arg("--version").output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| said.trim().to_owned())
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    paths.sort();
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(product: &str, version: &str, speaks: &str) -> RedisServer {
+        let path = PathBuf::from(format!("/{product}-{version}"));
+        RedisServer {
+            path,
+            product: product.to_owned(),
+            version: version.to_owned(),
+            speaks: speaks.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_series_is_matched_number_by_number() {
+        assert!(within("7.0.15", "7.0"));
+        assert!(within("7.0.15", ""));
+        assert!(!within("7.10.1", "7.1"));
+        assert!(!within("6.2.14", "7"));
+    }
+
+    #[test]
+    fn the_newest_of_a_series_is_taken_and_a_real_redis_before_a_relative() {
+        let redis = vec![
+            server("Valkey", "8.0.1", "7.2.4"),
+            server("Redis", "7.0.11", "7.0.11"),
+            server("Redis", "7.0.15", "7.0.15"),
+            server("Redis", "7.2.4", "7.2.4"),
+        ];
+        let programs = Programs { redis, ..Programs::default() };
+        assert_eq!(programs.redis("7.0"), Some(Path::new("/Redis-7.0.15")));
+        assert_eq!(programs.redis("7.2"), Some(Path::new("/Redis-7.2.4")));
+        assert_eq!(programs.redis("6.2"), None);
+        assert_eq!(
+            programs.valkey_server("8").map(ToString::to_string).unwrap(),
+            "Valkey 8.0.1 (reports Redis 7.2.4)"
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! What had to be repaired in the guide's file before the stack could run.
+
+use super::Stack;
+
+/// One change of the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change {
+    Variable(&'static str, &'static str, &'static str),
+    /// A generated value of 64 hexadecimal digits.
+    Hex(&'static str, &'static str),
+    /// A generated value with this text before it.
+    Key(&'static str, &'static str, &'static str),
+    Health(&'static str, &'static str),
+    Image(&'static str, &'static str),
+    Mount(&'static str, &'static str),
+    StartCommand(&'static str, &'static str),
+}
+
+/// Without each of these one of the services never became healthy, or did not do its work.
+const REPAIRS: &[Change] = &[
+    // `/health` wants a key and answers 401; only 200 counts.
+    Change::Health("litellm", "/health/liveliness"),
+    // `/health` is 503 for as long as LiteLLM's answers 401.
+    Change::Health("health-monitor", "/metrics"),
+    Change::Key("litellm", "LITELLM_MASTER_KEY", "sk-"),
+    Change::Key("litellm", "LANGFUSE_PUBLIC_KEY", "pk-lf-"),
+    Change::Key("litellm", "LANGFUSE_SECRET_KEY", "sk-lf-"),
+    // The lab's public domain is an address and a port, without TLS.
+    Change::Variable("litellm", "LANGFUSE_HOST", "http://${{langfuse-web.RAILWAY_PUBLIC_DOMAIN}}"),
+    Change::Variable("langfuse-web", "NEXTAUTH_URL", "http://${{langfuse-web.RAILWAY_PUBLIC_DOMAIN}}"),
+    // The default runs the migrations for a cluster, which fail on one node.
+    Change::Variable("langfuse-web", "CLICKHOUSE_CLUSTER_ENABLED", "false"),
+    Change::Variable("langfuse-worker", "CLICKHOUSE_CLUSTER_ENABLED", "false"),
+    // Langfuse wants exactly 64 hexadecimal digits.
+    Change::Hex("langfuse-web", "ENCRYPTION_KEY"),
+];
+
+const REDIS_6: &[Change] = &[
+    Change::Image("redis", "redis:6.2"),
+    Change::Mount("redis", "/data"),
+    Change::StartCommand(
+        "redis",
+        "/bin/sh -c \"exec redis-server --requirepass $REDIS_PASSWORD --appendonly yes --appendfsync everysec --dir /data\"",
+    ),
+];
+
+pub(super) fn of(stack: Stack) -> impl Iterator<Item = Change> {
+    let (first, second): (&[_], &[_]) = match stack {
+        Stack::AsWritten => (&[], &[]),
+        Stack::AsRun => (REPAIRS, &[]),
+        Stack::Redis6 => (REPAIRS, REDIS_6),
+    };
+    first.iter().chain(second).copied()
+}

@@ -1,0 +1,58 @@
+//! The stacks that a lab can start with.
+
+mod build;
+mod changes;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use build::StackError;
+pub(crate) use build::build;
+
+/// A stack to start with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stack {
+    /// The nine services with the repairs without which they would never have become healthy.
+    AsRun,
+    /// The nine services exactly as the upgrade guide's file has them; some can't become healthy.
+    AsWritten,
+    /// As [`Stack::AsRun`], with the official Redis 6.2.
+    #[serde(rename = "redis-6")]
+    Redis6,
+}
+
+/// A name that no stack has.
+#[derive(Debug, thiserror::Error)]
+#[error("no stack is named `{0}`; there are `as-run`, `as-written` and `redis-6`")]
+pub struct UnknownStack(String);
+
+impl Stack {
+    /// Returns the name that the command line knows the stack by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsRun => "as-run",
+            Self::AsWritten => "as-written",
+            Self::Redis6 => "redis-6",
+        }
+    }
+}
+
+impl fmt::Display for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Stack {
+    type Err = UnknownStack;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStack> {
+        [Self::AsRun, Self::AsWritten, Self::Redis6]
+            .into_iter()
+            .find(|stack| stack.name() == text)
+            .ok_or_else(|| UnknownStack(text.to_owned()))
+    }
+}

@@ -1,0 +1,30 @@
+//! Stand-ins for what can't run on a developer's machine.
+//!
+//! A stand-in answers the real health and version endpoints, says in every answer that it is none of the real thing,
+//! and really reads and writes the databases that its own variables name, so that a wrong variable breaks it as it
+//! would break the real one. It does nothing else: no model is called, no trace is shown, no backup is made.
+
+mod backup_service;
+mod cache;
+mod clickhouse;
+mod database;
+mod endpoint;
+mod health_monitor;
+mod kind;
+mod langfuse_web;
+mod langfuse_worker;
+mod litellm;
+mod minio;
+mod queue;
+mod run;
+mod server;
+mod settings;
+
+pub use self::{
+    kind::Kind,
+    run::{StandInError, run},
+    settings::{ADDRESS_VARIABLE, IMAGE_VARIABLE, VERSION_VARIABLE},
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Failures.
+
+use lockstep_engine::model::{Failure, Problem};
+
+use super::{Inward, Outward, Refused, closed};
+use crate::bindings::lockstep::plugin::types;
+
+impl Inward for types::Problem {
+    type Inside = Problem;
+    fn inward(self) -> Result<Problem, Refused> {
+        let extra = closed("problem", self.extra, &[])?;
+        Ok(Problem { code: self.code, message: self.message, extra })
+    }
+}
+
+impl Inward for types::Failure {
+    type Inside = Failure;
+    fn inward(self) -> Result<Failure, Refused> {
+        Ok(match self {
+            Self::Transient(problem) => Failure::Transient(problem.inward()?),
+            // The contract reserves `other` and promises to treat it as permanent.
+            Self::Permanent(problem) | Self::Other(problem) => {
+                Failure::Permanent(problem.inward()?)
+            }
+            Self::Denied(problem) => Failure::Denied(problem.inward()?),
+        })
+    }
+}
+
+impl Outward for Problem {
+    type Outside = types::Problem;
+    fn outward(self) -> types::Problem {
+        types::Problem { code: self.code, message: self.message, extra: self.extra }
+    }
+}
+
+impl Outward for Failure {
+    type Outside = types::Failure;
+    fn outward(self) -> types::Failure {
+        match self {
+            Self::Transient(problem) => types::Failure::Transient(problem.outward()),
+            Self::Permanent(problem) => types::Failure::Permanent(problem.outward()),
+            Self::Denied(problem) => types::Failure::Denied(problem.outward()),
+        }
+    }
+}

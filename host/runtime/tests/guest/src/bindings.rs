@@ -1,0 +1,6 @@
+//! The contract.
+
+wit_bindgen::generate!({
+    path: "../../../../wit",
+    world: "upgrader",
+});

@@ -1,0 +1,15 @@
+//! What the store promises, against the real file and real processes.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod append;
+mod blob;
+mod child;
+mod crash;
+mod damage;
+mod folder;
+mod full;
+mod group;
+mod lease;
+mod race;
+mod run;
+mod support;

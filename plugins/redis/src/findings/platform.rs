@@ -1,0 +1,168 @@
+//! Findings about Railway: services, volume, deployments, variables.
+
+use lockstep_sdk::blocks::{owner, proof, smoke};
+use lockstep_sdk::{Finding, history};
+
+use super::{Planned, server};
+use crate::path::Path;
+use crate::survey::{Inside, Running, Survey};
+
+/// Folders in which the images keep their data if no volume is mounted there.
+const INSIDE_THE_IMAGE: [&str; 3] = ["/data", "/bitnami/redis/data", "/var/lib/redis"];
+
+pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
+    let mut findings = vec![volume(survey)];
+    if !survey.staged.is_empty() {
+        let finding = Finding::refusal("staged", "changes are staged that nobody has committed")
+            .remedy("commit or discard them: a run never commits what somebody else staged");
+        findings.push(
+            survey.staged.iter().fold(finding, |finding, line| finding.evidence(line.as_str())),
+        );
+    }
+    if let Err(why) = &survey.backups {
+        findings.push(
+            Finding::refusal(
+                "backups",
+                "the volume's backups can't be listed, so a backup could not be proven",
+            )
+            .evidence(why.as_str()),
+        );
+    }
+    for running in [Some(&survey.redis), survey.worker.as_ref()].into_iter().flatten() {
+        let name = &running.service.name;
+        if let Some(newest) =
+            running.deployments.first().filter(|newest| history::moves(&newest.status))
+        {
+            findings.push(
+                Finding::refusal("under-way", format!("a deployment of `{name}` is under way"))
+                    .evidence(format!("{}: {}", newest.id, history::words(&newest.status)))
+                    .remedy("plan again when it has ended"),
+            );
+        }
+        if let Some(setting) = owner::updates_itself(&running.service) {
+            findings.push(
+                Finding::refusal("auto-updates", format!("Railway updates the image of `{name}` by itself"))
+                    .evidence(format!("auto-updates: {setting}"))
+                    .remedy(format!("switch automatic image updates of `{name}` off: two owners would undo each other's work")),
+            );
+        }
+    }
+    findings.extend(clients(survey));
+    findings
+}
+
+fn volume(survey: &Survey) -> Finding {
+    match &survey.redis.service.volume {
+        Some(volume) => {
+            proof::backup_possible(volume.used_mb, volume.size_mb).evidence(format!("`{}` at {}", volume.name, volume.mount))
+        }
+        None => Finding::refusal("volume", "the service has no volume, so a deploy would empty the server")
+            .remedy("add a volume where the image keeps its data; that in itself is a deploy, so save the data first"),
+    }
+}
+
+fn clients(survey: &Survey) -> Vec<Finding> {
+    let finding = Finding::note("clients", "services that refer to Redis");
+    let finding = survey.referrers.iter().fold(finding, |finding, (service, names)| {
+        finding.evidence(format!("{service}: {}", names.join(", ")))
+    });
+    let sessions = survey.inside.iter().flat_map(|inside| &inside.clients);
+    let finding = sessions.fold(finding, |finding, (client, count)| {
+        finding.evidence(format!("connected: {client}, {count} times"))
+    });
+    vec![finding]
+}
+
+pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
+    let mut findings = vec![outage(&survey.redis), grace(&survey.redis)];
+    findings.extend(mount(survey, inside));
+    findings.extend(smoke::findings(&survey.answers));
+    if server::variable(survey, "ALLOW_EMPTY_PASSWORD") == Some("yes") {
+        findings.push(
+            Finding::warning("weak-password", "the image may start without a password")
+                .evidence("ALLOW_EMPTY_PASSWORD=yes"),
+        );
+    }
+    if planned.path == Path::Migrate {
+        findings.extend(migration(survey));
+    }
+    if survey.worker.is_none() {
+        findings.push(Finding::note(
+            "worker",
+            "there is no service that works off the queues, so none is stopped",
+        ));
+    }
+    findings
+}
+
+fn outage(redis: &Running) -> Finding {
+    match history::boot(&redis.deployments) {
+        Some(boot) => Finding::note("outage", "Redis is down while its deployment is replaced, because a volume has one user at a time")
+            .evidence(format!("its last boots took up to {} s", boot.div_ceil(1_000)))
+            .evidence("Langfuse waits and retries; LiteLLM goes on without its cache"),
+        None => Finding::warning("outage", "Redis is down while its deployment is replaced, and there is no history to tell for how long"),
+    }
+}
+
+fn grace(redis: &Running) -> Finding {
+    let set = redis.setting("draining-seconds").unwrap_or("0");
+    let finding = Finding::note("grace", "how long Railway lets the server end by itself")
+        .evidence(format!("draining-seconds: {set}"));
+    if set == "0" {
+        finding.evidence("not covered: if the former value counts, the first deploy kills at once and may lose the last second of writes")
+    } else {
+        finding
+    }
+}
+
+fn mount(survey: &Survey, inside: &Inside) -> Option<Finding> {
+    let volume = survey.redis.service.volume.as_ref()?;
+    let dir = inside.server.setting("dir")?;
+    if dir.starts_with(volume.mount.trim_end_matches('/')) {
+        return None;
+    }
+    let evidence = format!("dir {dir}, volume at {}", volume.mount);
+    Some(if INSIDE_THE_IMAGE.contains(&dir) {
+        Finding::refusal("mount", "the server keeps its data outside its volume, so a deploy would empty it")
+            .evidence(evidence)
+            .remedy("mount the volume where the data is kept; that in itself is a deploy, so save the data first")
+    } else {
+        Finding::warning(
+            "mount",
+            "the server names another folder than the one at which its volume is mounted",
+        )
+        .evidence(evidence)
+    })
+}
+
+fn migration(survey: &Survey) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding::note("start-command", "the official image takes its password by a start command")
+            .evidence("a service with a start command of its own can't be converted to Railway's `redis-ha` later; Bitnami's image could"),
+    ];
+    if !survey.variables.iter().any(|variable| variable.name == "REDIS_PASSWORD") {
+        findings.push(
+            Finding::refusal("password", "the service has no variable `REDIS_PASSWORD` that the start command could refer to")
+                .remedy("set it to the password that the server has now"),
+        );
+    }
+    if server::variable(survey, "RAILWAY_RUN_UID").is_some_and(|user| user != "0") {
+        findings.push(
+            Finding::refusal(
+                "user",
+                "the service runs as a user who may not give the data to the official image's user",
+            )
+            .evidence("RAILWAY_RUN_UID is not 0")
+            .remedy(
+                "set RAILWAY_RUN_UID to 0: the official image changes to its own user by itself",
+            ),
+        );
+    } else if server::variable(survey, "RAILWAY_RUN_UID").is_none() {
+        findings.push(
+            Finding::warning("user", "the official image gives the data to its own user (999), and Bitnami's runs as another (1001)")
+                .evidence("RAILWAY_RUN_UID is not set")
+                .remedy("on the way back Bitnami's image must be able to write these files: with RAILWAY_RUN_UID=0 it is"),
+        );
+    }
+    findings
+}

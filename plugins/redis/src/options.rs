@@ -1,0 +1,96 @@
+//! What an operator may tell the plugin in `lockstep.toml`.
+
+use lockstep_sdk::blocks::soak;
+use lockstep_sdk::{Finding, Target};
+
+/// The service that runs Redis, unless told otherwise.
+pub(crate) const SERVICE: &str = "redis";
+/// The service that works off the queues, unless told otherwise.
+pub(crate) const WORKER: &str = "langfuse-worker";
+/// The connection to the server, unless told otherwise.
+pub(crate) const CONNECTION: &str = "redis";
+
+/// The options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The service that runs Redis.
+    pub(crate) service: String,
+    /// The service that works off the queues, if one was named.
+    pub(crate) worker: Option<String>,
+    /// The connection to the server.
+    pub(crate) connection: String,
+    /// How long to watch afterwards, if not as long as the path says.
+    pub(crate) soak: Option<u64>,
+}
+
+impl Options {
+    /// Reads the options; a refusal for each that is not known or not of its form.
+    pub(crate) fn parse(target: &Target) -> Result<Self, Vec<Finding>> {
+        let mut options = Self {
+            service: SERVICE.to_owned(),
+            worker: None,
+            connection: CONNECTION.to_owned(),
+            soak: None,
+        };
+        let mut refusals = Vec::new();
+        for (name, value) in &target.options {
+            match name.as_str() {
+                "service" => options.service.clone_from(value),
+                "worker" => options.worker = Some(value.clone()),
+                "connection" => options.connection.clone_from(value),
+                "soak" => match soak::parse(value) {
+                    Ok(length) => options.soak = Some(length),
+                    Err(soak::NoLength(text)) => refusals.push(
+                        Finding::refusal(
+                            "option-soak",
+                            format!("the option `soak` is `{text}`, which is no length of time"),
+                        )
+                        .remedy("write seconds, or a number with `s`, `m` or `h`, such as `24h`"),
+                    ),
+                },
+                other => refusals.push(
+                    Finding::refusal("option", format!("the option `{other}` is not known"))
+                        .remedy("the options are `service`, `worker`, `connection` and `soak`"),
+                ),
+            }
+        }
+        if refusals.is_empty() { Ok(options) } else { Err(refusals) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(options: &[(&str, &str)]) -> Target {
+        Target {
+            component: "redis".to_owned(),
+            environment: "lab".to_owned(),
+            desired: None,
+            options: options
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            now: 0,
+            extra: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_option_that_is_not_known_is_named() {
+        let refusals =
+            Options::parse(&target(&[("sevice", "cache"), ("soak", "soon")])).unwrap_err();
+        assert!(refusals[0].title.contains("`sevice`"));
+        assert!(refusals[1].title.contains("`soon`"));
+    }
+
+    #[test]
+    fn without_options_the_stacks_own_names_hold() {
+        let options = Options::parse(&target(&[])).unwrap();
+        assert_eq!(
+            (options.service.as_str(), options.connection.as_str(), options.soak),
+            ("redis", "redis", None)
+        );
+        assert_eq!(Options::parse(&target(&[("soak", "90")])).unwrap().soak, Some(90_000));
+    }
+}

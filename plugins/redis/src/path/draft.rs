@@ -1,0 +1,275 @@
+//! The whole plan: survey, findings, path, steps.
+
+use lockstep_sdk::blocks::Block;
+use lockstep_sdk::blocks::pin::{self, Pin};
+use lockstep_sdk::image::Image;
+use lockstep_sdk::outside::{Http, Railway, Redis};
+use lockstep_sdk::step::SECOND;
+use lockstep_sdk::{Declare, Draft, Failure, Finding, Severity, Target, Version, Watch};
+
+use super::parts::{COMPONENT, Parts};
+use super::{Lineage, Path, choose, migrate, patch, version_step};
+use crate::context::Context;
+use crate::findings::{self, Planned};
+use crate::names;
+use crate::options::Options;
+use crate::survey::{Inside, Running, Survey, survey};
+use crate::target::{self, Goal};
+
+/// What a person confirms before a path on which the volume itself is at stake.
+pub(super) const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
+    the four databases exist outside Railway too. Go on?";
+
+/// Where Bitnami's frozen images are.
+const LEGACY: &str = "bitnamilegacy/redis";
+
+/// Plans. Whatever forbids the plan is a finding; nothing is declared then.
+pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
+    outside: &O,
+    declare: &D,
+    target: &Target,
+) -> Result<Draft, Failure> {
+    if target.component != COMPONENT {
+        let refusal = Finding::refusal(
+            "component",
+            format!("`{}` is no component of this plugin", target.component),
+        );
+        return Ok(refused(Version::moving("unknown"), desired(target), vec![refusal]));
+    }
+    let options = match Options::parse(target) {
+        Ok(options) => options,
+        Err(refusals) => return Ok(refused(Version::moving("unknown"), desired(target), refusals)),
+    };
+    let survey = match survey(outside, &options)? {
+        Ok(survey) => survey,
+        Err(refusal) => {
+            return Ok(refused(Version::moving("unknown"), desired(target), vec![refusal]));
+        }
+    };
+    let mut found = findings::standing(&survey);
+    let Ok(inside) = &survey.inside else {
+        let configured = survey.redis.service.image.clone().unwrap_or_else(|| "unknown".to_owned());
+        return Ok(refused(Version::moving(configured), desired(target), found));
+    };
+    let running = inside.server.version;
+    let current = running.version(survey.redis.digest().map(str::to_owned));
+    let lineage = match lineage(&survey.redis) {
+        Ok(lineage) => lineage,
+        Err(refusal) => {
+            found.push(*refusal);
+            return Ok(refused(current, desired(target), found));
+        }
+    };
+    let goal = match target::find(outside, target.desired.as_deref(), running)? {
+        Ok((goal, note)) => {
+            found.extend(note);
+            goal
+        }
+        Err(refusal) => {
+            found.push(refusal);
+            return Ok(refused(current, desired(target), found));
+        }
+    };
+    let wanted = goal.version.version(Some(goal.digest.clone()));
+    let path = match choose(lineage, running, survey.redis.digest().unwrap_or_default(), &goal) {
+        Ok(path) => path,
+        Err(refusal) => {
+            found.push(*refusal);
+            return Ok(refused(current, wanted, found));
+        }
+    };
+    found.extend(findings::going(&survey, inside, Planned { lineage, path, goal: &goal }));
+    found.push(chosen(path));
+    if path == Path::Nothing {
+        return Ok(nothing_to_do(current, wanted, found));
+    }
+    let decided =
+        Decided { survey: &survey, inside, lineage, path, goal: &goal, options: &options };
+    match decided.steps(outside, declare, &mut found)? {
+        Some(block) => {
+            found.extend(block.findings);
+            let Block { steps, undo, .. } = block;
+            let draft = refused(current, wanted, found);
+            Ok(Draft { steps, undo, watches: watches(), ..draft })
+        }
+        None => Ok(refused(current, wanted, found)),
+    }
+}
+
+/// What was found and decided.
+struct Decided<'a> {
+    survey: &'a Survey,
+    inside: &'a Inside,
+    lineage: Lineage,
+    path: Path,
+    goal: &'a Goal,
+    options: &'a Options,
+}
+
+impl Decided<'_> {
+    /// Declares the effects and lays out the steps; none, and nothing declared, where a finding forbids it.
+    fn steps<O: Railway, D: Declare>(
+        &self,
+        outside: &O,
+        declare: &D,
+        found: &mut Vec<Finding>,
+    ) -> Result<Option<Block>, Failure> {
+        let Self { survey, inside, path, goal, options, .. } = *self;
+        let stops = match path {
+            Path::Migrate | Path::VersionStep => survey.worker.as_ref(),
+            Path::Patch | Path::Nothing => None,
+        };
+        let pins = pins(outside, &survey.redis, stops, self.lineage, found)?;
+        let mut command = String::new();
+        if path == Path::Migrate {
+            match migrate::start_command(inside) {
+                Ok(official) => command = official,
+                Err(refusal) => found.push(*refusal),
+            }
+        }
+        let worker = stops.map(|worker| worker.service.name.as_str());
+        let digest = survey.redis.digest().unwrap_or_default();
+        let versions = (inside.server.version, goal.version);
+        let context = Context::new(&options.service, worker, &options.connection, versions, digest);
+        let keep = context.step();
+        if keep.is_none() {
+            found.push(unpacked(options));
+        }
+        let (Some((former, pins)), Some(keep), false) =
+            (pins, keep, found.iter().any(Finding::refuses))
+        else {
+            return Ok(None);
+        };
+        let mut parts = Parts::new(declare, survey, &context, keep);
+        let back = (&former, pins.as_slice());
+        match path {
+            Path::Patch => patch::lay_out(&mut parts, goal, back, options.soak)?,
+            Path::Migrate => {
+                migrate::lay_out(
+                    &mut parts,
+                    goal,
+                    back,
+                    (&command, inside.server.appends()),
+                    options.soak,
+                )?;
+            }
+            Path::VersionStep => version_step::lay_out(&mut parts, goal, back, options.soak)?,
+            Path::Nothing => {}
+        }
+        Ok(Some(parts.block))
+    }
+}
+
+/// The image to go back to, and each service's image to pin first.
+type Pins<'a> = (Image, Vec<(&'a str, Image)>);
+
+/// Finds the image to go back to, and what must be pinned. None where something can't be, which is then a finding.
+fn pins<'a, O: Railway>(
+    outside: &O,
+    redis: &'a Running,
+    worker: Option<&'a Running>,
+    lineage: Lineage,
+    found: &mut Vec<Finding>,
+) -> Result<Option<Pins<'a>>, Failure> {
+    let repository = match lineage {
+        Lineage::Official => None,
+        Lineage::Bitnami => Some(LEGACY),
+    };
+    let mut pins = Vec::new();
+    let mut former = None;
+    let mut impossible = false;
+    for (running, repository) in [(Some(redis), repository), (worker, None)] {
+        let Some(running) = running else { continue };
+        match pin::look(outside, &running.service, running.up(), repository)? {
+            Pin::Stands(image) => former = former.or(Some(image)),
+            Pin::Set(image) => {
+                pins.push((running.service.name.as_str(), image.clone()));
+                former = former.or(Some(image));
+            }
+            Pin::Impossible(finding) => {
+                found.push(finding);
+                impossible = true;
+            }
+        }
+    }
+    Ok(former.filter(|_| !impossible).map(|former| (former, pins)))
+}
+
+fn lineage(redis: &Running) -> Result<Lineage, Box<Finding>> {
+    redis.image().as_ref().and_then(Lineage::of).ok_or_else(|| {
+        Finding::refusal("image", "the service runs an image that this plugin does not know")
+            .evidence(format!(
+                "configured: {}",
+                redis.service.image.as_deref().unwrap_or("built from a repository")
+            ))
+            .remedy("the images `redis`, `bitnami/redis` and `bitnamilegacy/redis` are known")
+            .into()
+    })
+}
+
+fn chosen(path: Path) -> Finding {
+    match path {
+        Path::Nothing => Finding::note("path", "nothing to do: the wanted image runs already"),
+        Path::Patch => Finding::note("path", "the path is a change of image in place")
+            .evidence("not a version step: the data format stays the same, so no volume needs to be restored on the way back"),
+        Path::Migrate => Finding::note("path", "the path is a change of image in place, on the same volume")
+            .evidence("not by a replica: no client needs another address, and the outage is one deploy")
+            .evidence("not together with a version step: only without one does going back lose nothing"),
+        Path::VersionStep => Finding::note("path", "the path is a version step on the same volume")
+            .evidence("not by a replica: on a full resynchronisation the former server would empty itself and fail")
+            .evidence("not a plain change of image: the former image can't read what the new one writes"),
+    }
+}
+
+fn unpacked(options: &Options) -> Finding {
+    Finding::refusal(
+        "connection",
+        format!("the connection `{}` has a name that a plan can't carry", options.connection),
+    )
+    .remedy("give it a short name of lowercase letters, digits and single hyphens")
+}
+
+fn watches() -> Vec<Watch> {
+    let watch = |id: &str, title: &str, interval, trigger: &str| Watch {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        interval,
+        effects: Vec::new(),
+        trigger: trigger.to_owned(),
+    };
+    vec![
+        watch(
+            names::WATCH_SERVING,
+            "Redis answers, has loaded its data and takes writes",
+            15 * SECOND,
+            "unhealthy",
+        ),
+        watch(names::WATCH_CANARY, "the canary key is still there", 30 * SECOND, "at-once"),
+    ]
+}
+
+fn desired(target: &Target) -> Version {
+    Version::moving(target.desired.as_deref().unwrap_or("recommended"))
+}
+
+fn refused(current: Version, desired: Version, findings: Vec<Finding>) -> Draft {
+    Draft {
+        current,
+        desired,
+        findings,
+        steps: Vec::new(),
+        undo: Vec::new(),
+        watches: Vec::new(),
+        extra: Vec::new(),
+    }
+}
+
+/// A plan without steps is in nobody's way, so what would forbid one is only a warning.
+fn nothing_to_do(current: Version, desired: Version, mut findings: Vec<Finding>) -> Draft {
+    for finding in &mut findings {
+        if finding.refuses() {
+            finding.severity = Severity::Warning;
+        }
+    }
+    refused(current, desired, findings)
+}

@@ -1,0 +1,238 @@
+//! Steps that several paths have, each pushed with the facts that it needs.
+
+use lockstep_sdk::blocks::{Block, canary, close, grace, keep, pin, proof};
+use lockstep_sdk::image::Image;
+use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
+use lockstep_sdk::{Declare, Failure, Service, Step, history};
+
+use crate::context::Context;
+use crate::findings;
+use crate::names;
+use crate::start;
+use crate::survey::{Running, Survey};
+
+/// The component, as blocks call it.
+pub(crate) const COMPONENT: &str = "redis";
+
+/// What a boot is expected to take where no history tells.
+const BOOT: u64 = MINUTE;
+
+/// A plan in the making.
+pub(super) struct Parts<'a, D> {
+    pub(super) declare: &'a D,
+    pub(super) survey: &'a Survey,
+    pub(super) context: &'a Context,
+    keep: String,
+    pub(super) block: Block,
+}
+
+impl<'a, D: Declare> Parts<'a, D> {
+    pub(super) fn new(
+        declare: &'a D,
+        survey: &'a Survey,
+        context: &'a Context,
+        keep: String,
+    ) -> Self {
+        Self { declare, survey, context, keep, block: Block::default() }
+    }
+
+    /// Adds a step, which is given the facts of the first one and, once it is there, of the canary's.
+    pub(super) fn push(&mut self, step: Step) {
+        let canary = self.block.steps.iter().any(|step| step.id == names::CANARY);
+        let step = step.needs(&[&self.keep]);
+        self.block.steps.push(if canary { step.needs(&[names::CANARY]) } else { step });
+    }
+
+    /// Adds an undo step, which is given the facts of the first step and of those that it names.
+    pub(super) fn push_undo(&mut self, step: Step, needs: &[&str]) {
+        self.block.undo.push(step.needs(&[&self.keep]).needs(needs));
+    }
+
+    fn push_block(&mut self, block: Block) {
+        self.block.findings.extend(block.findings);
+        for step in block.steps {
+            self.push(step);
+        }
+        for step in block.undo {
+            self.push_undo(step, &[]);
+        }
+    }
+
+    /// KEEP, PIN, GRACE, CANARY.
+    pub(super) fn open(
+        &mut self,
+        question: Option<&str>,
+        pins: &[(&str, Image)],
+    ) -> Result<(), Failure> {
+        self.block.steps.push(keep::step(&self.keep, question));
+        self.block.findings.push(pin::finding(pins));
+        if let Some(step) = pin::plan(self.declare, names::PIN, pins)? {
+            self.push(step);
+        }
+        let services =
+            [Some(&self.survey.redis), self.survey.worker.as_ref()].into_iter().flatten();
+        let services: Vec<&Service> = services.map(|running| &running.service).collect();
+        let graces: Vec<_> = names::graces(self.context)
+            .into_iter()
+            .filter_map(|grace| {
+                Some((grace, *services.iter().find(|service| service.name == grace.service)?))
+            })
+            .collect();
+        if let Some(step) = grace::plan(self.declare, names::GRACE, &graces)? {
+            self.push(step);
+        }
+        let canary = canary::plan(self.declare, COMPONENT, &self.context.connection)?;
+        self.push_block(canary);
+        Ok(())
+    }
+
+    /// PROOF, its steps named after `prefix`.
+    pub(super) fn prove(&mut self, prefix: &str) -> Result<(), Failure> {
+        let block =
+            proof::plan(self.declare, prefix, &self.context.connection, &self.context.service)?;
+        self.push_block(block);
+        Ok(())
+    }
+
+    /// Sets the eviction policy that Langfuse needs, in the server and in what starts it.
+    pub(super) fn policy(&mut self) -> Result<(), Failure> {
+        let former = self
+            .survey
+            .inside
+            .as_ref()
+            .ok()
+            .and_then(|inside| inside.server.setting("maxmemory-policy"));
+        let Some(former) = former.filter(|former| *former != findings::POLICY) else {
+            return Ok(());
+        };
+        let Context { service, connection, .. } = self.context;
+        let set = |to| ["CONFIG", "SET", "maxmemory-policy", to];
+        self.declare.redis("policy-live", connection, &set(findings::POLICY))?;
+        self.declare.redis("policy-live-undo", connection, &set(former))?;
+        let (mut labels, mut back) =
+            (vec!["policy-live"], vec![("policy-live-undo", "policy-live")]);
+        let command = self.survey.redis.setting("start-command");
+        if let Some((command, changed)) = command.and_then(|command| {
+            Some((command, start::with_flag(command, "maxmemory-policy", findings::POLICY)?))
+        }) {
+            self.declare.set_settings("policy-start", service, &[("start-command", &changed)])?;
+            self.declare.set_settings(
+                "policy-start-undo",
+                service,
+                &[("start-command", command)],
+            )?;
+            labels.push("policy-start");
+            back.insert(0, ("policy-start-undo", "policy-start"));
+        }
+        let undo: Vec<_> = back.iter().map(|(mine, _)| *mine).collect();
+        self.push(
+            Step::new(
+                names::POLICY,
+                "Stop the server from evicting keys",
+                "Langfuse's queues lose jobs on a server that evicts",
+            )
+            .effects(&labels)
+            .undone_by(&[names::POLICY_UNDO]),
+        );
+        self.push_undo(
+            Step::new(names::POLICY_UNDO, "Put the former eviction policy back", "as it was")
+                .effects(&undo)
+                .reverses(&back),
+            &[],
+        );
+        Ok(())
+    }
+
+    /// Stops the worker. Jobs that it had begun go back to wait.
+    pub(super) fn stop_worker(&mut self) -> Result<(), Failure> {
+        let (Some(worker), Some(running)) = (&self.context.worker, &self.survey.worker) else {
+            return Ok(());
+        };
+        self.declare.stop("worker-stop", worker)?;
+        self.declare.deploy("worker-stop-undo", worker)?;
+        let title = format!("Stop {worker}");
+        self.push(
+            Step::new(
+                names::WORKER_STOP,
+                title,
+                "no job is worked off while the server changes; jobs wait in the queues",
+            )
+            .effects(&["worker-stop"])
+            .undone_by(&[names::WORKER_STOP_UNDO])
+            .expected(100 * SECOND),
+        );
+        self.push_undo(
+            Step::new(
+                names::WORKER_STOP_UNDO,
+                format!("Start {worker} again"),
+                "the queues are worked off again",
+            )
+            .effects(&["worker-stop-undo"])
+            .reverses(&[("worker-stop-undo", "worker-stop")])
+            .expected(boot(running))
+            .limit(20 * MINUTE),
+            &[],
+        );
+        Ok(())
+    }
+
+    /// Starts the worker again.
+    pub(super) fn start_worker(&mut self) -> Result<(), Failure> {
+        let (Some(worker), Some(running)) = (&self.context.worker, &self.survey.worker) else {
+            return Ok(());
+        };
+        self.declare.deploy("worker-start", worker)?;
+        self.declare.stop("worker-start-undo", worker)?;
+        self.push(
+            Step::new(
+                names::WORKER_START,
+                format!("Start {worker}"),
+                "the queues are worked off again",
+            )
+            .effects(&["worker-start"])
+            .undone_by(&[names::WORKER_START_UNDO])
+            .expected(boot(running))
+            .limit(20 * MINUTE),
+        );
+        self.push_undo(
+            Step::new(
+                names::WORKER_START_UNDO,
+                format!("Stop {worker} again"),
+                "no job is worked off while the server goes back",
+            )
+            .effects(&["worker-start-undo"])
+            .reverses(&[("worker-start-undo", "worker-start")])
+            .expected(100 * SECOND),
+            &[],
+        );
+        Ok(())
+    }
+
+    /// SMOKE, SOAK, CLOSE.
+    pub(super) fn finish(&mut self, soak: u64, stays: &[&str]) {
+        let step = Step::new(
+            names::SMOKE,
+            "Look whether the services that use Redis answer",
+            "a server that is up may still be wrong for its clients",
+        )
+        .expected(30 * SECOND)
+        .limit(20 * MINUTE);
+        self.push(if soak == 0 { step } else { step.soaking(soak) });
+        self.push(close::step(names::CLOSE, &["canary-end"]));
+        self.block.findings.push(close::finding(stays));
+    }
+
+    /// Returns how long a deploy of Redis is expected to take.
+    pub(super) fn boot(&self) -> u64 {
+        boot(&self.survey.redis)
+    }
+}
+
+fn boot(running: &Running) -> u64 {
+    history::boot(&running.deployments).unwrap_or(BOOT)
+}
+
+/// How long a patch is watched, unless told otherwise.
+pub(super) const SHORT_SOAK: u64 = HOUR;
+/// How long everything else is.
+pub(super) const LONG_SOAK: u64 = 24 * HOUR;

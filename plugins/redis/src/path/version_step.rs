@@ -1,0 +1,108 @@
+//! To a newer minor version. The data format only goes up, so the way back is the volume as it was before.
+
+use lockstep_sdk::image::Image;
+use lockstep_sdk::step::{MINUTE, SECOND};
+use lockstep_sdk::{Declare, Failure, Step};
+
+use super::parts::{LONG_SOAK, Parts};
+use crate::names;
+use crate::target::Goal;
+
+/// Lays out the plan. `former` is the image to go back to.
+pub(super) fn lay_out<D: Declare>(
+    parts: &mut Parts<'_, D>,
+    goal: &Goal,
+    (former, pins): (&Image, &[(&str, Image)]),
+    soak: Option<u64>,
+) -> Result<(), Failure> {
+    parts.open(Some(super::draft::SECRETS), pins)?;
+    parts.policy()?;
+    parts.prove("")?;
+    parts.stop_worker()?;
+    // The second backup is the one to go back to: all that is written before the gate is in it.
+    parts.prove(names::FINAL)?;
+    change(parts, goal)?;
+    back(parts, former)?;
+    parts.start_worker()?;
+    parts.finish(
+        soak.unwrap_or(LONG_SOAK),
+        &[
+            "both locked backups of the volume",
+            "the pinned images",
+            "the time to end",
+            "after a rollback: the former volume, detached",
+        ],
+    );
+    Ok(())
+}
+
+fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failure> {
+    let service = &parts.context.service;
+    parts.declare.set_image("image", service, &goal.image.to_string())?;
+    parts.declare.deploy("deploy", service)?;
+    let boot = parts.boot();
+    parts.push(
+        Step::new(names::UPGRADE, format!("Start Redis {}", goal.version), "the new version on the same volume, which it rewrites in its own format")
+            .effects(&["image", "deploy"])
+            .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
+            .approved(
+                "From here on, going back loses what is written after the last backup: jobs that were queued (their events also lie \
+                 in object storage), LiteLLM's counters and cache. Go on?",
+            )
+            .in_window()
+            .expected(boot)
+            .outage(boot)
+            .limit(20 * MINUTE),
+    );
+    Ok(())
+}
+
+/// Stop, restore, start the former image. The former image on the new server's files would start empty or not at all.
+fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Failure> {
+    let service = &parts.context.service;
+    parts.declare.stop("back-stop", service)?;
+    parts.declare.restore_volume("back-volume", service, "final-backup")?;
+    parts.declare.commit_staged("back-commit", "back-volume")?;
+    parts.declare.set_image("back-image", service, &former.to_string())?;
+    parts.declare.deploy("back-deploy", service)?;
+    let boot = parts.boot();
+    parts.push_undo(
+        Step::new(
+            names::BACK_STOP,
+            "Stop the new server",
+            "two servers must never have the volume in turns",
+        )
+        .effects(&["back-stop"])
+        .reverses(&[("back-stop", "deploy")])
+        .expected(35 * SECOND)
+        .outage(35 * SECOND),
+        &[],
+    );
+    parts.push_undo(
+        Step::new(
+            names::BACK_RESTORE,
+            "Restore the volume from the last backup",
+            "the former server can't read what the new one wrote",
+        )
+        .effects(&["back-volume", "back-commit"])
+        .reverses(&[("back-volume", "deploy"), ("back-commit", "deploy")])
+        .expected(MINUTE)
+        .outage(MINUTE)
+        .limit(60 * MINUTE),
+        &[],
+    );
+    parts.push_undo(
+        Step::new(
+            names::BACK_START,
+            "Start the former image",
+            "on the volume as it was before the new server first started",
+        )
+        .effects(&["back-image", "back-deploy"])
+        .reverses(&[("back-image", "image"), ("back-deploy", "deploy")])
+        .expected(boot)
+        .outage(boot)
+        .limit(20 * MINUTE),
+        &[names::FINAL_BACKUP],
+    );
+    Ok(())
+}

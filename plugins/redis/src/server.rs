@@ -1,0 +1,132 @@
+//! What a Redis server says about itself.
+
+use std::collections::BTreeMap;
+
+use lockstep_sdk::Failure;
+use lockstep_sdk::outside::{Redis, info, second, text};
+
+use crate::version::Exact;
+
+/// Settings that are read, each with what the official image has without being told.
+pub(crate) const SETTINGS: [(&str, &str); 16] = [
+    ("aof-use-rdb-preamble", "yes"),
+    ("appenddirname", "appendonlydir"),
+    ("appendfilename", "appendonly.aof"),
+    ("appendfsync", "everysec"),
+    ("appendonly", "no"),
+    ("auto-aof-rewrite-min-size", "67108864"),
+    ("auto-aof-rewrite-percentage", "100"),
+    ("databases", "16"),
+    ("dbfilename", "dump.rdb"),
+    ("dir", "/data"),
+    ("maxmemory", "0"),
+    ("maxmemory-policy", "noeviction"),
+    ("notify-keyspace-events", ""),
+    ("save", "3600 1 300 100 60 10000"),
+    ("tcp-keepalive", "300"),
+    ("timeout", "0"),
+];
+
+/// A server at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// The version that it says it is.
+    pub(crate) version: Exact,
+    /// Fields of `INFO`.
+    info: BTreeMap<String, String>,
+    /// Settings that could be read.
+    settings: BTreeMap<&'static str, String>,
+    /// Settings that could not, and why.
+    pub(crate) unread: Vec<String>,
+    /// Names of loaded modules.
+    pub(crate) modules: Vec<String>,
+}
+
+impl Server {
+    /// Reads everything that is needed.
+    ///
+    /// A setting that the host does not let out, or that this version does not have, is left out and named; a server that
+    /// does not answer, or answers `LOADING` or `NOAUTH`, is a failure.
+    pub(crate) fn read<O: Redis>(outside: &O, connection: &str) -> Result<Self, Failure> {
+        let mut fields = BTreeMap::new();
+        let mut modules = Vec::new();
+        let answer =
+            text(&outside.command(connection, &["INFO"])?).ok_or_else(|| unreadable("INFO"))?;
+        for (name, value) in info(&answer) {
+            if name == "module" {
+                modules.extend(
+                    value.split(',').find_map(|part| part.strip_prefix("name=")).map(str::to_owned),
+                );
+            } else {
+                fields.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        modules.sort();
+        let version = fields.get("redis_version").and_then(|version| Exact::parse(version));
+        let version = version.ok_or_else(|| unreadable("INFO server"))?;
+        let mut server =
+            Self { version, info: fields, settings: BTreeMap::new(), unread: Vec::new(), modules };
+        for (name, _) in SETTINGS {
+            match outside.command(connection, &["CONFIG", "GET", name]) {
+                Ok(answer) => {
+                    if let Some(value) = second(&answer) {
+                        server.settings.insert(name, value);
+                    }
+                }
+                Err(failure) if failure.may_pass() => return Err(failure),
+                Err(failure) => server.unread.push(format!("{name}: {}", failure.line())),
+            }
+        }
+        Ok(server)
+    }
+
+    /// Returns a field of `INFO`.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.info.get(name).map(String::as_str)
+    }
+
+    /// Returns a field of `INFO` that is a number.
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
+        self.field(name)?.parse().ok()
+    }
+
+    /// Returns a setting.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(String::as_str)
+    }
+
+    /// Returns whether it is still reading its data set.
+    pub(crate) fn loads(&self) -> bool {
+        ["loading", "async_loading"].iter().any(|name| self.field(name) == Some("1"))
+    }
+
+    /// Returns whether clients may write to it.
+    pub(crate) fn is_master(&self) -> bool {
+        self.field("role") == Some("master")
+    }
+
+    /// Returns whether it stands alone: neither a node of a cluster nor a sentinel.
+    pub(crate) fn stands_alone(&self) -> bool {
+        self.field("cluster_enabled") != Some("1")
+            && self.field("redis_mode").is_none_or(|mode| mode == "standalone")
+    }
+
+    /// Returns whether it keeps an append-only file.
+    pub(crate) fn appends(&self) -> bool {
+        self.field("aof_enabled") == Some("1")
+    }
+
+    /// Returns the settings that differ from what the official image has, in order.
+    pub(crate) fn unusual(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        SETTINGS.iter().filter_map(|(name, usual)| {
+            self.setting(name).filter(|value| value != usual).map(|value| (*name, value))
+        })
+    }
+}
+
+fn unreadable(command: &str) -> Failure {
+    Failure::permanently(
+        "redis:unreadable",
+        format!("the server's answer to `{command}` is not of the known form"),
+    )
+}

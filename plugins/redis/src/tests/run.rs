@@ -1,0 +1,240 @@
+//! What steps find before they start and demand when they are done.
+
+use lockstep_sdk::{Backup, Fact, Facts, Failure, Observation, Progress, StepCall, Verdict, carry};
+
+use super::stack::{Declared, Stack, deployment, digest, target};
+use crate::check::check;
+use crate::observe::observe;
+use crate::path::plan;
+use crate::probe::probe;
+
+fn call(step: &str, facts: &[Fact]) -> StepCall {
+    StepCall { step: step.to_owned(), run: "r".to_owned(), round: 1, now: 0, facts: facts.to_vec() }
+}
+
+/// Runs `observe` until it is ready, giving back its memo.
+fn ready(stack: &Stack, step: &str, facts: &[Fact]) -> Vec<Fact> {
+    let mut memo = Vec::new();
+    for _ in 0..3 {
+        match observe(stack, &call(step, facts), &memo).unwrap() {
+            Observation::Ready(mut recorded) => {
+                recorded.splice(0..0, facts.iter().cloned());
+                return recorded;
+            }
+            Observation::Wait(pending) => memo = pending.memo,
+            Observation::NothingToDo(why) | Observation::Moved(why) | Observation::Other(why) => {
+                panic!("{step}: {why}")
+            }
+        }
+    }
+    panic!("{step} is never ready");
+}
+
+fn kept(stack: &Stack, desired: &str) -> Vec<Fact> {
+    let draft = plan(stack, &Declared::default(), &target(Some(desired), &[])).unwrap();
+    let keep = draft.steps.first().expect("a plan");
+    assert_eq!(carry::kind(&keep.id), "keep");
+    ready(stack, &keep.id, &[])
+}
+
+#[track_caller]
+fn failed(progress: Progress, part: &str) {
+    let Progress::Failed(why) = progress else { panic!("{progress:?}") };
+    assert!(why.contains(part), "{why}");
+}
+
+#[test]
+fn an_upgrade_is_done_when_version_settings_and_data_are_right() {
+    let stack = Stack::official("6.2.14");
+    let facts = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
+    let done = |stack: &Stack| check(stack, &call("upgrade", &facts), &[]).unwrap();
+    assert!(matches!(done(&stack.replaced_by("7.0.15")), Progress::Done(_)));
+    assert!(matches!(done(&stack), Progress::Pending(_)), "the former server still answers");
+    failed(done(&stack.replaced_by("7.2.4")), "should be 7.0.15");
+
+    let mut empty = stack.replaced_by("7.0.15");
+    empty.keys.clear();
+    failed(done(&empty), "empty");
+    let mut evicting = stack.replaced_by("7.0.15");
+    evicting.config.insert("maxmemory-policy".to_owned(), "allkeys-lru".to_owned());
+    failed(done(&evicting), "maxmemory-policy");
+    let mut unsafe_now = stack.replaced_by("7.0.15");
+    unsafe_now.info.insert("aof_enabled".to_owned(), "0".to_owned());
+    failed(done(&unsafe_now), "append-only");
+    let mut jobless = stack.replaced_by("7.0.15");
+    jobless.lists.insert("bull:ingestion-queue:wait".to_owned(), 1);
+    failed(done(&jobless), "jobs");
+    let mut forgetful = stack.replaced_by("7.0.15");
+    forgetful.texts.clear();
+    failed(done(&forgetful), "canary");
+}
+
+#[test]
+fn a_server_that_is_coming_up_is_waited_for() {
+    let stack = Stack::official("6.2.14");
+    let facts = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
+    let mut down = stack.replaced_by("7.0.15");
+    down.down = Some(Failure::transiently("redis:loading", "the server is loading"));
+    assert!(matches!(check(&down, &call("upgrade", &facts), &[]).unwrap(), Progress::Pending(_)));
+    let mut loading = stack.replaced_by("7.0.15");
+    loading.info.insert("loading".to_owned(), "1".to_owned());
+    assert!(matches!(
+        check(&loading, &call("upgrade", &facts), &[]).unwrap(),
+        Progress::Pending(_)
+    ));
+    let mut closed = stack.replaced_by("7.0.15");
+    closed.down = Some(Failure::permanently("redis:noauth", "the password is refused"));
+    assert!(check(&closed, &call("upgrade", &facts), &[]).is_err());
+}
+
+#[test]
+fn a_stack_that_moved_since_the_plan_is_not_touched() {
+    let stack = Stack::official("6.2.14");
+    let facts = kept(&stack, "7.0.15");
+    let moved = |stack: &Stack, part: &str| {
+        let Observation::Moved(why) = observe(stack, &call("upgrade", &facts), &[]).unwrap() else {
+            panic!("{part}")
+        };
+        assert!(why.contains(part), "{why}");
+    };
+    moved(&stack.replaced_by("6.2.16"), "6.2.16");
+    let mut staged = stack.clone();
+    staged.staged.push("x".to_owned());
+    moved(&staged, "staged");
+    let mut deployed = stack.clone();
+    deployed.deployments.get_mut("redis").unwrap().insert(0, deployment("d9", digest('a')));
+    moved(&deployed, "somebody else has deployed");
+    let mut replica = stack.clone();
+    replica.info.insert("role".to_owned(), "slave".to_owned());
+    moved(&replica, "primary");
+}
+
+#[test]
+fn a_plan_for_another_image_does_not_begin() {
+    let stack = Stack::official("6.2.14");
+    let draft = plan(&stack, &Declared::default(), &target(Some("7.0.15"), &[])).unwrap();
+    let mut other = stack.clone();
+    other.deployments.insert("redis".to_owned(), vec![deployment("d1", digest('f'))]);
+    let found = observe(&other, &call(&draft.steps[0].id, &[]), &[]).unwrap();
+    assert!(matches!(found, Observation::Moved(why) if why.contains("another image")));
+}
+
+#[test]
+fn a_save_is_proven_by_the_servers_own_count_or_clock() {
+    let mut stack = Stack::official("6.2.14");
+    let facts = ready(&stack, "save", &kept(&stack, "7.0.15"));
+    let look = |stack: &Stack| check(stack, &call("save", &facts), &[]).unwrap();
+    assert!(matches!(look(&stack), Progress::Pending(_)), "BGSAVE answers before it has begun");
+    stack.info.insert("rdb_bgsave_in_progress".to_owned(), "1".to_owned());
+    assert!(matches!(look(&stack), Progress::Pending(_)));
+    stack.info.insert("rdb_bgsave_in_progress".to_owned(), "0".to_owned());
+    stack.info.insert("rdb_last_save_time".to_owned(), "201".to_owned());
+    assert!(matches!(look(&stack), Progress::Done(_)));
+    stack.info.insert("rdb_last_bgsave_status".to_owned(), "err".to_owned());
+    failed(look(&stack), "failed");
+    stack.info.insert("run_id".to_owned(), "r2".to_owned());
+    failed(look(&stack), "restarted");
+}
+
+#[test]
+fn a_backup_counts_when_it_is_new_and_locked() {
+    let mut stack = Stack::official("6.2.14");
+    let backup = |name: &str, locked| Backup {
+        name: name.to_owned(),
+        created: 1,
+        size_mb: 2,
+        locked,
+        extra: Vec::new(),
+    };
+    stack.backups.push(backup("daily", true));
+    let facts = ready(&stack, "backup", &kept(&stack, "7.0.15"));
+    let look = |stack: &Stack| check(stack, &call("backup", &facts), &[]).unwrap();
+    assert!(matches!(look(&stack), Progress::Pending(_)), "an old backup is not this one");
+    stack.backups.insert(0, backup("lockstep-r-backup", false));
+    assert!(matches!(look(&stack), Progress::Pending(_)));
+    stack.backups[0].locked = true;
+    assert!(
+        matches!(look(&stack), Progress::Done(facts) if Facts(&facts).text("backup") == Ok("lockstep-r-backup"))
+    );
+}
+
+#[test]
+fn the_way_back_never_ends_in_an_empty_server() {
+    let stack = Stack::official("6.2.14");
+    let facts = ready(&stack, "final-backup", &kept(&stack, "7.0.15"));
+    let facts = ready(&stack, "back-start", &facts);
+    let look = |stack: &Stack| check(stack, &call("back-start", &facts), &[]).unwrap();
+    assert!(matches!(look(&stack), Progress::Done(_)));
+    let mut empty = stack.clone();
+    empty.keys.clear();
+    failed(look(&empty), "empty");
+    failed(look(&stack.replaced_by("7.0.15")), "should be 6.2.14");
+
+    let mut unmounted = stack.clone();
+    unmounted.redis().volume = None;
+    failed(check(&unmounted, &call("back-restore", &facts), &[]).unwrap(), "empty server");
+    let mut unstarted = stack.clone();
+    unstarted.began.clear();
+    for step in ["back-stop", "back-restore"] {
+        let found = observe(&unstarted, &call(step, &facts), &[]).unwrap();
+        assert!(
+            matches!(found, Observation::NothingToDo(_)),
+            "{step}: a server that was never replaced is left alone"
+        );
+    }
+    let mut nothing = stack.clone();
+    nothing.deployments.insert("redis".to_owned(), Vec::new());
+    assert!(matches!(
+        observe(&nothing, &call("back-stop", &facts), &[]).unwrap(),
+        Observation::NothingToDo(_)
+    ));
+}
+
+#[test]
+fn an_empty_server_does_not_lower_what_its_rollback_demands() {
+    let stack = Stack::official("7.2.3");
+    let facts = ready(&stack, "upgrade", &kept(&stack, "7.2.4"));
+    let mut empty = stack.replaced_by("7.2.4");
+    empty.keys.clear();
+    let facts = ready(&empty, "upgrade-undo", &facts);
+    let mut back = empty.replaced_by("7.2.3");
+    back.info.insert("run_id".to_owned(), "r3".to_owned());
+    failed(check(&back, &call("upgrade-undo", &facts), &[]).unwrap(), "empty");
+}
+
+#[test]
+fn what_answered_before_must_answer_again_and_the_queues_must_fall() {
+    let mut stack = Stack::official("6.2.14");
+    let facts = kept(&stack, "7.0.15");
+    assert!(matches!(check(&stack, &call("smoke", &facts), &[]).unwrap(), Progress::Done(_)));
+    stack.http = 503;
+    assert!(matches!(check(&stack, &call("smoke", &facts), &[]).unwrap(), Progress::Pending(_)));
+    stack.http = 200;
+    stack.lists.insert("bull:ingestion-queue:wait".to_owned(), 500);
+    let Progress::Pending(pending) = check(&stack, &call("smoke", &facts), &[]).unwrap() else {
+        panic!("not pending")
+    };
+    stack.lists.insert("bull:ingestion-queue:wait".to_owned(), 400);
+    assert!(matches!(
+        check(&stack, &call("smoke", &facts), &pending.memo).unwrap(),
+        Progress::Done(_)
+    ));
+}
+
+#[test]
+fn watches_tell_failing_from_not_knowing() {
+    let mut stack = Stack::official("6.2.14");
+    let mut facts = kept(&stack, "7.0.15");
+    let look = |stack: &Stack, watch: &str, facts: &[Fact]| {
+        probe(stack, watch, &call("smoke", facts)).unwrap().verdict
+    };
+    assert_eq!(look(&stack, "serving", &facts), Verdict::Pass);
+    stack.texts.clear();
+    assert_eq!(look(&stack, "canary", &facts), Verdict::Pass, "not written yet");
+    facts.push(Fact::one("canary", true));
+    assert_eq!(look(&stack, "canary", &facts), Verdict::Fail);
+    stack.down = Some(Failure::transiently("redis:unreachable", "could not reach the server"));
+    assert_eq!(look(&stack, "canary", &facts), Verdict::Unknown);
+    assert_eq!(look(&stack, "serving", &facts), Verdict::Fail);
+    assert!(probe(&stack, "other", &call("smoke", &facts)).is_err());
+}

@@ -1,0 +1,17 @@
+//! The contract's nouns under one roof. The only place that spells out where each of them lives in the bindings.
+
+pub use crate::bindings::exports::lockstep::plugin::upgrade::{
+    Bound, Description, Draft, Drive, Finding, Gate, Guest, Observation, Pending, Progress,
+    Request, Rule, Sample, Severity, Step, StepCall, Target, Undo, Verdict, Version, Watch,
+};
+pub use crate::bindings::lockstep::plugin::effects::Job;
+pub use crate::bindings::lockstep::plugin::http::Response;
+pub use crate::bindings::lockstep::plugin::railway::{
+    Backup, Deployment, DeploymentStatus, Location, LogLine, Publication, Service, Tally, Variable,
+    VariableValue, Volume,
+};
+pub use crate::bindings::lockstep::plugin::redis::{KeySummary, Node, Print};
+pub use crate::bindings::lockstep::plugin::sql::Rows;
+pub use crate::bindings::lockstep::plugin::types::{
+    ArgumentRule, Fact, Failure, Piece, Problem, Proof, ServiceRef, Times, Value,
+};

@@ -1,0 +1,92 @@
+//! Declaring effects, as a trait, so that native tests see what a plan declares.
+
+use crate::bindings::lockstep::plugin::{railway_effects, redis_effects};
+use crate::{Failure, Live, Proof, ServiceRef, Times};
+
+/// Declares effects on named services and on connections. Callable in `plan` only; nothing is sent.
+///
+/// Kinds that are not here are functions of the bindings; call those, and add what several plugins need.
+pub trait Declare {
+    /// Declares that a service's image is set, without a deploy.
+    fn set_image(&self, label: &str, service: &str, image: &str) -> Result<(), Failure>;
+    /// Declares that settings are set, without a deploy; an empty value unsets one.
+    fn set_settings(
+        &self,
+        label: &str,
+        service: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<(), Failure>;
+    /// Declares that a volume is mounted elsewhere, without a deploy.
+    fn set_mount(&self, label: &str, service: &str, mount: &str) -> Result<(), Failure>;
+    /// Declares a deployment of what is configured.
+    fn deploy(&self, label: &str, service: &str) -> Result<(), Failure>;
+    /// Declares that the running deployment is removed.
+    fn stop(&self, label: &str, service: &str) -> Result<(), Failure>;
+    /// Declares a backup of a service's volume.
+    fn backup_volume(&self, label: &str, service: &str) -> Result<(), Failure>;
+    /// Declares that a backup is kept from expiring.
+    fn lock_backup(&self, label: &str, backup_of: &str) -> Result<(), Failure>;
+    /// Declares that a backup is restored to a fresh volume; the exchange is only staged.
+    fn restore_volume(&self, label: &str, service: &str, backup_of: &str) -> Result<(), Failure>;
+    /// Declares that what an effect staged is committed.
+    fn commit_staged(&self, label: &str, staged_by: &str) -> Result<(), Failure>;
+    /// Declares one Redis command of literal words that may be sent again without harm.
+    fn redis(&self, label: &str, connection: &str, words: &[&str]) -> Result<(), Failure>;
+}
+
+impl Declare for Live {
+    fn set_image(&self, label: &str, service: &str, image: &str) -> Result<(), Failure> {
+        railway_effects::set_image(label, &named(service), image)
+    }
+
+    fn set_settings(
+        &self,
+        label: &str,
+        service: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        railway_effects::set_settings(label, &named(service), &settings)
+    }
+
+    fn set_mount(&self, label: &str, service: &str, mount: &str) -> Result<(), Failure> {
+        railway_effects::set_mount(label, &named(service), mount)
+    }
+
+    fn deploy(&self, label: &str, service: &str) -> Result<(), Failure> {
+        railway_effects::deploy(label, &named(service), &railway_effects::DeploySource::Configured)
+    }
+
+    fn stop(&self, label: &str, service: &str) -> Result<(), Failure> {
+        railway_effects::stop(label, &named(service))
+    }
+
+    fn backup_volume(&self, label: &str, service: &str) -> Result<(), Failure> {
+        railway_effects::backup_volume(label, &named(service))
+    }
+
+    fn lock_backup(&self, label: &str, backup_of: &str) -> Result<(), Failure> {
+        railway_effects::lock_backup(label, backup_of)
+    }
+
+    fn restore_volume(&self, label: &str, service: &str, backup_of: &str) -> Result<(), Failure> {
+        railway_effects::restore_volume(label, &named(service), backup_of)
+    }
+
+    fn commit_staged(&self, label: &str, staged_by: &str) -> Result<(), Failure> {
+        railway_effects::commit_staged(label, staged_by)
+    }
+
+    fn redis(&self, label: &str, connection: &str, words: &[&str]) -> Result<(), Failure> {
+        let words: Vec<_> =
+            words.iter().map(|word| vec![crate::Piece::Text((*word).to_owned())]).collect();
+        redis_effects::command(label, connection, &words, &[], &Times::Once, &Proof::Repeatable)
+    }
+}
+
+fn named(service: &str) -> ServiceRef {
+    ServiceRef::Named(service.to_owned())
+}

@@ -1,0 +1,34 @@
+//! What a Lockstep plugin is written with: the contract's types and functions, and comfort around them.
+//!
+//! A plugin implements [`Guest`] for a type of its own and names it to [`export!`]. Everything it may read comes in through
+//! the traits of [`outside`], so that its logic runs in native tests against scripted answers; the real answers come from
+//! [`Live`]. What it declares goes out through [`Declare`].
+//!
+//! The crate decides nothing for a plugin. [`blocks`] holds the parts that plans of several components share.
+
+pub mod bindings;
+pub mod blocks;
+pub mod carry;
+pub mod declare;
+pub mod fact;
+pub mod failure;
+pub mod finding;
+pub mod history;
+pub mod image;
+pub mod outside;
+pub mod step;
+pub mod version;
+
+mod contract;
+mod export;
+
+pub use contract::{
+    ArgumentRule, Backup, Bound, Deployment, DeploymentStatus, Description, Draft, Drive, Fact,
+    Failure, Finding, Gate, Guest, Job, KeySummary, Location, LogLine, Node, Observation, Pending,
+    Piece, Print, Problem, Progress, Proof, Publication, Request, Response, Rows, Rule, Sample,
+    Service, ServiceRef, Severity, Step, StepCall, Tally, Target, Times, Undo, Value, Variable,
+    VariableValue, Verdict, Version, Volume, Watch,
+};
+pub use declare::Declare;
+pub use fact::Facts;
+pub use outside::Live;

@@ -1,0 +1,97 @@
+//! A plugin that tries what it must not, and reports what the host said.
+//!
+//! The option `mode` of the target names a lie of planning ([`reads`]): what the host answered is the title of the finding
+//! `host-said`. Without it the plan has a step for each lie of a run ([`steps`]), or only the one that the option `step`
+//! names; what the host answered is the fact `host-said` of that step. An answer reads `denied: …`, `permanent: …`,
+//! `transient: …`, or `allowed`.
+
+mod reads;
+mod said;
+mod steps;
+
+use lockstep_sdk::{
+    Description, Draft, Fact, Failure, Finding, Guest, Observation, Progress, Request, Sample,
+    StepCall, Target, Version, Watch,
+};
+
+/// The plugin.
+#[derive(Debug)]
+pub struct Liar;
+
+fn request(capability: &str, name: &str, access: &str, paths: &[&str]) -> Request {
+    Request {
+        capability: capability.to_owned(),
+        name: name.to_owned(),
+        access: access.to_owned(),
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        why: "to lie with".to_owned(),
+    }
+}
+
+fn draft(findings: Vec<Finding>) -> Draft {
+    Draft {
+        current: Version::exact("1.0.0", &[1]),
+        desired: Version::exact("2.0.0", &[2]),
+        findings,
+        steps: Vec::new(),
+        undo: Vec::new(),
+        watches: Vec::new(),
+        extra: Vec::new(),
+    }
+}
+
+impl Guest for Liar {
+    fn describe() -> Description {
+        Description {
+            name: "liar".to_owned(),
+            version: "0.1.0".to_owned(),
+            components: vec!["liar".to_owned()],
+            requests: vec![
+                request("redis", "redis", "read", &[]),
+                request("redis", "redis", "command", &[]),
+                request("sql", "postgres", "read", &[]),
+                request("http", "backup-service", "read", &["/health"]),
+                request("railway", "redis", "read", &[]),
+            ],
+            rules: Vec::new(),
+            after: Vec::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    fn plan(target: Target) -> Result<Draft, Failure> {
+        let option = |name: &str| {
+            target.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        };
+        if let Some(mode) = option("mode") {
+            return Ok(draft(vec![Finding::note("host-said", reads::lie(mode)?)]));
+        }
+        let steps = steps::plan(option("step"))?;
+        let watches = vec![Watch {
+            id: "lie".to_owned(),
+            title: "performs what it does not list".to_owned(),
+            interval: 1_000,
+            effects: Vec::new(),
+            trigger: "at-once".to_owned(),
+        }];
+        Ok(Draft { steps, watches, ..draft(Vec::new()) })
+    }
+
+    fn observe(call: StepCall, _: Vec<Fact>) -> Result<Observation, Failure> {
+        Ok(Observation::Ready(steps::observe(&call.step)))
+    }
+
+    fn apply(call: StepCall) -> Result<Vec<Fact>, Failure> {
+        steps::apply(&call.step)
+    }
+
+    fn check(call: StepCall, _: Vec<Fact>) -> Result<Progress, Failure> {
+        Ok(Progress::Done(steps::check(&call.step)))
+    }
+
+    fn probe(_: String, _: StepCall) -> Result<Sample, Failure> {
+        Ok(steps::probe())
+    }
+}
+
+lockstep_sdk::export!(Liar);

@@ -1,0 +1,13 @@
+//! Promises, tested end to end: the real `lockstep`, the lab's API, real servers.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod contract;
+mod environment;
+mod plans;
+mod rollback;
+mod secrets;
+mod stage;
+mod sweep;
+mod tidy;
+mod troubles;
+mod upgrade;

@@ -1,0 +1,177 @@
+//! A folder with a running lab in it, and `lockstep` to call there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use lockstep_lab::daemon::{self, Daemon};
+use lockstep_lab::sample::{self, Census, Server};
+use lockstep_lab::{Control, LabStatus, Mutation};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with a lab that runs as long as this lives.
+pub(crate) struct Stage {
+    folder: TempDir,
+}
+
+/// What one call of `lockstep` came to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Stage {
+    /// Starts a lab with `arguments` to `lab up`; without `--only`, Redis and those that use it.
+    #[track_caller]
+    pub(crate) fn up(arguments: &[&str]) -> Self {
+        let stage = Self::empty();
+        let mut words = vec!["lab", "up"];
+        words.extend(arguments);
+        if !arguments.contains(&"--only") {
+            words.extend(["--only", "redis", "--only", "langfuse-worker", "--only", "litellm", "--only", "langfuse-web"]);
+            words.extend(["--only", "postgres", "--only", "clickhouse", "--only", "minio"]);
+        }
+        stage.lockstep(&words).expect(0);
+        stage
+    }
+
+    /// A lab with Redis 6.2 and data of every type in it.
+    #[track_caller]
+    pub(crate) fn redis_6_with_data() -> Self {
+        let stage = Self::up(&["--stack", "redis-6"]);
+        stage.lockstep(&["lab", "fill", "--strings", "200"]).expect(0);
+        stage
+    }
+
+    /// A folder without a lab.
+    pub(crate) fn empty() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Calls `lockstep` in the folder.
+    pub(crate) fn lockstep(&self, arguments: &[&str]) -> Done {
+        self.lockstep_with(arguments, &[])
+    }
+
+    /// Calls `lockstep` in the folder with more variables.
+    pub(crate) fn lockstep_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Done {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        Done::of(&command.output().unwrap())
+    }
+
+    /// Returns a call of `lockstep` that has not begun.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.current_dir(self.folder.path()).args(arguments).stdin(std::process::Stdio::null());
+        command.env_remove("RAILWAY_TOKEN");
+        command
+    }
+
+    pub(crate) fn daemon(&self) -> Daemon {
+        let folder = self.folder.path().join(".lockstep/lab");
+        block_on(daemon::find(&folder)).unwrap().unwrap()
+    }
+
+    pub(crate) fn control(&self, control: &Control) -> Value {
+        block_on(self.daemon().control(control)).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> LabStatus {
+        serde_json::from_value(self.control(&Control::Status)).unwrap()
+    }
+
+    pub(crate) fn mutations(&self) -> Vec<Mutation> {
+        serde_json::from_value(self.control(&Control::Mutations)).unwrap()
+    }
+
+    /// Returns a `KEY=value` of `lab env`.
+    pub(crate) fn env(&self, name: &str) -> String {
+        let env = self.daemon().env;
+        env.into_iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}")).1
+    }
+
+    pub(crate) fn redis(&self) -> Server {
+        Server { address: self.env("REDIS_ADDRESS"), port: 6379, password: Some(self.env("REDIS_PASSWORD")) }
+    }
+
+    /// Counts and hashes everything in Redis that the test wrote: what the stack writes meanwhile changes by itself.
+    pub(crate) fn census(&self) -> Census {
+        block_on(sample::census(&self.redis())).unwrap()
+    }
+
+    /// Returns the image that the service's newest deployment really runs.
+    pub(crate) fn image(&self, service: &str) -> String {
+        self.status().service(service).unwrap().image.clone().unwrap()
+    }
+
+    /// Returns the only run's name.
+    pub(crate) fn run(&self) -> String {
+        let runs = self.lockstep(&["runs", "--json"]).expect(0).json();
+        runs["runs"]["runs"][0]["run"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // The lab's guards end its processes even if this call fails.
+        let _done = self.lockstep(&["lab", "down"]);
+    }
+}
+
+impl Done {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Fails the test unless the exit code is this one.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Fails the test unless standard error says this.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.err.contains(text), "`{text}` is not in:\n{}", self.err);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+}
+
+/// Runs a future to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Returns the repository's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Returns the `lockstep` of this build, building it if need be.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "lockstep"]).current_dir(root()).status();
+        assert!(built.unwrap().success(), "lockstep does not build");
+        let own = std::env::current_exe().unwrap();
+        own.parent().unwrap().parent().unwrap().join("lockstep")
+    })
+}
