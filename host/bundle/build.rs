@@ -1,107 +1,171 @@
-//! Builds the bundled plugins, always in the same way, so that their digests are the same on every machine.
+//! Builds the plugins and writes down where their bytes are.
+//!
+//! They are a workspace of their own for another target, so this runs a second cargo. Nothing of the first one's
+//! environment may reach it: wrappers and flags would change the bytes, and a shared target folder would deadlock.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a build script is told everything through its environment"
+)]
 
-use std::env;
+use std::error::Error;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
-/// The target that plugins are built for.
 const TARGET: &str = "wasm32-wasip2";
 
-/// Variables that the inner cargo is given: where things are, and how registries are reached. Everything else of this
-/// build (wrappers, flags, folders) would change the bytes.
-const KEPT: [&str; 8] =
-    ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR", "LD_LIBRARY_PATH", "RUSTUP_AUTO_INSTALL"];
+/// Skips the plugins, for everything that does not run them: linting, documentation.
+const SKIP: &str = "LOCKSTEP_NO_PLUGINS";
 
-/// Beginnings of variables that say how registries are reached.
-const KEPT_BEGINNINGS: [&str; 8] =
-    ["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "SSL_", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
+/// Variables of cargo that say where things are and how they are fetched. All others are about the outer build.
+const KEPT: &[&str] =
+    &["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_TERM_"];
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
-    for watched in ["plugins/Cargo.toml", "plugins/Cargo.lock", "sdk", "wit", "rust-toolchain.toml"] {
-        println!("cargo::rerun-if-changed={}", root.join(watched).display());
-    }
-    println!("cargo::rerun-if-env-changed=LOCKSTEP_NO_PLUGINS");
-    let plugins = plugins(&root.join("plugins"))?;
-    for plugin in &plugins {
-        println!("cargo::rerun-if-changed={}", root.join("plugins").join(plugin).display());
-    }
-    let built = if env::var_os("LOCKSTEP_NO_PLUGINS").is_some() {
-        Vec::new()
-    } else if has_target()? {
-        build(&root, &plugins)?
+/// One folder of `plugins/`.
+struct Plugin {
+    name: String,
+    package: String,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let checkout = fs::canonicalize(Path::new(&required("CARGO_MANIFEST_DIR")?).join("../.."))?;
+    let out = PathBuf::from(required("OUT_DIR")?);
+    println!("cargo::rerun-if-env-changed={SKIP}");
+    let plugins = find(&checkout)?;
+    let reason = if env::var_os(SKIP).is_some_and(|value| value != "0") {
+        Some(format!("{SKIP} is set"))
+    } else if plugins.is_empty() {
+        Some("there is no folder `plugins/` here".to_owned())
+    } else if !target_is_installed()? {
+        Some(format!("the target {TARGET} is not installed (`rustup target add {TARGET}`)"))
     } else {
-        println!("cargo::warning=the target {TARGET} is not installed: this lockstep is built without its plugins (`cargo xtask setup`)");
-        Vec::new()
+        None
     };
-    let mut list = String::from("&[\n");
-    for (name, path) in built {
-        let path = path.to_str().ok_or("a path is not text")?;
-        writeln!(list, "    Bundled {{ name: {name:?}, bytes: include_bytes!({path:?}) }},")?;
+    if let Some(reason) = reason {
+        println!("cargo::warning=Lockstep is built without its plugins: {reason}");
+        return Ok(fs::write(out.join("bundled.rs"), source(&[]))?);
     }
-    list.push(']');
-    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("bundled.rs"), list)?;
-    Ok(())
+    build(&checkout, &plugins)?;
+    for Plugin { name, .. } in &plugins {
+        let file = format!("{}.wasm", name.replace('-', "_"));
+        let built = checkout.join("plugins/target").join(TARGET).join("release").join(&file);
+        fs::copy(&built, out.join(format!("{name}.wasm"))).map_err(|error| {
+            format!(
+                "could not take the plugin `{name}` from `{}` (is its library named so?): {error}",
+                built.display()
+            )
+        })?;
+    }
+    Ok(fs::write(out.join("bundled.rs"), source(&plugins))?)
 }
 
-/// Returns the names of the folders that hold a plugin, sorted.
-fn plugins(folder: &Path) -> std::io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.path().join("Cargo.toml").exists()
-            && let Ok(name) = entry.file_name().into_string()
-        {
-            names.push(name);
-        }
+/// Returns the folders of `plugins/` by name, and has cargo look at what they are made of.
+fn find(checkout: &Path) -> Result<Vec<Plugin>, Box<dyn Error>> {
+    let folder = checkout.join("plugins");
+    if !folder.join("Cargo.toml").is_file() {
+        return Ok(Vec::new());
     }
-    names.sort();
-    Ok(names)
+    // Not the folder as a whole: its target folder changes with every build.
+    for watched in ["plugins/Cargo.toml", "plugins/Cargo.lock", "sdk", "wit"] {
+        println!("cargo::rerun-if-changed={}", checkout.join(watched).display());
+    }
+    let mut plugins = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        let Ok(manifest) = fs::read_to_string(path.join("Cargo.toml")) else { continue };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let package =
+            manifest.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+        let package = package
+            .ok_or_else(|| format!("`plugins/{name}/Cargo.toml` names no package"))?
+            .to_owned();
+        println!("cargo::rerun-if-changed={}", path.display());
+        plugins.push(Plugin { name, package });
+    }
+    plugins.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(plugins)
 }
 
-fn has_target() -> Result<bool, Box<dyn std::error::Error>> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output()?;
-    let sysroot = String::from_utf8(output.stdout)?;
-    Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).exists())
-}
-
-fn build(root: &Path, plugins: &[String]) -> Result<Vec<(String, PathBuf)>, Box<dyn std::error::Error>> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    // Its own folder in this build's, so that two builds at once do not wait for each other.
-    let target = PathBuf::from(env::var("OUT_DIR")?).join("plugins");
-    let mut command = Command::new(cargo);
-    command.current_dir(root.join("plugins")).env_clear();
-    for (name, value) in env::vars_os() {
-        let known = name.to_str().is_some_and(|name| {
-            KEPT.contains(&name) || KEPT_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
-        });
-        if known {
-            command.env(name, value);
-        }
-    }
-    command.env("RUSTFLAGS", remapped(root)).env("CARGO_TARGET_DIR", &target);
-    command.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]);
+fn build(checkout: &Path, plugins: &[Plugin]) -> Result<(), Box<dyn Error>> {
+    let mut cargo = Command::new(required("CARGO")?);
+    cargo.current_dir(checkout.join("plugins"));
+    cargo.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]);
+    cargo.arg(checkout.join("plugins/target"));
     for plugin in plugins {
-        command.args(["--package", &format!("lockstep-plugin-{plugin}")]);
+        cargo.args(["--package", &plugin.package]);
     }
-    let status = command.status()?;
-    if !status.success() {
-        return Err(format!("the plugins do not build: {status}").into());
+    let of_the_outer_build = |name: &str| {
+        let about_cargo =
+            name.starts_with("CARGO") && !KEPT.iter().any(|kept| name.starts_with(kept));
+        about_cargo || (name.starts_with("RUST") && !name.starts_with("RUSTUP_"))
+    };
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(of_the_outer_build) {
+            cargo.env_remove(name);
+        }
     }
-    let output = target.join(TARGET).join("release");
-    Ok(plugins.iter().map(|name| (name.clone(), output.join(format!("{}.wasm", name.replace('-', "_"))))).collect())
+    // Empty, because a wrapper may stand in a configuration file too.
+    cargo.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(checkout)?);
+    if cargo.status()?.success() { Ok(()) } else { Err("the plugins do not build".into()) }
 }
 
-/// Returns flags that take this machine's folders out of the bytes.
-fn remapped(root: &Path) -> String {
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
-    let mut flags = format!("--remap-path-prefix={}=/lockstep", root.display());
-    if let Some(home) = home {
-        flags.push_str(&format!(" --remap-path-prefix={}=/cargo", home.display()));
+/// Returns the compiler's flags: every path of this machine gets a name that is the same on all machines.
+fn flags(checkout: &Path) -> Result<OsString, Box<dyn Error>> {
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let verbose = rustc(&["--version", "--verbose"])?;
+    let commit = verbose
+        .lines()
+        .find_map(|line| line.strip_prefix("commit-hash: "))
+        .unwrap_or("unknown")
+        .to_owned();
+    let library = Path::new(rustc(&["--print", "sysroot"])?.trim()).join("lib/rustlib/src/rust");
+    let mut flags = OsString::new();
+    // The last one that fits wins, and a checkout may lie inside cargo's home.
+    let names = [
+        (Some(library), format!("/rustc/{commit}")),
+        (home, "/cargo".to_owned()),
+        (Some(checkout.to_owned()), "/lockstep".to_owned()),
+    ];
+    for (path, name) in names {
+        let Some(path) = path else { continue };
+        if !flags.is_empty() {
+            flags.push("\u{1f}");
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(path);
+        flags.push("=");
+        flags.push(name);
     }
-    flags
+    Ok(flags)
+}
+
+fn target_is_installed() -> Result<bool, Box<dyn Error>> {
+    Ok(Path::new(rustc(&["--print", "target-libdir", "--target", TARGET])?.trim()).is_dir())
+}
+
+fn rustc(arguments: &[&str]) -> Result<String, Box<dyn Error>> {
+    let output = Command::new(required("RUSTC")?).args(arguments).output()?;
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn source(plugins: &[Plugin]) -> String {
+    let mut source = String::from(
+        "/// Returns the plugins that come with Lockstep, by name. Empty if they could not be built with it.\n\
+         pub const fn bundled() -> &'static [Bundled] {\n    &[\n",
+    );
+    for Plugin { name, .. } in plugins {
+        let bytes = format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"))");
+        writeln!(source, "        Bundled {{ name: \"{name}\", bytes: {bytes} }},")
+            .expect("a string takes everything");
+    }
+    source + "    ]\n}\n"
+}
+
+fn required(name: &str) -> Result<OsString, String> {
+    env::var_os(name).ok_or_else(|| format!("cargo did not set {name}"))
 }

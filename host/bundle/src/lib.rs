@@ -1,18 +1,40 @@
 //! The bundled plugins as bytes.
 //!
-//! The build script builds the second workspace where the target `wasm32-wasip2` is installed. Elsewhere, or with
-//! `LOCKSTEP_NO_PLUGINS` set, nothing is embedded, and whoever uses this says so.
+//! `build.rs` builds every folder of `plugins/` and embeds the components. Their bytes depend on the sources and the
+//! compiler alone, not on where or by whom they were built, because lock files pin plugins by digest.
 
-/// One plugin that came with this binary.
+/// One plugin that comes with Lockstep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bundled {
-    /// Its name.
+    /// Its name, which is its folder's in `plugins/`.
     pub name: &'static str,
-    /// Its component.
+    /// The component.
     pub bytes: &'static [u8],
 }
 
-/// Returns the bundled plugins, sorted by name.
-pub fn bundled() -> &'static [Bundled] {
-    include!(concat!(env!("OUT_DIR"), "/bundled.rs"))
+include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_and_every_plugin_is_a_component() {
+        assert!(bundled().is_sorted_by_key(|plugin| plugin.name));
+        for plugin in bundled() {
+            assert!(plugin.bytes.starts_with(b"\0asm\x0d\0\x01\0"), "{}", plugin.name);
+        }
+    }
+
+    #[test]
+    fn no_path_of_the_machine_that_built_them_is_in_the_bytes() {
+        let checkout = env!("CARGO_MANIFEST_DIR").trim_end_matches("/host/bundle");
+        for plugin in bundled() {
+            for path in [checkout, "/.cargo/", "/.rustup/"] {
+                let found =
+                    plugin.bytes.windows(path.len()).any(|window| window == path.as_bytes());
+                assert!(!found, "{} holds {path}", plugin.name);
+            }
+        }
+    }
 }

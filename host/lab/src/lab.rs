@@ -245,6 +245,10 @@ impl Lab {
                 address.to_string(),
             ));
         }
+        for (service, name) in [("redis", "REDIS_PASSWORD"), ("postgres", "DATABASE_URL")] {
+            let value = self.variables(service).and_then(|mut variables| variables.remove(name));
+            env.extend(value.map(|value| (name.to_owned(), value)));
+        }
         env
     }
 

@@ -60,11 +60,14 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
     let mut connection = connect(server).await?;
     // One refusal reads better than one for each command of the pipeline.
     cmd("PING").query_async::<()>(&mut connection).await?;
+    let (now, _): (i64, i64) = cmd("TIME").query_async(&mut connection).await?;
+    // Half-way between two thousands, so that a census rounds each moment of expiry in the same way at any second.
+    let expiry = |number: u32| (now / 1000 + 100 + i64::from(number % 50)) * 1000 + 500;
     let mut pipe = redis::pipe();
     for number in 0..strings {
         pipe.cmd("SET").arg(format!("sample:string:{number}")).arg(format!("value {number} – ünïcode ✓")).ignore();
         if number % 4 == 0 {
-            pipe.cmd("EXPIRE").arg(format!("sample:string:{number}")).arg(86_400 + number).ignore();
+            pipe.cmd("EXPIREAT").arg(format!("sample:string:{number}")).arg(expiry(number)).ignore();
         }
         if number % 1000 == 999 {
             pipe.query_async::<()>(&mut connection).await?;
@@ -86,7 +89,7 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
     pipe.cmd("PFADD").arg("sample:hyperloglog").arg("a").arg("b").arg("c").ignore();
     pipe.cmd("SETBIT").arg("sample:bitmap").arg(12_345).arg(1).ignore();
     pipe.cmd("GEOADD").arg("sample:geo").arg(13.4).arg(52.5).arg("Berlin").ignore();
-    pipe.cmd("EXPIRE").arg("sample:hash").arg(200_000).ignore();
+    pipe.cmd("EXPIREAT").arg("sample:hash").arg(expiry(7)).ignore();
     pipe.query_async::<()>(&mut connection).await
 }
 
@@ -106,8 +109,8 @@ pub async fn census(server: &Server) -> Result<Census, RedisError> {
         let kind: String = cmd("TYPE").arg(&key).query_async(&mut connection).await?;
         let ttl: i64 = cmd("TTL").arg(&key).query_async(&mut connection).await?;
         let value = value(&mut connection, &kind, &key).await?;
-        // The moment of expiry stays the same while the time to live shrinks; a second of rounding is allowed for.
-        let expiry = if ttl < 0 { 0 } else { (now + ttl + 1) / 10 };
+        // The moment of expiry stays the same while the time to live shrinks; rounded, because it is known to the second only.
+        let expiry = if ttl < 0 { 0 } else { (now + ttl) / 1000 };
         expiring += u64::from(ttl >= 0);
         let line = format!("{}:{kind}:{expiry}:{value}\n", hex(&key));
         all.update(&line);

@@ -1,6 +1,7 @@
 //! What an operator may tell the plugin in `lockstep.toml`.
 
 use lockstep_sdk::blocks::soak;
+use lockstep_sdk::step::MINUTE;
 use lockstep_sdk::{Finding, Target};
 
 /// The service that runs Redis, unless told otherwise.
@@ -9,6 +10,9 @@ pub(crate) const SERVICE: &str = "redis";
 pub(crate) const WORKER: &str = "langfuse-worker";
 /// The connection to the server, unless told otherwise.
 pub(crate) const CONNECTION: &str = "redis";
+
+/// How long a new server may take until it answers, unless told otherwise: loading tens of gigabytes takes minutes.
+const BOOT_LIMIT: u64 = 20 * MINUTE;
 
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) connection: String,
     /// How long to watch afterwards, if not as long as the path says.
     pub(crate) soak: Option<u64>,
+    /// How long a new server may take until it answers as it should.
+    pub(crate) boot_limit: u64,
 }
 
 impl Options {
@@ -31,6 +37,7 @@ impl Options {
             worker: None,
             connection: CONNECTION.to_owned(),
             soak: None,
+            boot_limit: BOOT_LIMIT,
         };
         let mut refusals = Vec::new();
         for (name, value) in &target.options {
@@ -40,22 +47,27 @@ impl Options {
                 "connection" => options.connection.clone_from(value),
                 "soak" => match soak::parse(value) {
                     Ok(length) => options.soak = Some(length),
-                    Err(soak::NoLength(text)) => refusals.push(
-                        Finding::refusal(
-                            "option-soak",
-                            format!("the option `soak` is `{text}`, which is no length of time"),
-                        )
-                        .remedy("write seconds, or a number with `s`, `m` or `h`, such as `24h`"),
-                    ),
+                    Err(soak::NoLength(text)) => refusals.push(no_length("soak", &text)),
+                },
+                "boot-limit" => match soak::parse(value) {
+                    Ok(length) if length > 0 => options.boot_limit = length,
+                    Ok(_) => refusals.push(no_length("boot-limit", value)),
+                    Err(soak::NoLength(text)) => refusals.push(no_length("boot-limit", &text)),
                 },
                 other => refusals.push(
                     Finding::refusal("option", format!("the option `{other}` is not known"))
-                        .remedy("the options are `service`, `worker`, `connection` and `soak`"),
+                        .remedy("the options are `service`, `worker`, `connection`, `soak` and `boot-limit`"),
                 ),
             }
         }
         if refusals.is_empty() { Ok(options) } else { Err(refusals) }
     }
+}
+
+fn no_length(option: &str, text: &str) -> Finding {
+    let title = format!("the option `{option}` is `{text}`, which is no length of time");
+    Finding::refusal(&format!("option-{option}"), title)
+        .remedy("write seconds, or a number with `s`, `m` or `h`, such as `24h`")
 }
 
 #[cfg(test)]

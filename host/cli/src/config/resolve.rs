@@ -62,8 +62,9 @@ fn only(environments: &BTreeMap<String, EnvironmentDocument>) -> Option<&str> {
 
 /// The lab, as an environment of `lockstep.toml`.
 fn of_lab(lab: &Address) -> EnvironmentDocument {
-    // Whoever rehearses wants to see the end of a soak.
-    let soak = BTreeMap::from([("soak".to_owned(), "1".to_owned())]);
+    // Whoever rehearses wants to see the end of a soak, and of a server that never answers.
+    let short = [("soak", "1"), ("boot-limit", "20")];
+    let short = short.map(|(name, value)| (name.to_owned(), value.to_owned()));
     EnvironmentDocument {
         project: lab.project_id.clone(),
         environment: lab.environment_id.clone(),
@@ -75,7 +76,7 @@ fn of_lab(lab: &Address) -> EnvironmentDocument {
         on_failure: OnFailureDocument::Rollback,
         connections: BTreeMap::new(),
         endpoints: BTreeMap::new(),
-        options: BTreeMap::from([("redis".to_owned(), soak)]),
+        options: BTreeMap::from([("redis".to_owned(), BTreeMap::from(short))]),
         grants: BTreeMap::new(),
     }
 }

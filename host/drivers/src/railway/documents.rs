@@ -61,8 +61,8 @@ documents! {
         "deploymentLogs(deploymentId: $deployment, filter: $filter, limit: $limit, startDate: $since) { ",
         "timestamp severity message } }";
     TRAFFIC = "LockstepTraffic", "httpLogs":
-        "query LockstepTraffic($deployment: String!, $after: String, $before: String, $limit: Int) { ",
-        "httpLogs(deploymentId: $deployment, beforeDate: $after, anchorDate: $before, beforeLimit: $limit) { ",
+        "query LockstepTraffic($deployment: String!, $until: String, $limit: Int) { ",
+        "httpLogs(deploymentId: $deployment, anchorDate: $until, beforeLimit: $limit, limit: $limit) { ",
         "timestamp httpStatus } }";
     BACKUPS = "LockstepBackups", "volumeInstanceBackupList":
         "query LockstepBackups($volume: String!) { volumeInstanceBackupList(volumeInstanceId: $volume) { ",

@@ -174,6 +174,9 @@ fn parse(image: &str) -> Option<Reference> {
         Some((path, tag)) if !tag.contains('/') => (path, Some(tag.to_owned())),
         Some(_) | None => (rest, None),
     };
+    if path.is_empty() {
+        return None;
+    }
     let (host, name) = match path.split_once('/') {
         Some((host, name)) if host.contains(['.', ':']) || host == "localhost" => {
             (host, name.to_owned())

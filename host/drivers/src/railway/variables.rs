@@ -70,12 +70,9 @@ pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Fail
         unreadable()
     })?;
     let host = url.host_str().ok_or_else(unreadable)?;
-    let written = value
-        .rsplit_once('@')
-        .map_or(value, |(_, rest)| rest)
-        .split(['/', '?'])
-        .next()
-        .unwrap_or_default();
+    let after_scheme = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    let written = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     // A scheme's default port is not written out, and `Url` forgets one that is.
     let port =
         url.port().or_else(|| written.rsplit_once(':').and_then(|(_, port)| port.parse().ok()));

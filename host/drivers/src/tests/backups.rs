@@ -3,7 +3,7 @@ use lockstep_engine::model::{Failure, Kind, Label, Piece, Proof, Read, Reading, 
 use lockstep_lab::{Control, Fault, Stack};
 use serde_json::json;
 
-use super::world::{One, World, effect, named};
+use super::world::{One, World, effect, listening, named};
 use crate::order::text_of;
 
 fn label() -> Label {
@@ -54,6 +54,7 @@ async fn a_backup_is_made_locked_restored_and_committed() {
     assert_eq!(world.read(Read::Staged).await.unwrap(), Reading::Staged(Vec::new()));
     let source = lockstep_engine::model::DeploySource::Configured;
     world.done("deploy", Kind::Deploy { service: named("redis"), source }).await;
+    listening(&world.lab, "redis", 6379).await;
     let exists = async |key: &str| {
         let words = vec![b"EXISTS".to_vec(), key.as_bytes().to_vec()];
         world.read(Read::Redis("cache".to_owned(), words)).await.unwrap()

@@ -1,7 +1,7 @@
 use lockstep_engine::model::{DeploySource, Kind, Read, Reading, Value};
 use lockstep_lab::{Fault, Stack};
 
-use super::world::{One, World, effect, named};
+use super::world::{One, World, effect, listening, named};
 use crate::order::text_of;
 
 fn deploy() -> Kind {
@@ -26,6 +26,7 @@ async fn an_image_is_set_and_deployed_and_really_runs() {
     assert!(
         matches!(facts.iter().find(|fact| fact.name == "boot-ms").unwrap().rows[0][0], Value::Integer(ms) if ms >= 0)
     );
+    listening(&world.lab, "redis", 6379).await;
     let words = vec![b"INFO".to_vec(), b"server".to_vec()];
     let Reading::Redis(answer) = world.read(Read::Redis("cache".to_owned(), words)).await.unwrap()
     else {

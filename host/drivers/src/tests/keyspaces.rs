@@ -3,7 +3,7 @@ use lockstep_lab::Stack;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, cmd, pipe};
 
-use super::world::{World, named};
+use super::world::{World, listening, named};
 
 async fn connect(world: &World) -> MultiplexedConnection {
     let variables = world.lab.variables("redis").unwrap();
@@ -74,6 +74,7 @@ async fn the_same_data_looks_the_same_before_and_after_an_upgrade() {
     world
         .done("deploy", Kind::Deploy { service: named("redis"), source: DeploySource::Configured })
         .await;
+    listening(&world.lab, "redis", 6379).await;
     let mut after = look(&world, 100).await;
     for (found, expected) in after.sample.iter_mut().zip(&before.sample) {
         found.ttl = expected.ttl;

@@ -53,6 +53,12 @@ impl World {
         options.time_scale = 0.05;
         let lab = Lab::up(options).await.unwrap();
         lab.settle(PATIENCE).await.unwrap();
+        // Without a health check a deployment succeeds as soon as its process runs, which may not listen yet.
+        for (service, port) in [("redis", 6379), ("postgres", 5432)] {
+            if services.contains(&service) {
+                listening(&lab, service, port).await;
+            }
+        }
         let drivers = Drivers::open(settings(&lab)).await.unwrap();
         Self { drivers, lab, _folder: folder }
     }
@@ -139,6 +145,16 @@ impl World {
     /// Carries out an effect that needs nothing else.
     pub(super) async fn done(&self, label: &str, kind: Kind) -> Vec<Fact> {
         self.carry_out(&One::of(&effect(label, kind))).await.unwrap()
+    }
+}
+
+/// Waits until a service of the lab takes connections.
+pub(super) async fn listening(lab: &Lab, service: &str, port: u16) {
+    let address = (lab.address(service).unwrap(), port);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "{service} does not listen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

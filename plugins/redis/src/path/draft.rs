@@ -140,7 +140,7 @@ impl Decided<'_> {
         else {
             return Ok(None);
         };
-        let mut parts = Parts::new(declare, survey, &context, keep);
+        let mut parts = Parts::new(declare, survey, &context, keep, options.boot_limit);
         let back = (&former, pins.as_slice());
         match path {
             Path::Patch => patch::lay_out(&mut parts, goal, back, options.soak)?,

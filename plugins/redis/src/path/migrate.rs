@@ -104,7 +104,7 @@ fn change<D: Declare>(
         [("start-command", was("start-command")), ("restart-policy", was("restart-policy"))];
     parts.declare.set_settings("start-undo", service, &settings)?;
     parts.declare.deploy("deploy-undo", service)?;
-    let boot = parts.boot();
+    let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
     parts.push(
         Step::new(names::UPGRADE, format!("Serve the data with the official Redis {}", goal.version), "Bitnami's image is no longer published")
             .effects(&["mount", "image", "start", "deploy"])
@@ -113,7 +113,7 @@ fn change<D: Declare>(
             .in_window()
             .expected(boot)
             .outage(boot)
-            .limit(20 * MINUTE),
+            .limit(boot_limit),
     );
     parts.push_undo(
         Step::new(

@@ -23,6 +23,8 @@ pub(super) struct Parts<'a, D> {
     pub(super) survey: &'a Survey,
     pub(super) context: &'a Context,
     keep: String,
+    /// How long a new server may take until it answers as it should.
+    boot_limit: u64,
     pub(super) block: Block,
 }
 
@@ -32,8 +34,14 @@ impl<'a, D: Declare> Parts<'a, D> {
         survey: &'a Survey,
         context: &'a Context,
         keep: String,
+        boot_limit: u64,
     ) -> Self {
-        Self { declare, survey, context, keep, block: Block::default() }
+        Self { declare, survey, context, keep, boot_limit, block: Block::default() }
+    }
+
+    /// How long a new server may take until it answers as it should.
+    pub(super) fn boot_limit(&self) -> u64 {
+        self.boot_limit
     }
 
     /// Adds a step, which is given the facts of the first one and, once it is there, of the canary's.

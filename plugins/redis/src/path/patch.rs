@@ -23,7 +23,7 @@ pub(super) fn lay_out<D: Declare>(
     parts.declare.deploy("deploy", service)?;
     parts.declare.set_image("image-undo", service, &former.to_string())?;
     parts.declare.deploy("deploy-undo", service)?;
-    let boot = parts.boot();
+    let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
     parts.push(
         Step::new(
             names::UPGRADE,
@@ -35,7 +35,7 @@ pub(super) fn lay_out<D: Declare>(
         .in_window()
         .expected(boot)
         .outage(boot)
-        .limit(20 * MINUTE),
+        .limit(boot_limit),
     );
     parts.push_undo(
         Step::new(

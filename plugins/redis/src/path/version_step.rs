@@ -40,7 +40,7 @@ fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failu
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.deploy("deploy", service)?;
-    let boot = parts.boot();
+    let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
     parts.push(
         Step::new(names::UPGRADE, format!("Start Redis {}", goal.version), "the new version on the same volume, which it rewrites in its own format")
             .effects(&["image", "deploy"])
@@ -52,7 +52,7 @@ fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failu
             .in_window()
             .expected(boot)
             .outage(boot)
-            .limit(20 * MINUTE),
+            .limit(boot_limit),
     );
     Ok(())
 }
