@@ -11,10 +11,16 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::{env, fs};
 
 const TARGET: &str = "wasm32-wasip2";
+
+/// Where the plugins are built. Not the folder that builds by hand use: those have other flags, so other bytes.
+const BUILT: &str = "plugins/target/bundle";
+
+/// Tells this program that the second cargo calls it in the compiler's place.
+const WRAPPING: &str = "LOCKSTEP_BUNDLE_WRAPS_RUSTC";
 
 /// Skips the plugins, for everything that does not run them: linting, documentation.
 const SKIP: &str = "LOCKSTEP_NO_PLUGINS";
@@ -29,7 +35,29 @@ struct Plugin {
     package: String,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    if env::var_os(WRAPPING).is_some() { compile() } else { bundle().map(|()| ExitCode::SUCCESS) }
+}
+
+/// Compiles one crate of the second workspace.
+///
+/// Cargo tells equal crates apart by a hash, which holds the checkout's path for a crate beside the workspace's root, as
+/// the SDK is. The hash decides on the order of functions in the component. So it is replaced by the crate's name.
+fn compile() -> Result<ExitCode, Box<dyn Error>> {
+    let mut arguments = env::args_os().skip(1);
+    let mut rustc = Command::new(arguments.next().ok_or("cargo names no compiler")?);
+    for argument in arguments {
+        if argument.to_str().is_some_and(|text| text.starts_with("metadata=")) {
+            rustc.arg(format!("metadata={}", env::var("CARGO_PKG_NAME")?));
+        } else {
+            rustc.arg(argument);
+        }
+    }
+    let code = rustc.status()?.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn bundle() -> Result<(), Box<dyn Error>> {
     let checkout = fs::canonicalize(Path::new(&required("CARGO_MANIFEST_DIR")?).join("../.."))?;
     let out = PathBuf::from(required("OUT_DIR")?);
     println!("cargo::rerun-if-env-changed={SKIP}");
@@ -50,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     build(&checkout, &plugins)?;
     for Plugin { name, .. } in &plugins {
         let file = format!("{}.wasm", name.replace('-', "_"));
-        let built = checkout.join("plugins/target").join(TARGET).join("release").join(&file);
+        let built = checkout.join(BUILT).join(TARGET).join("release").join(&file);
         fs::copy(&built, out.join(format!("{name}.wasm"))).map_err(|error| {
             format!(
                 "could not take the plugin `{name}` from `{}` (is its library named so?): {error}",
@@ -92,7 +120,7 @@ fn build(checkout: &Path, plugins: &[Plugin]) -> Result<(), Box<dyn Error>> {
     let mut cargo = Command::new(required("CARGO")?);
     cargo.current_dir(checkout.join("plugins"));
     cargo.args(["build", "--release", "--locked", "--target", TARGET, "--target-dir"]);
-    cargo.arg(checkout.join("plugins/target"));
+    cargo.arg(checkout.join(BUILT));
     for plugin in plugins {
         cargo.args(["--package", &plugin.package]);
     }
@@ -106,8 +134,11 @@ fn build(checkout: &Path, plugins: &[Plugin]) -> Result<(), Box<dyn Error>> {
             cargo.env_remove(name);
         }
     }
-    // Empty, because a wrapper may stand in a configuration file too.
-    cargo.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
+    // Set even if to nothing, because wrappers may stand in a configuration file too.
+    cargo
+        .env("RUSTC_WRAPPER", "")
+        .env("RUSTC_WORKSPACE_WRAPPER", env::current_exe()?)
+        .env(WRAPPING, "1");
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(checkout)?);
     if cargo.status()?.success() { Ok(()) } else { Err("the plugins do not build".into()) }
 }

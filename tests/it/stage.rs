@@ -31,7 +31,16 @@ impl Stage {
         let mut words = vec!["lab", "up"];
         words.extend(arguments);
         if !arguments.contains(&"--only") {
-            words.extend(["--only", "redis", "--only", "langfuse-worker", "--only", "litellm", "--only", "langfuse-web"]);
+            words.extend([
+                "--only",
+                "redis",
+                "--only",
+                "langfuse-worker",
+                "--only",
+                "litellm",
+                "--only",
+                "langfuse-web",
+            ]);
             words.extend(["--only", "postgres", "--only", "clickhouse", "--only", "minio"]);
         }
         stage.lockstep(&words).expect(0);
@@ -99,7 +108,11 @@ impl Stage {
     }
 
     pub(crate) fn redis(&self) -> Server {
-        Server { address: self.env("REDIS_ADDRESS"), port: 6379, password: Some(self.env("REDIS_PASSWORD")) }
+        Server {
+            address: self.env("REDIS_ADDRESS"),
+            port: 6379,
+            password: Some(self.env("REDIS_PASSWORD")),
+        }
     }
 
     /// Counts and hashes everything in Redis that the test wrote: what the stack writes meanwhile changes by itself.
@@ -169,7 +182,10 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "lockstep"]).current_dir(root()).status();
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "lockstep"])
+            .current_dir(root())
+            .status();
         assert!(built.unwrap().success(), "lockstep does not build");
         let own = std::env::current_exe().unwrap();
         own.parent().unwrap().parent().unwrap().join("lockstep")

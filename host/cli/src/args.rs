@@ -44,7 +44,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json")]
     Plan(PlanArguments),
     /// Plans, asks for approval, and upgrades.
-    #[command(after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes")]
+    #[command(
+        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes"
+    )]
     Apply(ApplyArguments),
     /// Goes on with a run that was interrupted, waits or is stuck.
     #[command(
@@ -195,10 +197,14 @@ pub(crate) enum LabCommand {
     /// Shows the lab's services and what each really runs as.
     Status,
     /// Prints KEY=value lines to reach the lab with other tools.
-    #[command(after_help = "Example:\n  eval \"$(lockstep lab env)\" && redis-cli -h $REDIS_ADDRESS ping")]
+    #[command(
+        after_help = "Example:\n  eval \"$(lockstep lab env)\" && redis-cli -h $REDIS_ADDRESS ping"
+    )]
     Env,
     /// Injects a fault, or lists the faults that there are.
-    #[command(after_help = "Examples:\n  lockstep lab break\n  lockstep lab break never-healthy redis\n  lockstep lab break mend")]
+    #[command(
+        after_help = "Examples:\n  lockstep lab break\n  lockstep lab break never-healthy redis\n  lockstep lab break mend"
+    )]
     Break {
         /// The fault and its arguments; none lists them.
         fault: Vec<String>,

@@ -18,7 +18,10 @@ pub(crate) fn write(directory: &Path, run: &RunId, plan: &Plan) -> Result<(), Cl
     let path = folder.join(format!("{run}.md"));
     std::fs::create_dir_all(&folder)
         .and_then(|()| std::fs::write(&path, text(run, &plan.authority)))
-        .map_err(|error| anyhow::Error::new(error).context(format!("could not write the break-glass file `{}`", path.display())))
+        .map_err(|error| {
+            anyhow::Error::new(error)
+                .context(format!("could not write the break-glass file `{}`", path.display()))
+        })
         .or_exit(Exit::Failed)
 }
 
@@ -40,11 +43,15 @@ fn text(run: &RunId, authority: &Authority) -> String {
     for frozen in authority.steps.iter().rev() {
         match &frozen.way {
             Way::Nothing => {}
-            Way::Impossible(why) => put(&mut out, &format!("- step `{}` can't be undone: {why}", frozen.step.id)),
+            Way::Impossible(why) => {
+                put(&mut out, &format!("- step `{}` can't be undone: {why}", frozen.step.id))
+            }
             Way::Steps(ids) => {
                 put(&mut out, &format!("- if step `{}` began:", frozen.step.id));
                 let undo = ids.iter().filter_map(|id| authority.undo_step(id));
-                let effects = undo.flat_map(|undo| &undo.step.effects).filter_map(|label| authority.effects.get(label));
+                let effects = undo
+                    .flat_map(|undo| &undo.step.effects)
+                    .filter_map(|label| authority.effects.get(label));
                 for effect in effects {
                     put(&mut out, &format!("  - {}", by_hand(&effect.kind)));
                 }
@@ -61,10 +68,16 @@ fn by_hand(kind: &Kind) -> String {
         name.clone()
     };
     if let Kind::SetImage { service, image } = kind {
-        return format!("`railway service source connect --service {} --image {image}`", name(service));
+        return format!(
+            "`railway service source connect --service {} --image {image}`",
+            name(service)
+        );
     }
     if let Kind::Deploy { service, .. } = kind {
-        return format!("dashboard, service `{}`: Deploy (not Redeploy, which runs the old image again)", name(service));
+        return format!(
+            "dashboard, service `{}`: Deploy (not Redeploy, which runs the old image again)",
+            name(service)
+        );
     }
     if let Kind::Stop { service } = kind {
         return format!("`railway down --service {}`", name(service));

@@ -17,7 +17,8 @@ pub(crate) fn now() -> Moment {
 /// Returns `moment` as people and logs write it.
 pub(crate) fn written(moment: Moment) -> String {
     let millis = i64::try_from(moment.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| moment.0.to_string(), |time| format!("{time:.0}"))
+    jiff::Timestamp::from_millisecond(millis)
+        .map_or_else(|_| moment.0.to_string(), |time| format!("{time:.0}"))
 }
 
 /// The system's clock. A person's wish ends every wait.

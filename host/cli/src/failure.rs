@@ -33,8 +33,13 @@ impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
         let hints = match &error {
             PlanError::Failed { failure, .. } | PlanError::World(failure) => hints(failure),
-            PlanError::Guest(GuestError::Trap { .. }) => vec!["this is a fault of the plugin; nothing was changed".to_owned()],
-            PlanError::Guest(GuestError::Host { .. }) | PlanError::Freeze(_) | PlanError::Unstable { .. } | PlanError::Unhashable(_) => Vec::new(),
+            PlanError::Guest(GuestError::Trap { .. }) => {
+                vec!["this is a fault of the plugin; nothing was changed".to_owned()]
+            }
+            PlanError::Guest(GuestError::Host { .. })
+            | PlanError::Freeze(_)
+            | PlanError::Unstable { .. }
+            | PlanError::Unhashable(_) => Vec::new(),
         };
         let mut error = Self::new(Exit::Failed, error);
         error.hints = hints;
@@ -66,7 +71,7 @@ fn hints(failure: &Failure) -> Vec<String> {
             "a project token goes with kind = \"project\", an account token with kind = \"account\"".to_owned(),
         ],
         "railway:rate-limited" => vec!["wait for the time that Railway named; nothing was lost".to_owned()],
-        "railway:unreachable" | "railway:timeout" => {
+        "railway:unreachable" | "railway:connection" | "railway:timeout" => {
             vec!["Railway's API can't be reached from here; `lockstep doctor` looks closer".to_owned()]
         }
         "redis:unreachable" | "redis:connect" => vec!["is the service running? `lockstep status` tells".to_owned()],
@@ -74,6 +79,8 @@ fn hints(failure: &Failure) -> Vec<String> {
         _ => Vec::new(),
     };
     let lines = problem.extra.iter().filter(|(name, _)| name == "add");
-    hints.extend(lines.map(|(_, line)| format!("to allow it, add to the grants of the plugin in lockstep.toml: {line}")));
+    hints.extend(lines.map(|(_, line)| {
+        format!("to allow it, add to the grants of the plugin in lockstep.toml: {line}")
+    }));
     hints
 }

@@ -50,8 +50,14 @@ pub(crate) async fn daemon(directory: &Path) -> Result<Option<Daemon>, CliError>
 pub(crate) async fn address(directory: &Path) -> Result<Option<Address>, CliError> {
     let Some(daemon) = daemon(directory).await? else { return Ok(None) };
     let get = |name: &str| {
-        let found = daemon.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-        found.ok_or_else(|| CliError::words(Exit::Failed, format!("the lab does not tell its {name}; start it again")))
+        let found =
+            daemon.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        found.ok_or_else(|| {
+            CliError::words(
+                Exit::Failed,
+                format!("the lab does not tell its {name}; start it again"),
+            )
+        })
     };
     Ok(Some(Address {
         api: get("RAILWAY_API_URL")?,

@@ -29,7 +29,9 @@ fn main() -> ExitCode {
     let output = Output::new(arguments.global.json);
     let surroundings = Surroundings::read();
     let done = log(arguments.global.log.as_deref())
-        .and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(Exit::Failed))
+        .and_then(|()| {
+            tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(Exit::Failed)
+        })
         .and_then(|runtime| runtime.block_on(run(arguments, surroundings, &output)));
     match done {
         Ok(exit) => exit.into(),
@@ -40,10 +42,16 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments, surroundings: Surroundings, output: &Output) -> Result<Exit, CliError> {
+async fn run(
+    arguments: Arguments,
+    surroundings: Surroundings,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let global = arguments.global;
     let command = match arguments.command {
-        Command::Lab(command) => return commands::lab(&global, &surroundings, command, output).await,
+        Command::Lab(command) => {
+            return commands::lab(&global, &surroundings, command, output).await;
+        }
         Command::Doctor => return commands::doctor(&global, &surroundings, output).await,
         other => other,
     };
@@ -65,7 +73,9 @@ async fn run(arguments: Arguments, surroundings: Surroundings, output: &Output) 
 fn log(filter: Option<&str>) -> Result<(), CliError> {
     let Some(filter) = filter else { return Ok(()) };
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|error| anyhow::Error::new(error).context(format!("`{filter}` is not a log filter")))
+        .map_err(|error| {
+            anyhow::Error::new(error).context(format!("`{filter}` is not a log filter"))
+        })
         .or_exit(Exit::Usage)?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     Ok(())

@@ -25,7 +25,10 @@ impl Output {
     }
 
     /// Says something to people.
-    #[expect(clippy::unused_self, reason = "every answer goes through an output, so that it stays in one place")]
+    #[expect(
+        clippy::unused_self,
+        reason = "every answer goes through an output, so that it stays in one place"
+    )]
     pub(crate) fn say(&self, text: &str) {
         // Nobody is left to tell when standard error is gone.
         let _written = writeln!(std::io::stderr(), "{}", text.trim_end_matches('\n'));
@@ -58,9 +61,15 @@ impl Output {
     ///
     /// # Errors
     /// Standard output can't be written.
-    pub(crate) fn error(&self, error: &CliError, redactor: Option<&Redactor>) -> Result<(), CliError> {
-        let tidy = |text: String| redactor.map_or_else(|| text.clone(), |redactor| redactor.text(&text));
-        let causes: Vec<String> = error.error.chain().map(|cause| tidy(cause.to_string())).collect();
+    pub(crate) fn error(
+        &self,
+        error: &CliError,
+        redactor: Option<&Redactor>,
+    ) -> Result<(), CliError> {
+        let tidy =
+            |text: String| redactor.map_or_else(|| text.clone(), |redactor| redactor.text(&text));
+        let causes: Vec<String> =
+            error.error.chain().map(|cause| tidy(cause.to_string())).collect();
         for (index, cause) in causes.iter().enumerate() {
             self.say(&format!("{}: {cause}", if index == 0 { "Error" } else { "Caused by" }));
         }

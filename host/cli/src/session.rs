@@ -92,14 +92,22 @@ impl Session {
     ///
     /// # Errors
     /// Its token is missing, or it can't be reached.
-    pub(crate) async fn reach(&self, name: String, document: EnvironmentDocument) -> Result<Opened, CliError> {
+    pub(crate) async fn reach(
+        &self,
+        name: String,
+        document: EnvironmentDocument,
+    ) -> Result<Opened, CliError> {
         let settings = self.settings(&name, &document).await?;
         let drivers = Drivers::open(settings).await.map_err(CliError::from)?;
         let announcer = Announcer::new(Some(drivers.redactor()));
         Ok(Opened { name, document, drivers, announcer })
     }
 
-    async fn settings(&self, name: &str, document: &EnvironmentDocument) -> Result<Settings, CliError> {
+    async fn settings(
+        &self,
+        name: &str,
+        document: &EnvironmentDocument,
+    ) -> Result<Settings, CliError> {
         let lab = lab::address(&self.global.directory).await?;
         let token = config::token(name, document, lab.as_ref(), &self.surroundings)?;
         let key = self.store.fingerprint_key().or_exit(Exit::Failed)?;
@@ -116,7 +124,10 @@ impl Session {
         if let Some(own) = own {
             let path = self.global.directory.join(&own.path);
             let bytes = std::fs::read(&path)
-                .map_err(|error| anyhow::Error::new(error).context(format!("could not read plugin `{}`", path.display())))
+                .map_err(|error| {
+                    anyhow::Error::new(error)
+                        .context(format!("could not read plugin `{}`", path.display()))
+                })
                 .or_exit(Exit::Usage)?;
             return load(&runtime, bytes, false).await;
         }
@@ -169,10 +180,14 @@ impl Opened {
             Some(entries) => Grant::new(entries.clone()),
             None if loaded.bundled => {
                 let asked = loaded.description.requests.iter().cloned();
-                Grant::new(asked.map(|mut request| {
-                    request.why.clear();
-                    request
-                }).collect())
+                Grant::new(
+                    asked
+                        .map(|mut request| {
+                            request.why.clear();
+                            request
+                        })
+                        .collect(),
+                )
             }
             None => Grant::default(),
         }

@@ -90,7 +90,7 @@ impl Composer {
             match spot {
                 Spot::Sql(_) if !literal => text.push_str(&quoted(&part.text)),
                 Spot::Path if !literal => {
-                    text.extend(utf8_percent_encode(&part.text, NON_ALPHANUMERIC))
+                    text.extend(utf8_percent_encode(&part.text, NON_ALPHANUMERIC));
                 }
                 Spot::Variable { .. }
                 | Spot::Endpoint(_)

@@ -102,7 +102,8 @@ pub async fn serve(options: Options) -> Result<(), DaemonError> {
         env: lab.env(),
         control_token: lab.control_token().to_owned(),
     };
-    let text = serde_json::to_vec_pretty(&told).map_err(|source| DaemonError::Format { path: path.clone(), source })?;
+    let text = serde_json::to_vec_pretty(&told)
+        .map_err(|source| DaemonError::Format { path: path.clone(), source })?;
     store::write(&path, &text).map_err(file)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(file)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(file)?;
@@ -117,7 +118,11 @@ pub async fn serve(options: Options) -> Result<(), DaemonError> {
 }
 
 /// Starts `command`, which is to call [`serve`] for `folder`, detached, and waits until its API answers.
-pub async fn start(mut command: Command, folder: &Path, patience: Duration) -> Result<Daemon, DaemonError> {
+pub async fn start(
+    mut command: Command,
+    folder: &Path,
+    patience: Duration,
+) -> Result<Daemon, DaemonError> {
     let log = folder.join("daemon.log");
     store::prepare(folder).map_err(LabError::from)?;
     let file = |source| DaemonError::File { path: log.clone(), source };
@@ -154,7 +159,8 @@ pub async fn find(folder: &Path) -> Result<Option<Daemon>, DaemonError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(DaemonError::File { path, source }),
     };
-    let daemon: Daemon = serde_json::from_slice(&text).map_err(|source| DaemonError::Format { path, source })?;
+    let daemon: Daemon =
+        serde_json::from_slice(&text).map_err(|source| DaemonError::Format { path, source })?;
     // What a killed lab left may tell of another process than the one that starts just now.
     Ok(daemon.control(&Control::Status).await.is_ok().then_some(daemon))
 }
@@ -206,7 +212,9 @@ impl Daemon {
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
-        let (_head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| std::io::Error::other("not an HTTP answer"))?;
+        let (_head, body) = answer
+            .split_once("\r\n\r\n")
+            .ok_or_else(|| std::io::Error::other("not an HTTP answer"))?;
         Ok(serde_json::from_str(body)?)
     }
 }

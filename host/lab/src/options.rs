@@ -38,7 +38,11 @@ pub struct Options {
 
 impl Options {
     /// Returns the usual options: everything of the stack `as-run`, at Railway's own timeouts.
-    pub fn new(folder: impl Into<PathBuf>, programs: Programs, stand_in: impl Into<PathBuf>) -> Self {
+    pub fn new(
+        folder: impl Into<PathBuf>,
+        programs: Programs,
+        stand_in: impl Into<PathBuf>,
+    ) -> Self {
         Self {
             folder: folder.into(),
             stack: Stack::AsRun,

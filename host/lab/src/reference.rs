@@ -17,7 +17,11 @@ pub(crate) enum Reader {
 }
 
 /// Returns the variables of `service`, rendered, with those that Railway provides.
-pub(crate) fn rendered(state: &State, service: &Service, reader: Reader) -> BTreeMap<String, String> {
+pub(crate) fn rendered(
+    state: &State,
+    service: &Service,
+    reader: Reader,
+) -> BTreeMap<String, String> {
     let mut variables = provided(state, service);
     for (name, variable) in &service.variables {
         if variable.sealed && reader == Reader::Caller {
@@ -30,8 +34,10 @@ pub(crate) fn rendered(state: &State, service: &Service, reader: Reader) -> BTre
 
 /// Returns the environment's shared variables, rendered.
 pub(crate) fn shared(state: &State, reader: Reader) -> BTreeMap<String, String> {
-    let open = state.shared.iter().filter(|(_, variable)| !variable.sealed || reader == Reader::Process);
-    open.map(|(name, variable)| (name.clone(), render(state, None, &variable.value, reader, 0))).collect()
+    let open =
+        state.shared.iter().filter(|(_, variable)| !variable.sealed || reader == Reader::Process);
+    open.map(|(name, variable)| (name.clone(), render(state, None, &variable.value, reader, 0)))
+        .collect()
 }
 
 /// Returns the variables that Railway itself gives to `service`.
@@ -103,7 +109,13 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-fn render(state: &State, service: Option<&Service>, text: &str, reader: Reader, depth: usize) -> String {
+fn render(
+    state: &State,
+    service: Option<&Service>,
+    text: &str,
+    reader: Reader,
+    depth: usize,
+) -> String {
     if depth > DEEPEST {
         return String::new();
     }
@@ -117,7 +129,13 @@ fn render(state: &State, service: Option<&Service>, text: &str, reader: Reader, 
 }
 
 /// Returns what a reference stands for; an unknown one is an empty string, as on Railway.
-fn resolve(state: &State, service: Option<&Service>, reference: &str, reader: Reader, depth: usize) -> String {
+fn resolve(
+    state: &State,
+    service: Option<&Service>,
+    reference: &str,
+    reader: Reader,
+    depth: usize,
+) -> String {
     let (namespace, name) = parts(reference);
     let (owner, variable) = match namespace {
         Some("shared") => (None, state.shared.get(name)),
@@ -125,7 +143,12 @@ fn resolve(state: &State, service: Option<&Service>, reference: &str, reader: Re
             let owner = state.named(other);
             (owner, owner.and_then(|owner| owner.variables.get(name)))
         }
-        None => (service, service.and_then(|service| service.variables.get(name)).or_else(|| state.shared.get(name))),
+        None => (
+            service,
+            service
+                .and_then(|service| service.variables.get(name))
+                .or_else(|| state.shared.get(name)),
+        ),
     };
     match variable {
         Some(variable) if variable.sealed && reader == Reader::Caller => String::new(),
@@ -149,7 +172,10 @@ mod tests {
             address,
             source: Source::default(),
             settings: serde_json::Map::new(),
-            variables: variables.iter().map(|(name, value)| ((*name).to_owned(), Variable::plain(*value))).collect(),
+            variables: variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Variable::plain(*value)))
+                .collect(),
             public_port: None,
             proxies: Vec::new(),
             created_at: now,
@@ -161,13 +187,18 @@ mod tests {
     #[track_caller]
     fn check(value: &str, expected: &str) {
         let mut state = State::new("as-run", 1, 9, "2026-08-21T12:00:00Z".parse().unwrap());
-        service(&mut state, "postgres", &[("USER", "ann"), ("URL", "pg://${{USER}}@${{RAILWAY_PRIVATE_DOMAIN}}:5432")]);
+        service(
+            &mut state,
+            "postgres",
+            &[("USER", "ann"), ("URL", "pg://${{USER}}@${{RAILWAY_PRIVATE_DOMAIN}}:5432")],
+        );
         service(&mut state, "web", &[("X", value), ("LOOP", "${{LOOP}}")]);
         state.shared.insert("DASHED-KEY".to_owned(), Variable::plain("both"));
-        state.service_mut(&state.services[0].id.clone()).unwrap().variables.insert(
-            "SECRET".to_owned(),
-            Variable { value: "hidden".to_owned(), sealed: true },
-        );
+        state
+            .service_mut(&state.services[0].id.clone())
+            .unwrap()
+            .variables
+            .insert("SECRET".to_owned(), Variable { value: "hidden".to_owned(), sealed: true });
         let web = state.named("web").unwrap();
         assert_eq!(rendered(&state, web, Reader::Caller)["X"], expected);
     }

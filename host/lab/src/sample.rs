@@ -65,9 +65,15 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
     let expiry = |number: u32| (now / 1000 + 100 + i64::from(number % 50)) * 1000 + 500;
     let mut pipe = redis::pipe();
     for number in 0..strings {
-        pipe.cmd("SET").arg(format!("sample:string:{number}")).arg(format!("value {number} – ünïcode ✓")).ignore();
+        pipe.cmd("SET")
+            .arg(format!("sample:string:{number}"))
+            .arg(format!("value {number} – ünïcode ✓"))
+            .ignore();
         if number % 4 == 0 {
-            pipe.cmd("EXPIREAT").arg(format!("sample:string:{number}")).arg(expiry(number)).ignore();
+            pipe.cmd("EXPIREAT")
+                .arg(format!("sample:string:{number}"))
+                .arg(expiry(number))
+                .ignore();
         }
         if number % 1000 == 999 {
             pipe.query_async::<()>(&mut connection).await?;
@@ -82,14 +88,42 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
         pipe.cmd("SADD").arg("sample:set").arg(format!("member {number}")).ignore();
         pipe.cmd("SADD").arg("sample:intset").arg(number).ignore();
         pipe.cmd("HSET").arg("sample:hash").arg(format!("field {number}")).arg(number).ignore();
-        pipe.cmd("ZADD").arg("sample:zset").arg(f64::from(number) / 8.0).arg(format!("member {number}")).ignore();
-        pipe.cmd("XADD").arg("sample:stream").arg(format!("{}-0", number + 1)).arg("n").arg(number).ignore();
+        pipe.cmd("ZADD")
+            .arg("sample:zset")
+            .arg(f64::from(number) / 8.0)
+            .arg(format!("member {number}"))
+            .ignore();
+        pipe.cmd("XADD")
+            .arg("sample:stream")
+            .arg(format!("{}-0", number + 1))
+            .arg("n")
+            .arg(number)
+            .ignore();
     }
     pipe.cmd("XGROUP").arg("CREATE").arg("sample:stream").arg("readers").arg("100-0").ignore();
     pipe.cmd("PFADD").arg("sample:hyperloglog").arg("a").arg("b").arg("c").ignore();
     pipe.cmd("SETBIT").arg("sample:bitmap").arg(12_345).arg(1).ignore();
     pipe.cmd("GEOADD").arg("sample:geo").arg(13.4).arg(52.5).arg("Berlin").ignore();
     pipe.cmd("EXPIREAT").arg("sample:hash").arg(expiry(7)).ignore();
+    pipe.query_async::<()>(&mut connection).await
+}
+
+/// Writes as a busy client does: a hundred keys of its own that are new in each `round`, and a counter.
+///
+/// # Errors
+/// The server can't be reached or refuses.
+pub async fn write_on(server: &Server, round: u32) -> Result<(), RedisError> {
+    let mut connection = connect(server).await?;
+    let mut pipe = redis::pipe();
+    for number in 0..100 {
+        pipe.cmd("SET")
+            .arg(format!("busy:{round}:{number}"))
+            .arg(number)
+            .arg("EX")
+            .arg(60)
+            .ignore();
+        pipe.cmd("INCR").arg("busy:counter").ignore();
+    }
     pipe.query_async::<()>(&mut connection).await
 }
 
@@ -100,7 +134,11 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
 pub async fn census(server: &Server) -> Result<Census, RedisError> {
     let mut connection = connect(server).await?;
     let info: String = cmd("INFO").arg("server").query_async(&mut connection).await?;
-    let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default().to_owned();
+    let version = info
+        .lines()
+        .find_map(|line| line.strip_prefix("redis_version:"))
+        .unwrap_or_default()
+        .to_owned();
     let (now, _): (i64, i64) = cmd("TIME").query_async(&mut connection).await?;
     let mut kinds = BTreeMap::new();
     let mut expiring = 0;
@@ -119,7 +157,13 @@ pub async fn census(server: &Server) -> Result<Census, RedisError> {
         }
         *kinds.entry(kind).or_insert(0) += 1;
     }
-    Ok(Census { version, kinds, expiring, digest: hex(&all.finalize()), samples: hex(&samples.finalize()) })
+    Ok(Census {
+        version,
+        kinds,
+        expiring,
+        digest: hex(&all.finalize()),
+        samples: hex(&samples.finalize()),
+    })
 }
 
 async fn keys(connection: &mut MultiplexedConnection) -> Result<Vec<Vec<u8>>, RedisError> {
@@ -137,7 +181,11 @@ async fn keys(connection: &mut MultiplexedConnection) -> Result<Vec<Vec<u8>>, Re
 }
 
 /// Returns a key's value as text that is the same for equal values, whatever the server's version.
-async fn value(connection: &mut MultiplexedConnection, kind: &str, key: &[u8]) -> Result<String, RedisError> {
+async fn value(
+    connection: &mut MultiplexedConnection,
+    kind: &str,
+    key: &[u8],
+) -> Result<String, RedisError> {
     let read = |name: &str, rest: &[&str]| -> Cmd {
         let mut command = cmd(name);
         command.arg(key);
@@ -159,7 +207,8 @@ async fn value(connection: &mut MultiplexedConnection, kind: &str, key: &[u8]) -
     Ok(match answer {
         Value::Array(items) | Value::Set(items) if sorted => {
             let width = if kind == "hash" { 2 } else { 1 };
-            let mut items: Vec<String> = items.chunks(width).map(|chunk| format!("{chunk:?}")).collect();
+            let mut items: Vec<String> =
+                items.chunks(width).map(|chunk| format!("{chunk:?}")).collect();
             items.sort();
             items.join(",")
         }

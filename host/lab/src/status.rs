@@ -63,13 +63,15 @@ impl LabStatus {
 
 fn of_service(state: &State, service: &crate::state::Service) -> ServiceStatus {
     let latest = state.deployments_of(&service.id).next_back();
-    let status = latest.and_then(|latest| serde_json::to_value(latest.status).ok()?.as_str().map(str::to_owned));
+    let status = latest
+        .and_then(|latest| serde_json::to_value(latest.status).ok()?.as_str().map(str::to_owned));
     ServiceStatus {
         name: service.name.clone(),
         id: service.id.clone(),
         address: service.address.to_string(),
         port: service.variables.get("PORT").and_then(|port| port.value.parse().ok()),
-        image: latest.map_or_else(|| service.source.image.clone(), |latest| latest.source.image.clone()),
+        image: latest
+            .map_or_else(|| service.source.image.clone(), |latest| latest.source.image.clone()),
         digest: latest.and_then(|latest| latest.digest.clone()),
         runs_as: latest.and_then(|latest| latest.runs_as.clone()),
         stand_in: latest.is_some_and(|latest| latest.stand_in),
@@ -80,6 +82,7 @@ fn of_service(state: &State, service: &crate::state::Service) -> ServiceStatus {
 }
 
 fn reason(deployment: &Deployment) -> Option<String> {
-    let told = deployment.events.iter().rev().find_map(|event| event.payload.get("error")?.as_str());
+    let told =
+        deployment.events.iter().rev().find_map(|event| event.payload.get("error")?.as_str());
     told.filter(|_| !deployment.was_live).map(str::to_owned)
 }

@@ -59,7 +59,13 @@ pub(crate) fn prepare(folder: &Path) -> Result<(), StoreError> {
 pub(crate) fn lock(folder: &Path) -> Result<Option<File>, StoreError> {
     let path = folder.join("lab.lock");
     let failed = |source| StoreError::File { path: path.clone(), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -85,7 +91,9 @@ pub(crate) fn load(folder: &Path) -> Result<Option<State>, StoreError> {
 pub(crate) fn take_up(state: &mut State, block: u8) {
     for deployment in &mut state.deployments {
         deployment.pid = None;
-        if let Some(status) = deployment.status.after(Happening::IsGone).filter(|_| deployment.status.active()) {
+        if let Some(status) =
+            deployment.status.after(Happening::IsGone).filter(|_| deployment.status.active())
+        {
             deployment.status = status;
             deployment.instance = Instance::Removed;
         }
@@ -123,7 +131,8 @@ pub(crate) async fn save(twin: &Arc<Twin>) -> Result<(), StoreError> {
 /// Writes beside `path` and renames, so that a reader never sees half of it.
 pub(crate) fn write(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
+    let mut file =
+        OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
     file.write_all(text)?;
     std::fs::rename(&beside, path)
 }

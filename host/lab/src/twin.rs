@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::deploy::{self, Fronts};
 use crate::faults::Faults;
+use crate::identity;
 use crate::programs::Programs;
 use crate::registry::Registry;
-use crate::identity;
 use crate::state::{End, Happening, Header, Instance, Rights, State, Token, Work};
 use crate::volume;
 
@@ -102,7 +102,14 @@ impl Twin {
             let value = identity::uuid(state.seed, &format!("token {id}"));
             let name = format!("lab-{}", state.tokens.len());
             let header = Header::ProjectAccessToken;
-            state.tokens.push(Token { id, name, value: value.clone(), header, rights, created_at: now });
+            state.tokens.push(Token {
+                id,
+                name,
+                value: value.clone(),
+                header,
+                rights,
+                created_at: now,
+            });
             value
         })
     }
@@ -186,10 +193,20 @@ impl Twin {
             Work::Deploy(deployment) => self.run(deployment, deploy::From::Start),
             Work::End(deployment, end) => self.end(deployment, end),
             Work::BackUp { workflow, backup, service, from, to } => {
-                self.spawn(volume::back_up(Arc::clone(self), volume::Copy { workflow, from, to }, backup, service));
+                self.spawn(volume::back_up(
+                    Arc::clone(self),
+                    volume::Copy { workflow, from, to },
+                    backup,
+                    service,
+                ));
             }
             Work::Restore { workflow, backup, volume, from, to } => {
-                self.spawn(volume::restore(Arc::clone(self), volume::Copy { workflow, from, to }, backup, volume));
+                self.spawn(volume::restore(
+                    Arc::clone(self),
+                    volume::Copy { workflow, from, to },
+                    backup,
+                    volume,
+                ));
             }
             Work::Wipe(folder) => self.spawn(async move {
                 if let Err(error) = tokio::fs::remove_dir_all(&folder).await {
@@ -212,7 +229,9 @@ impl Twin {
             return;
         }
         match end {
-            End::Removed => deploy::happened(self, &deployment, Happening::IsGone, Instance::Removed),
+            End::Removed => {
+                deploy::happened(self, &deployment, Happening::IsGone, Instance::Removed)
+            }
             End::Stopped => {}
             End::Restarted => self.run(deployment, deploy::From::Process),
         }

@@ -19,7 +19,11 @@ use crate::output::Output;
 use crate::session::{Opened, Session};
 
 /// Runs the command.
-pub(crate) async fn apply(session: &Session, arguments: &ApplyArguments, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn apply(
+    session: &Session,
+    arguments: &ApplyArguments,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let [target] = arguments.targets.as_slice() else {
         return Err(CliError::words(Exit::Usage, "this version applies one component at a time"));
     };
@@ -39,10 +43,18 @@ pub(crate) async fn apply(session: &Session, arguments: &ApplyArguments, output:
         output.say("Nothing to do.");
         return Ok(Exit::Done);
     }
-    let free = session.store.holding(&planned.plan.authority.environment.environment_id, &session.holder()?);
+    let free = session
+        .store
+        .holding(&planned.plan.authority.environment.environment_id, &session.holder()?);
     if let Some(by) = free.or_exit(Exit::Failed)? {
-        return Err(CliError::words(Exit::Held, format!("run {} holds environment `{}`", by.run, opened.name))
-            .hint(format!("go on with it: `lockstep resume {0}`, or take it back: `lockstep rollback {0}`", by.run)));
+        return Err(CliError::words(
+            Exit::Held,
+            format!("run {} holds environment `{}`", by.run, opened.name),
+        )
+        .hint(format!(
+            "go on with it: `lockstep resume {0}`, or take it back: `lockstep rollback {0}`",
+            by.run
+        )));
     }
     if !arguments.how.yes && !asked(output)? {
         output.say("Not approved; nothing was changed.");
@@ -50,8 +62,15 @@ pub(crate) async fn apply(session: &Session, arguments: &ApplyArguments, output:
     }
     let run = create(session, &opened, &planned).await?;
     output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
-    carry_on(session, opened, Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() }, &arguments.how, false, output)
-        .await
+    carry_on(
+        session,
+        opened,
+        Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() },
+        &arguments.how,
+        false,
+        output,
+    )
+    .await
 }
 
 fn show_once(planned: &Planned, output: &Output) {
@@ -65,7 +84,9 @@ fn read_plan(target: &str) -> Result<Option<Plan>, CliError> {
         return Ok(None);
     }
     let text = std::fs::read_to_string(path)
-        .map_err(|error| anyhow::Error::new(error).context(format!("could not read plan `{target}`")))
+        .map_err(|error| {
+            anyhow::Error::new(error).context(format!("could not read plan `{target}`"))
+        })
         .or_exit(Exit::Usage)?;
     Plan::from_json(&text)
         .map(Some)
@@ -83,9 +104,13 @@ fn same_plan(now: Planned, file: Plan) -> Result<Planned, CliError> {
     if approved == now.digest {
         return Ok(now);
     }
-    let field = lockstep_engine::run::difference(&file.authority, &now.plan.authority).or_exit(Exit::Failed)?;
-    Err(CliError::words(Exit::Moved, format!("the environment moved since the plan was made: `{field}` differs"))
-        .hint("plan again, and look at what changed"))
+    let field = lockstep_engine::run::difference(&file.authority, &now.plan.authority)
+        .or_exit(Exit::Failed)?;
+    Err(CliError::words(
+        Exit::Moved,
+        format!("the environment moved since the plan was made: `{field}` differs"),
+    )
+    .hint("plan again, and look at what changed"))
 }
 
 /// Asks the person at the keyboard.

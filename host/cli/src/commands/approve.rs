@@ -13,7 +13,11 @@ use crate::output::Output;
 use crate::session::Session;
 
 /// Runs the command.
-pub(crate) async fn approve(session: &Session, arguments: &RunArguments, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn approve(
+    session: &Session,
+    arguments: &RunArguments,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let kept = find(session, arguments)?;
     let gate = kept.state.steps.iter().find_map(|(step, state)| match state.status {
         StepStatus::AtGate(gate) => Some((step.clone(), gate)),
@@ -41,7 +45,8 @@ pub(crate) async fn approve(session: &Session, arguments: &RunArguments, output:
     let (records, _) = head.link(&kept.run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
     store.append(&kept.run, lease.epoch, &head, &records).await.or_exit(Exit::Failed)?;
     store.leave(&lease).await.or_exit(Exit::Failed)?;
-    let words = format!("The gate of step `{step}` is open. Go on with `lockstep resume {}`.", kept.run);
+    let words =
+        format!("The gate of step `{step}` is open. Go on with `lockstep resume {}`.", kept.run);
     output.say(&words);
     output.json("approval", &serde_json::json!({ "run": kept.run, "step": step, "gate": gate }))?;
     Ok(Exit::Done)

@@ -3,7 +3,9 @@
 use lockstep_drivers::Drivers;
 use lockstep_engine::journal::{Epoch, Event, Head, Record};
 use lockstep_engine::model::{Authority, Plan, RunId, StepId};
-use lockstep_engine::run::{AppendError, Ended, Execution, Journal, Options, Ports, RunError, Wait};
+use lockstep_engine::run::{
+    AppendError, Ended, Execution, Journal, Options, Ports, RunError, Wait,
+};
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
 
 use crate::args::How;
@@ -40,11 +42,16 @@ pub(crate) async fn carry_on(
     take_over: bool,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let until = how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
+    let until =
+        how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
     let environment = &carried.plan.authority.environment.environment_id;
     let takeover = if take_over { Takeover::Asked } else { Takeover::IfGone };
     let holder = session.holder()?;
-    let lease = session.store.acquire(environment, &carried.run, &holder, now(), takeover).await.map_err(held)?;
+    let lease = session
+        .store
+        .acquire(environment, &carried.run, &holder, now(), takeover)
+        .await
+        .map_err(held)?;
     let gone = lease.from.as_ref().is_none_or(|from| from.presence == Presence::Gone);
     let options = Options {
         gates_approved_by: how.yes.then(|| format!("{} (--yes)", session.surroundings.person())),
@@ -56,7 +63,8 @@ pub(crate) async fn carry_on(
     opened.announcer.finish();
     let (run, ended) = ended?;
     let over = matches!(ended, Ended::Done | Ended::RolledBack(_));
-    let back = if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
+    let back =
+        if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
     back.or_exit(Exit::Failed)?;
     tell(&run, &ended, output)
 }
@@ -64,8 +72,10 @@ pub(crate) async fn carry_on(
 fn known_step(authority: &Authority, step: &str) -> Result<StepId, CliError> {
     let found = authority.steps.iter().find(|frozen| frozen.step.id.as_str() == step);
     found.map(|frozen| frozen.step.id.clone()).ok_or_else(|| {
-        let known: Vec<&str> = authority.steps.iter().map(|frozen| frozen.step.id.as_str()).collect();
-        CliError::words(Exit::Usage, format!("the plan has no step `{step}`")).hint(format!("steps: {}", known.join(", ")))
+        let known: Vec<&str> =
+            authority.steps.iter().map(|frozen| frozen.step.id.as_str()).collect();
+        CliError::words(Exit::Usage, format!("the plan has no step `{step}`"))
+            .hint(format!("steps: {}", known.join(", ")))
     })
 }
 
@@ -73,8 +83,9 @@ fn held(error: LeaseError) -> CliError {
     match &error {
         LeaseError::Held { by, .. } => {
             let run = by.run.clone();
-            CliError::new(Exit::Held, error)
-                .hint(format!("if that process is surely gone: `lockstep resume {run} --take-over`"))
+            CliError::new(Exit::Held, error).hint(format!(
+                "if that process is surely gone: `lockstep resume {run} --take-over`"
+            ))
         }
         LeaseError::NoRun { .. } | LeaseError::Store { .. } => CliError::new(Exit::Failed, error),
     }
@@ -88,7 +99,8 @@ async fn run(
     lease: &Lease,
     how: &How,
 ) -> Result<(RunId, Ended), CliError> {
-    let journal = Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
+    let journal =
+        Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
     let records = lead_in(session, &journal, &mut carried, lease).await?;
     let signals = Signals::default();
     let clock = SystemClock { signals: &signals };
@@ -99,10 +111,18 @@ async fn run(
         reporter: &opened.announcer,
         control: &signals,
     };
-    let execution =
-        Execution::new(ports, &carried.plan.authority, options, carried.run.clone(), lease.epoch, &records);
+    let execution = Execution::new(
+        ports,
+        &carried.plan.authority,
+        options,
+        carried.run.clone(),
+        lease.epoch,
+        &records,
+    );
     let mut execution = execution.map_err(CliError::from)?;
-    let ended = listening(&mut execution, &mut carried.loaded, session, lease, &signals, &opened.announcer).await;
+    let ended =
+        listening(&mut execution, &mut carried.loaded, session, lease, &signals, &opened.announcer)
+            .await;
     drop(execution);
     Ok((carried.run, ended?))
 }
@@ -117,7 +137,8 @@ async fn lead_in(
     let store = &session.store;
     let mut records = store.records(&carried.run).or_exit(Exit::Failed)?;
     let head = store.head(&carried.run).or_exit(Exit::Failed)?;
-    let mut events = vec![Event::Leased { epoch: lease.epoch, holder: session.surroundings.person() }];
+    let mut events =
+        vec![Event::Leased { epoch: lease.epoch, holder: session.surroundings.person() }];
     events.append(&mut carried.extra);
     let (new, _) = head.link(&carried.run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
     // What a person decided must make sense where the run stands, before it is written.
@@ -172,9 +193,10 @@ async fn listening(
 fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
     let (exit, words) = match ended {
         Ended::Done => (Exit::Done, format!("Run {run} is done.")),
-        Ended::RolledBack(why) => {
-            (Exit::RolledBack, format!("Run {run} was rolled back: what ran before runs again. Why: {why}"))
-        }
+        Ended::RolledBack(why) => (
+            Exit::RolledBack,
+            format!("Run {run} was rolled back: what ran before runs again. Why: {why}"),
+        ),
         Ended::Stuck(question) => (
             Exit::Stuck,
             format!(
@@ -185,21 +207,32 @@ fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
         ),
         Ended::Waiting(Wait::Gate { step, waits_for }) => (
             Exit::Waiting,
-            format!("Run {run} waits at the gate of step `{step}`:\n  {waits_for}\nOpen it with `lockstep approve {run}`, then `lockstep resume {run}`."),
+            format!(
+                "Run {run} waits at the gate of step `{step}`:\n  {waits_for}\nOpen it with `lockstep approve {run}`, then `lockstep resume {run}`."
+            ),
         ),
         Ended::Waiting(Wait::Moved(why)) => (
             Exit::Moved,
-            format!("Run {run} waits, because the environment moved:\n  {why}\nGo on with `lockstep resume {run} --accept-moved`, or back with `lockstep rollback {run}`."),
+            format!(
+                "Run {run} waits, because the environment moved:\n  {why}\nGo on with `lockstep resume {run} --accept-moved`, or back with `lockstep rollback {run}`."
+            ),
         ),
-        Ended::Waiting(Wait::Until(step)) => {
-            (Exit::Waiting, format!("Run {run} stopped after step `{step}` as asked. Go on with `lockstep resume {run}`."))
-        }
-        Ended::Waiting(Wait::Paused) => {
-            (Exit::Waiting, format!("Run {run} stopped. Go on with `lockstep resume {run}`, or back with `lockstep rollback {run}`."))
-        }
+        Ended::Waiting(Wait::Until(step)) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} stopped after step `{step}` as asked. Go on with `lockstep resume {run}`."
+            ),
+        ),
+        Ended::Waiting(Wait::Paused) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} stopped. Go on with `lockstep resume {run}`, or back with `lockstep rollback {run}`."
+            ),
+        ),
     };
     output.say(&words);
-    output.json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
+    output
+        .json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
     Ok(exit)
 }
 
@@ -211,7 +244,13 @@ struct Dying<'a> {
 }
 
 impl Journal for Dying<'_> {
-    async fn append(&self, run: &RunId, epoch: Epoch, after: &Head, records: &[Record]) -> Result<(), AppendError> {
+    async fn append(
+        &self,
+        run: &RunId,
+        epoch: Epoch,
+        after: &Head,
+        records: &[Record],
+    ) -> Result<(), AppendError> {
         let holds = |number: Option<u64>| {
             number.is_some_and(|number| records.iter().any(|record| record.sequence == number))
         };
@@ -232,4 +271,3 @@ fn die() {
     let killed = std::process::Command::new("kill").args(["-9", &pid]).status();
     tracing::error!(?killed, "the process outlived its end");
 }
-

@@ -18,7 +18,11 @@ struct Finding {
 }
 
 /// Runs the command.
-pub(crate) async fn doctor(global: &Global, surroundings: &Surroundings, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn doctor(
+    global: &Global,
+    surroundings: &Surroundings,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let mut findings = machine(surroundings);
     findings.push(Finding {
         what: "plugins",
@@ -30,7 +34,11 @@ pub(crate) async fn doctor(global: &Global, surroundings: &Surroundings, output:
     });
     match Session::open(global.clone(), surroundings.clone()) {
         Ok(session) => {
-            findings.push(Finding { what: "store", found: Ok(session.store.path().display().to_string()), remedy: "" });
+            findings.push(Finding {
+                what: "store",
+                found: Ok(session.store.path().display().to_string()),
+                remedy: "",
+            });
             findings.push(Finding {
                 what: "environment",
                 found: match session.environment().await {
@@ -66,24 +74,39 @@ pub(crate) async fn doctor(global: &Global, surroundings: &Surroundings, output:
 
 /// Looks for the servers that the lab runs, and for `ssh`.
 fn machine(surroundings: &Surroundings) -> Vec<Finding> {
-    let beside = std::env::current_exe().ok().and_then(|path| Some(path.parent()?.parent()?.join("programs")));
-    let folder = surroundings.get("LOCKSTEP_PROGRAMS").map(PathBuf::from).or(beside).unwrap_or_default();
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|path| Some(path.parent()?.parent()?.join("programs")));
+    let folder =
+        surroundings.get("LOCKSTEP_PROGRAMS").map(PathBuf::from).or(beside).unwrap_or_default();
     let programs = Programs::find(&folder);
     let redis = |version: &str| {
-        programs.redis(version).map(|path| path.display().to_string()).ok_or_else(|| format!("no Redis {version}"))
+        programs
+            .redis(version)
+            .map(|path| path.display().to_string())
+            .ok_or_else(|| format!("no Redis {version}"))
     };
     let paths = surroundings.get("PATH").unwrap_or_default();
-    let ssh = std::env::split_paths(paths).map(|folder| folder.join("ssh")).find(|path| path.exists());
+    let ssh =
+        std::env::split_paths(paths).map(|folder| folder.join("ssh")).find(|path| path.exists());
     let setup = "`cargo xtask setup` installs it, or prints the command";
     vec![
         Finding { what: "Redis 6.2", found: redis("6.2"), remedy: setup },
         Finding { what: "Redis 7.0", found: redis("7.0"), remedy: setup },
-        Finding { what: "Redis 7.2", found: redis("7.2"), remedy: "Valkey 8 reports 7.2.4 and stands in; optional" },
+        Finding {
+            what: "Redis 7.2",
+            found: redis("7.2"),
+            remedy: "Valkey 8 reports 7.2.4 and stands in; optional",
+        },
         Finding {
             what: "PostgreSQL",
             found: programs
                 .postgres(None)
-                .map(|server| server.major().map_or_else(|| "found".to_owned(), |major| format!("PostgreSQL {major}")))
+                .map(|server| {
+                    server
+                        .major()
+                        .map_or_else(|| "found".to_owned(), |major| format!("PostgreSQL {major}"))
+                })
                 .ok_or_else(|| "no server".to_owned()),
             remedy: setup,
         },

@@ -54,15 +54,24 @@ pub(crate) async fn lab(
         LabCommand::Census => {
             let server = redis(&found(global).await?)?;
             let census = lockstep_lab::sample::census(&server).await.or_exit(Exit::Failed)?;
-            let kinds: Vec<String> = census.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            output.say(&format!("Redis {}: {} keys ({}), {} expire", census.version, census.keys(), kinds.join(", "), census.expiring));
+            let kinds: Vec<String> =
+                census.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            output.say(&format!(
+                "Redis {}: {} keys ({}), {} expire",
+                census.version,
+                census.keys(),
+                kinds.join(", "),
+                census.expiring
+            ));
             output.say(&format!("  sha256 over every key, value and expiry: {}", census.digest));
             output.say(&format!("  the same over what `lab fill` wrote:     {}", census.samples));
             output.json("census", &census)?;
             Ok(Exit::Done)
         }
         LabCommand::Serve(arguments) => {
-            daemon::serve(options(global, surroundings, &arguments)?).await.or_exit(Exit::Failed)?;
+            daemon::serve(options(global, surroundings, &arguments)?)
+                .await
+                .or_exit(Exit::Failed)?;
             Ok(Exit::Done)
         }
         LabCommand::StandIn { kind } => stand_in(surroundings, &kind).await,
@@ -80,7 +89,12 @@ async fn up(global: &Global, arguments: &LabUp, output: &Output) -> Result<Exit,
     let folder = folder(&global.directory)?;
     output.say(&format!("Starting stack {} in {}", arguments.stack, folder.display()));
     let mut command = Command::new(std::env::current_exe().or_exit(Exit::Failed)?);
-    command.arg("--directory").arg(&global.directory).args(["lab", "serve", "--stack", &arguments.stack]);
+    command.arg("--directory").arg(&global.directory).args([
+        "lab",
+        "serve",
+        "--stack",
+        &arguments.stack,
+    ]);
     command.args(["--seed", &arguments.seed.to_string()]);
     for image in &arguments.image {
         command.args(["--image", image]);
@@ -101,8 +115,12 @@ async fn settled(daemon: &Daemon, output: &Output) -> Result<LabStatus, CliError
     let mut said = String::new();
     loop {
         let status = status(daemon).await?;
-        let open: Vec<&str> =
-            status.services.iter().filter(|service| under_way(service)).map(|service| service.name.as_str()).collect();
+        let open: Vec<&str> = status
+            .services
+            .iter()
+            .filter(|service| under_way(service))
+            .map(|service| service.name.as_str())
+            .collect();
         if open.is_empty() || tokio::time::Instant::now() > deadline {
             return Ok(status);
         }
@@ -116,16 +134,21 @@ async fn settled(daemon: &Daemon, output: &Output) -> Result<LabStatus, CliError
 }
 
 fn under_way(service: &ServiceStatus) -> bool {
-    ["QUEUED", "INITIALIZING", "BUILDING", "DEPLOYING", "WAITING"].contains(&service.status.as_str())
+    ["QUEUED", "INITIALIZING", "BUILDING", "DEPLOYING", "WAITING"]
+        .contains(&service.status.as_str())
 }
 
 async fn down(global: &Global, remove: bool, output: &Output) -> Result<Exit, CliError> {
     let folder = folder(&global.directory)?;
-    let stopped = folder.exists() && daemon::stop(&folder, Duration::from_secs(30)).await.or_exit(Exit::Failed)?;
+    let stopped = folder.exists()
+        && daemon::stop(&folder, Duration::from_secs(30)).await.or_exit(Exit::Failed)?;
     output.say(if stopped { "The lab is down." } else { "No lab was running." });
     if remove && folder.exists() {
         std::fs::remove_dir_all(&folder)
-            .map_err(|error| anyhow::Error::new(error).context(format!("could not remove `{}`", folder.display())))
+            .map_err(|error| {
+                anyhow::Error::new(error)
+                    .context(format!("could not remove `{}`", folder.display()))
+            })
             .or_exit(Exit::Failed)?;
         output.say(&format!("Removed {}.", folder.display()));
     }
@@ -133,15 +156,19 @@ async fn down(global: &Global, remove: bool, output: &Output) -> Result<Exit, Cl
 }
 
 async fn found(global: &Global) -> Result<Daemon, CliError> {
-    running(&global.directory)
-        .await?
-        .ok_or_else(|| CliError::words(Exit::Failed, "the lab is not running").hint("start it with `lockstep lab up`"))
+    running(&global.directory).await?.ok_or_else(|| {
+        CliError::words(Exit::Failed, "the lab is not running")
+            .hint("start it with `lockstep lab up`")
+    })
 }
 
 /// Returns where the lab's Redis server is.
 fn redis(daemon: &Daemon) -> Result<lockstep_lab::sample::Server, CliError> {
-    let get = |name: &str| daemon.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let address = get("REDIS_ADDRESS").ok_or_else(|| CliError::words(Exit::Failed, "the lab has no service `redis`"))?;
+    let get = |name: &str| {
+        daemon.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    };
+    let address = get("REDIS_ADDRESS")
+        .ok_or_else(|| CliError::words(Exit::Failed, "the lab has no service `redis`"))?;
     Ok(lockstep_lab::sample::Server { address, port: 6379, password: get("REDIS_PASSWORD") })
 }
 
@@ -155,7 +182,10 @@ fn tell(status: &LabStatus, output: &Output) -> Result<(), CliError> {
     for service in &status.services {
         let runs_as = service.runs_as.as_deref().unwrap_or("-");
         let image = service.image.as_deref().unwrap_or("built from a repository");
-        output.say(&format!("  {:<16} {:<12} {:<14} {image}  ({runs_as})", service.name, service.status, service.address));
+        output.say(&format!(
+            "  {:<16} {:<12} {:<14} {image}  ({runs_as})",
+            service.name, service.status, service.address
+        ));
         if let Some(reason) = &service.reason {
             output.say(&format!("    {reason}"));
         }
@@ -166,11 +196,19 @@ fn tell(status: &LabStatus, output: &Output) -> Result<(), CliError> {
     output.json("lab", status)
 }
 
-fn options(global: &Global, surroundings: &Surroundings, arguments: &LabUp) -> Result<Options, CliError> {
+fn options(
+    global: &Global,
+    surroundings: &Surroundings,
+    arguments: &LabUp,
+) -> Result<Options, CliError> {
     let executable = std::env::current_exe().or_exit(Exit::Failed)?;
-    let beside = executable.parent().and_then(|folder| folder.parent()).map(|folder| folder.join("programs"));
+    let beside = executable
+        .parent()
+        .and_then(|folder| folder.parent())
+        .map(|folder| folder.join("programs"));
     let programs = surroundings.get(PROGRAMS).map(PathBuf::from).or(beside).unwrap_or_default();
-    let mut options = Options::new(folder(&global.directory)?, Programs::find(&programs), executable);
+    let mut options =
+        Options::new(folder(&global.directory)?, Programs::find(&programs), executable);
     options.stack = arguments.stack.parse().or_exit(Exit::Usage)?;
     options.images = images(&arguments.image)?;
     options.services = Some(arguments.only.clone()).filter(|only| !only.is_empty());
@@ -183,7 +221,8 @@ fn options(global: &Global, surroundings: &Surroundings, arguments: &LabUp) -> R
 fn images(given: &[String]) -> Result<BTreeMap<String, String>, CliError> {
     let pair = |text: &String| {
         let (service, image) = text.split_once('=').ok_or_else(|| {
-            CliError::words(Exit::Usage, format!("`{text}` is not SERVICE=IMAGE")).hint("for example `--image redis=redis:7.0.15`")
+            CliError::words(Exit::Usage, format!("`{text}` is not SERVICE=IMAGE"))
+                .hint("for example `--image redis=redis:7.0.15`")
         })?;
         Ok((service.to_owned(), image.to_owned()))
     };
@@ -191,11 +230,14 @@ fn images(given: &[String]) -> Result<BTreeMap<String, String>, CliError> {
 }
 
 async fn stand_in(surroundings: &Surroundings, kind: &str) -> Result<Exit, CliError> {
-    let known = Kind::named(kind).ok_or_else(|| CliError::words(Exit::Usage, format!("there is no stand-in `{kind}`")))?;
+    let known = Kind::named(kind)
+        .ok_or_else(|| CliError::words(Exit::Usage, format!("there is no stand-in `{kind}`")))?;
     let address = surroundings.get(ADDRESS_VARIABLE).unwrap_or("127.0.0.1");
     let address = address.parse().or_exit(Exit::Usage)?;
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    lockstep_lab::stand_in::run(known, surroundings.all().clone(), address).await.or_exit(Exit::Failed)?;
+    lockstep_lab::stand_in::run(known, surroundings.all().clone(), address)
+        .await
+        .or_exit(Exit::Failed)?;
     Ok(Exit::Done)
 }
 
@@ -230,13 +272,21 @@ async fn breaks(global: &Global, words: &[String], output: &Output) -> Result<Ex
 }
 
 fn control(words: &[&str]) -> Result<Control, CliError> {
-    let count = |text: &&str| text.parse::<u32>().map_err(|error| anyhow::Error::new(error).context(format!("`{text}` is not a number"))).or_exit(Exit::Usage);
+    let count = |text: &&str| {
+        text.parse::<u32>()
+            .map_err(|error| anyhow::Error::new(error).context(format!("`{text}` is not a number")))
+            .or_exit(Exit::Usage)
+    };
     let optional = |text: Option<&&str>| text.map(count).transpose();
     let fault = match words {
         ["mend"] => return Ok(Control::Mend),
-        ["move-tag", image] => return Ok(Control::MoveTag { image: (*image).to_owned(), version: None }),
+        ["move-tag", image] => {
+            return Ok(Control::MoveTag { image: (*image).to_owned(), version: None });
+        }
         ["vanish", image] => return Ok(Control::Vanish { image: (*image).to_owned() }),
-        ["deploy", service] => return Ok(Control::DeployService { service: (*service).to_owned() }),
+        ["deploy", service] => {
+            return Ok(Control::DeployService { service: (*service).to_owned() });
+        }
         ["stage-change"] => {
             let patch = serde_json::json!({ "sharedVariables": { "SOMEBODY_ELSES": { "value": "change" } } });
             return Ok(Control::StageChange { patch });
@@ -250,9 +300,15 @@ fn control(words: &[&str]) -> Result<Control, CliError> {
             Fault::TooManyRequests { times: Some(count(times)?), retry_after: count(seconds)? }
         }
         ["drop-reply", nth] => Fault::DropReply { mutation: None, nth: count(nth)? },
-        ["drop-reply", mutation, nth] => Fault::DropReply { mutation: Some((*mutation).to_owned()), nth: count(nth)? },
+        ["drop-reply", mutation, nth] => {
+            Fault::DropReply { mutation: Some((*mutation).to_owned()), nth: count(nth)? }
+        }
         _ => {
-            return Err(CliError::words(Exit::Usage, format!("there is no fault `{}`", words.join(" "))).hint(FAULTS));
+            return Err(CliError::words(
+                Exit::Usage,
+                format!("there is no fault `{}`", words.join(" ")),
+            )
+            .hint(FAULTS));
         }
     };
     Ok(Control::Break { fault })

@@ -22,7 +22,11 @@ pub(crate) struct Planned {
 }
 
 /// Runs the command.
-pub(crate) async fn plan(session: &Session, arguments: &PlanArguments, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn plan(
+    session: &Session,
+    arguments: &PlanArguments,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let [component] = arguments.components.as_slice() else {
         return Err(CliError::words(Exit::Usage, "this version plans one component at a time"));
     };
@@ -32,15 +36,25 @@ pub(crate) async fn plan(session: &Session, arguments: &PlanArguments, output: &
     if let Some(path) = &arguments.out {
         let json = planned.plan.to_json().or_exit(Exit::Failed)?;
         std::fs::write(path, json + "\n")
-            .map_err(|error| anyhow::Error::new(error).context(format!("could not write `{}`", path.display())))
+            .map_err(|error| {
+                anyhow::Error::new(error).context(format!("could not write `{}`", path.display()))
+            })
             .or_exit(Exit::Failed)?;
-        output.say(&format!("Written to {}. Apply it with `lockstep apply {}`.", path.display(), path.display()));
+        output.say(&format!(
+            "Written to {}. Apply it with `lockstep apply {}`.",
+            path.display(),
+            path.display()
+        ));
     }
     Ok(if refused(&planned.plan) { Exit::Refused } else { Exit::Done })
 }
 
 /// Plans `target`, which is `component` or `component@version`.
-pub(crate) async fn make(session: &Session, opened: &Opened, target: &str) -> Result<Planned, CliError> {
+pub(crate) async fn make(
+    session: &Session,
+    opened: &Opened,
+    target: &str,
+) -> Result<Planned, CliError> {
     let (component, desired) = match target.split_once('@') {
         Some((component, desired)) => (component, Some(desired.to_owned())),
         None => (target, None),

@@ -26,16 +26,23 @@ pub(crate) struct Kept {
 }
 
 /// Runs the command.
-pub(crate) async fn resume(session: &Session, arguments: &ResumeArguments, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn resume(
+    session: &Session,
+    arguments: &ResumeArguments,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let kept = find(session, &arguments.run)?;
     let by = session.surroundings.person();
     let extra = match (&kept.state.phase, &arguments.assume) {
         (Phase::Finished(_), _) => return Err(over(&kept)),
         (_, Some(assume)) => vec![assumption(assume, &by, &kept)?],
         (Phase::Moved(why), None) if !arguments.accept_moved => {
-            return Err(CliError::words(Exit::Moved, format!("run {} waits, because the environment moved: {why}", kept.run))
-                .hint("go on all the same: --accept-moved")
-                .hint(format!("or go back: `lockstep rollback {}`", kept.run)));
+            return Err(CliError::words(
+                Exit::Moved,
+                format!("run {} waits, because the environment moved: {why}", kept.run),
+            )
+            .hint("go on all the same: --accept-moved")
+            .hint(format!("or go back: `lockstep rollback {}`", kept.run)));
         }
         (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
         (Phase::Planned | Phase::Running, None) => Vec::new(),
@@ -74,7 +81,9 @@ pub(crate) fn find(session: &Session, arguments: &RunArguments) -> Result<Kept, 
     let attachments = session.store.attachments(&run).or_exit(Exit::Failed)?;
     let blob = |role: &str| {
         let digest = attachments.get(role);
-        let digest = digest.ok_or_else(|| CliError::words(Exit::Failed, format!("the store keeps no {role} of run {run}")))?;
+        let digest = digest.ok_or_else(|| {
+            CliError::words(Exit::Failed, format!("the store keeps no {role} of run {run}"))
+        })?;
         session.store.get(digest).or_exit(Exit::Failed)
     };
     let plan = String::from_utf8(blob("plan")?).or_exit(Exit::Failed)?;
@@ -88,7 +97,8 @@ fn only_open(session: &Session) -> Result<RunId, CliError> {
     let runs = session.store.runs().or_exit(Exit::Failed)?;
     let mut open = runs.into_iter().filter(|run| run.last.as_deref() != Some("finished"));
     let Some(first) = open.next() else {
-        return Err(CliError::words(Exit::Usage, "no run is open").hint("`lockstep runs` lists those that are over"));
+        return Err(CliError::words(Exit::Usage, "no run is open")
+            .hint("`lockstep runs` lists those that are over"));
     };
     match open.next() {
         None => Ok(first.id),
@@ -99,7 +109,10 @@ fn only_open(session: &Session) -> Result<RunId, CliError> {
 
 fn assumption(text: &str, by: &str, kept: &Kept) -> Result<Event, CliError> {
     let wrong = || {
-        CliError::words(Exit::Usage, format!("`{text}` is not `happened:EFFECT` or `not-happened:EFFECT`"))
+        CliError::words(
+            Exit::Usage,
+            format!("`{text}` is not `happened:EFFECT` or `not-happened:EFFECT`"),
+        )
     };
     let (fate, label) = text.split_once(':').ok_or_else(wrong)?;
     let happened = match fate {
@@ -109,9 +122,17 @@ fn assumption(text: &str, by: &str, kept: &Kept) -> Result<Event, CliError> {
     };
     let label: Label = label.parse().or_exit(Exit::Usage)?;
     match &kept.state.open {
-        Some((_, open)) if *open == label => Ok(Event::Assumed { label, happened, by: by.to_owned() }),
-        Some((_, open)) => Err(CliError::words(Exit::Usage, format!("the run asks about effect `{open}`, not `{label}`"))),
-        None => Err(CliError::words(Exit::Usage, format!("the run does not ask what became of `{label}`"))),
+        Some((_, open)) if *open == label => {
+            Ok(Event::Assumed { label, happened, by: by.to_owned() })
+        }
+        Some((_, open)) => Err(CliError::words(
+            Exit::Usage,
+            format!("the run asks about effect `{open}`, not `{label}`"),
+        )),
+        None => Err(CliError::words(
+            Exit::Usage,
+            format!("the run does not ask what became of `{label}`"),
+        )),
     }
 }
 

@@ -27,18 +27,31 @@ pub(crate) async fn rollback(
         Way::Impossible(_) | Way::Nothing | Way::Steps(_) => None,
     });
     if let Some((step, why)) = lost {
-        return Err(CliError::words(Exit::Stuck, format!("run {} can't roll back: step `{step}` can't be undone: {why}", kept.run))
-            .hint("the break-glass file of the run says what is left to do by hand"));
+        return Err(CliError::words(
+            Exit::Stuck,
+            format!("run {} can't roll back: step `{step}` can't be undone: {why}", kept.run),
+        )
+        .hint("the break-glass file of the run says what is left to do by hand"));
     }
-    if let Some((_, label)) = kept.state.open.as_ref().filter(|_| matches!(kept.state.phase, Phase::Stuck(_))) {
-        return Err(CliError::words(Exit::Stuck, format!("nobody knows yet whether effect `{label}` happened"))
-            .hint(format!("say it first: `lockstep resume {} --assume happened:{label}` (or not-happened)", kept.run)));
+    if let Some((_, label)) =
+        kept.state.open.as_ref().filter(|_| matches!(kept.state.phase, Phase::Stuck(_)))
+    {
+        return Err(CliError::words(
+            Exit::Stuck,
+            format!("nobody knows yet whether effect `{label}` happened"),
+        )
+        .hint(format!(
+            "say it first: `lockstep resume {} --assume happened:{label}` (or not-happened)",
+            kept.run
+        )));
     }
     let by = session.surroundings.person();
     let extra = match (kept.state.direction, &kept.state.phase) {
         (Direction::Back, Phase::Stuck(_) | Phase::Moved(_)) => vec![Event::Resumed { by }],
         (Direction::Back, _) => Vec::new(),
-        (Direction::Forward, _) => vec![Event::TurnedBack { why: format!("{} ({by})", arguments.why) }],
+        (Direction::Forward, _) => {
+            vec![Event::TurnedBack { why: format!("{} ({by})", arguments.why) }]
+        }
     };
     go_on(session, kept, extra, &arguments.how, arguments.take_over, output).await
 }

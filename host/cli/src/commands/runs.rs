@@ -16,7 +16,12 @@ pub(crate) fn runs(session: &Session, output: &Output) -> Result<Exit, CliError>
         let records = session.store.records(&run.id).or_exit(Exit::Failed)?;
         let state = RunState::fold(&records).or_exit(Exit::Failed)?;
         let standing = standing(&state);
-        output.say(&format!("{}  {}  {:<10} {standing}", run.id, written(run.created), run.component));
+        output.say(&format!(
+            "{}  {}  {:<10} {standing}",
+            run.id,
+            written(run.created),
+            run.component
+        ));
         rows.push(serde_json::json!({
             "run": run.id, "component": run.component, "created": run.created, "plan": run.plan,
             "records": run.records, "standing": standing, "over": run.last.as_deref() == Some("finished"),

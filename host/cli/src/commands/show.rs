@@ -10,7 +10,11 @@ use crate::render;
 use crate::session::Session;
 
 /// Runs the command.
-pub(crate) fn show(session: &Session, arguments: &ShowArguments, output: &Output) -> Result<Exit, CliError> {
+pub(crate) fn show(
+    session: &Session,
+    arguments: &ShowArguments,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let kept = find(session, &arguments.run)?;
     let records = session.store.records(&kept.run).or_exit(Exit::Failed)?;
     if arguments.plan {
@@ -19,7 +23,12 @@ pub(crate) fn show(session: &Session, arguments: &ShowArguments, output: &Output
     }
     output.say(&format!("Run {}: {}", kept.run, render::standing(&kept.state)));
     for record in &records {
-        output.say(&format!("  {:>4}  {}  {}", record.sequence, written(record.at), render::event(&record.event)));
+        output.say(&format!(
+            "  {:>4}  {}  {}",
+            record.sequence,
+            written(record.at),
+            render::event(&record.event)
+        ));
     }
     let head = session.store.head(&kept.run).or_exit(Exit::Failed)?;
     output.say(&format!("Head: record {}, {}", head.next.saturating_sub(1), head.digest));

@@ -23,7 +23,9 @@ pub(crate) async fn status(session: &Session, output: &Output) -> Result<Exit, C
             Reading::Deployments(deployments) => deployments.into_iter().next(),
             _other => None,
         };
-        let state = newest.as_ref().map_or_else(|| "never deployed".to_owned(), |newest| word(&newest.status));
+        let state = newest
+            .as_ref()
+            .map_or_else(|| "never deployed".to_owned(), |newest| word(&newest.status));
         let image = service.image.clone().or(service.repository.clone()).unwrap_or_default();
         output.say(&format!("  {:<16} {state:<14} {image}", service.name));
         rows.push(serde_json::json!({
@@ -31,16 +33,25 @@ pub(crate) async fn status(session: &Session, output: &Output) -> Result<Exit, C
             "digest": newest.and_then(|newest| newest.digest),
         }));
     }
-    let held = session.store.holding(&opened.document.environment, &session.holder()?).or_exit(Exit::Failed)?;
+    let held = session
+        .store
+        .holding(&opened.document.environment, &session.holder()?)
+        .or_exit(Exit::Failed)?;
     if let Some(held) = &held {
-        output.say(&format!("Run {} holds the environment. Look at it: `lockstep show {}`", held.run, held.run));
+        output.say(&format!(
+            "Run {} holds the environment. Look at it: `lockstep show {}`",
+            held.run, held.run
+        ));
     }
     for weak in opened.drivers.redactor().weak_secrets() {
         output.say(&format!("! {weak} is too short to be searched for in what plugins see"));
     }
-    output.json("status", &serde_json::json!({
-        "environment": opened.name, "services": rows, "held_by": held.map(|held| held.run),
-    }))?;
+    output.json(
+        "status",
+        &serde_json::json!({
+            "environment": opened.name, "services": rows, "held_by": held.map(|held| held.run),
+        }),
+    )?;
     Ok(Exit::Done)
 }
 

@@ -206,20 +206,29 @@ impl Document {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => {
-                let error = anyhow::Error::new(error).context(format!("could not read `{}`", path.display()));
+                let error = anyhow::Error::new(error)
+                    .context(format!("could not read `{}`", path.display()));
                 return Err(CliError::new(Exit::Usage, error));
             }
         };
         let document: Self = toml::from_str(&text)
-            .map_err(|error| anyhow::Error::new(error).context(format!("`{}` is malformed", path.display())))
+            .map_err(|error| {
+                anyhow::Error::new(error).context(format!("`{}` is malformed", path.display()))
+            })
             .or_exit(Exit::Usage)
-            .map_err(|error| error.hint("README.md shows one example for each key of lockstep.toml"))?;
+            .map_err(|error| {
+                error.hint("README.md shows one example for each key of lockstep.toml")
+            })?;
         if document.version == VERSION {
             return Ok(Some(document));
         }
         Err(CliError::words(
             Exit::Usage,
-            format!("`{}` has version {}, and this lockstep reads version {VERSION}", path.display(), document.version),
+            format!(
+                "`{}` has version {}, and this lockstep reads version {VERSION}",
+                path.display(),
+                document.version
+            ),
         ))
     }
 }

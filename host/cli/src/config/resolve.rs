@@ -10,8 +10,8 @@ use lockstep_engine::model::Millis;
 use lockstep_engine::run::OnFailure;
 
 use super::document::{
-    ConnectionDocument, ConnectionKindDocument, Document, EnvironmentDocument, OnFailureDocument, SshDocument,
-    TokenDocument, TokenKindDocument, ViaDocument,
+    ConnectionDocument, ConnectionKindDocument, Document, EnvironmentDocument, OnFailureDocument,
+    SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
 };
 use crate::args::Surroundings;
 use crate::clock::now;
@@ -51,7 +51,8 @@ pub(crate) fn choose(
     }
     match lab {
         Some(lab) => Ok((LAB.to_owned(), of_lab(lab))),
-        None => Err(CliError::words(Exit::Failed, "the lab is not running").hint("start it with `lockstep lab up`")),
+        None => Err(CliError::words(Exit::Failed, "the lab is not running")
+            .hint("start it with `lockstep lab up`")),
     }
 }
 
@@ -91,13 +92,17 @@ pub(crate) fn token(
     lab: Option<&Address>,
     surroundings: &Surroundings,
 ) -> Result<SecretString, CliError> {
-    if let Some(lab) = lab.filter(|lab| name == LAB && lab.environment_id == environment.environment) {
+    if let Some(lab) =
+        lab.filter(|lab| name == LAB && lab.environment_id == environment.environment)
+    {
         return Ok(SecretString::from(lab.token.clone()));
     }
     let variable = &environment.token.variable;
     surroundings.get(variable).map(|token| SecretString::from(token.to_owned())).ok_or_else(|| {
-        let words = format!("environment `{name}` takes its token from {variable}, which is not set");
-        CliError::words(Exit::Usage, words).hint(format!("export {variable}=… (Railway: project settings, tokens)"))
+        let words =
+            format!("environment `{name}` takes its token from {variable}, which is not set");
+        CliError::words(Exit::Usage, words)
+            .hint(format!("export {variable}=… (Railway: project settings, tokens)"))
     })
 }
 
@@ -135,12 +140,16 @@ pub(crate) fn settings(
     };
     settings.connections = usual_connections(via(environment.via));
     for (name, connection) in &environment.connections {
-        settings.connections.insert(name.clone(), connection_of(name, connection, environment.via)?);
+        settings
+            .connections
+            .insert(name.clone(), connection_of(name, connection, environment.via)?);
     }
     settings.endpoints = usual_endpoints(via(environment.via));
     for (name, endpoint) in &environment.endpoints {
         let reached = via(endpoint.via.unwrap_or(environment.via));
-        settings.endpoints.insert(name.clone(), endpoint_of(endpoint.service.clone(), endpoint.port, reached));
+        settings
+            .endpoints
+            .insert(name.clone(), endpoint_of(endpoint.service.clone(), endpoint.port, reached));
     }
     Ok(settings)
 }
@@ -154,7 +163,9 @@ pub(crate) const fn on_failure(environment: &EnvironmentDocument) -> OnFailure {
 }
 
 fn url(text: &str) -> Result<Url, CliError> {
-    Url::parse(text).map_err(|error| anyhow::Error::new(error).context(format!("`{text}` is not a URL"))).or_exit(Exit::Usage)
+    Url::parse(text)
+        .map_err(|error| anyhow::Error::new(error).context(format!("`{text}` is not a URL")))
+        .or_exit(Exit::Usage)
 }
 
 const fn via(document: ViaDocument) -> Via {
@@ -166,16 +177,28 @@ const fn via(document: ViaDocument) -> Via {
     }
 }
 
-fn connection_of(name: &str, document: &ConnectionDocument, usual: ViaDocument) -> Result<Connection, CliError> {
+fn connection_of(
+    name: &str,
+    document: &ConnectionDocument,
+    usual: ViaDocument,
+) -> Result<Connection, CliError> {
     let kind = match (document.kind, document.master.clone()) {
         (ConnectionKindDocument::Postgres, None) => ConnectionKind::Postgres,
         (ConnectionKindDocument::Redis, None) => ConnectionKind::Redis,
-        (ConnectionKindDocument::RedisSentinel, Some(master)) => ConnectionKind::RedisSentinel { master },
+        (ConnectionKindDocument::RedisSentinel, Some(master)) => {
+            ConnectionKind::RedisSentinel { master }
+        }
         (ConnectionKindDocument::RedisSentinel, None) => {
-            return Err(CliError::words(Exit::Usage, format!("connection `{name}` names no `master`")));
+            return Err(CliError::words(
+                Exit::Usage,
+                format!("connection `{name}` names no `master`"),
+            ));
         }
         (ConnectionKindDocument::Postgres | ConnectionKindDocument::Redis, Some(_)) => {
-            return Err(CliError::words(Exit::Usage, format!("connection `{name}` has a `master` and is not redis-sentinel")));
+            return Err(CliError::words(
+                Exit::Usage,
+                format!("connection `{name}` has a `master` and is not redis-sentinel"),
+            ));
         }
     };
     Ok(Connection {
@@ -202,7 +225,10 @@ fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
     };
     BTreeMap::from([
         ("redis".to_owned(), connection(ConnectionKind::Redis, "redis", 6379, "REDIS_PASSWORD")),
-        ("postgres".to_owned(), connection(ConnectionKind::Postgres, "postgres", 5432, "DATABASE_URL")),
+        (
+            "postgres".to_owned(),
+            connection(ConnectionKind::Postgres, "postgres", 5432, "DATABASE_URL"),
+        ),
     ])
 }
 

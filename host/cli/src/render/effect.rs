@@ -23,16 +23,27 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::SetVariables { service, assignments } => {
             let lines: Vec<String> = assignments
                 .iter()
-                .map(|assignment| format!("{} = {}", tame(&assignment.name), composed(&assignment.value)))
+                .map(|assignment| {
+                    format!("{} = {}", tame(&assignment.name), composed(&assignment.value))
+                })
                 .collect();
             format!("{}: set variables without a deploy: {}", name(service), lines.join(", "))
         }
         Kind::GenerateVariable { service, name: variable, recipe } => {
-            let (Recipe::Hex(length) | Recipe::Alphanumeric(length) | Recipe::Base64(length)) = recipe;
-            format!("{}: set variable {} to a fresh secret of {length} characters if it is absent", name(service), tame(variable))
+            let (Recipe::Hex(length) | Recipe::Alphanumeric(length) | Recipe::Base64(length)) =
+                recipe;
+            format!(
+                "{}: set variable {} to a fresh secret of {length} characters if it is absent",
+                name(service),
+                tame(variable)
+            )
         }
         Kind::DeleteVariables { service, names } => {
-            format!("{}: delete variables without a deploy: {}", name(service), tame(&names.join(", ")))
+            format!(
+                "{}: delete variables without a deploy: {}",
+                name(service),
+                tame(&names.join(", "))
+            )
         }
         Kind::RestoreVariables { service, names } => {
             format!("{}: put back the kept values of {}", name(service), tame(&names.join(", ")))
@@ -51,24 +62,42 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Deploy { service, source } => match source {
             DeploySource::Configured => format!("{}: deploy as configured", name(service)),
             DeploySource::SameImage => format!("{}: deploy the running image again", name(service)),
-            DeploySource::Commit(commit) => format!("{}: deploy commit {}", name(service), tame(commit)),
+            DeploySource::Commit(commit) => {
+                format!("{}: deploy commit {}", name(service), tame(commit))
+            }
         },
         Kind::Restart { service } => format!("{}: restart", name(service)),
-        Kind::Stop { service } => format!("{}: stop (remove the running deployment)", name(service)),
+        Kind::Stop { service } => {
+            format!("{}: stop (remove the running deployment)", name(service))
+        }
         Kind::CreateService { name: new, image, assignments, .. } => {
-            format!("create service {} from {} with {} variables", tame(new), tame(image), assignments.len())
+            format!(
+                "create service {} from {} with {} variables",
+                tame(new),
+                tame(image),
+                assignments.len()
+            )
         }
         Kind::DeleteService { service } => format!("{}: DELETE the service", name(service)),
-        Kind::CreateVolume { service, mount } => format!("{}: create a volume at {}", name(service), tame(mount)),
-        Kind::SetMount { service, mount } => format!("{}: mount the volume at {}", name(service), tame(mount)),
+        Kind::CreateVolume { service, mount } => {
+            format!("{}: create a volume at {}", name(service), tame(mount))
+        }
+        Kind::SetMount { service, mount } => {
+            format!("{}: mount the volume at {}", name(service), tame(mount))
+        }
         Kind::DeleteVolume { service } => format!("{}: DELETE the volume", name(service)),
         Kind::BackupVolume { service } => format!("{}: back up the volume", name(service)),
         Kind::LockBackup { backup_of } => format!("keep the backup of `{backup_of}` from expiring"),
         Kind::DeleteBackup { backup_of } => format!("delete the backup of `{backup_of}`"),
         Kind::RestoreVolume { service, backup_of } => {
-            format!("{}: restore the backup of `{backup_of}` to a fresh volume (staged)", name(service))
+            format!(
+                "{}: restore the backup of `{backup_of}` to a fresh volume (staged)",
+                name(service)
+            )
         }
-        Kind::CommitStaged { staged_by } => format!("commit what `{staged_by}` staged, without a deploy"),
+        Kind::CommitStaged { staged_by } => {
+            format!("commit what `{staged_by}` staged, without a deploy")
+        }
         Kind::DiscardStaged { staged_by } => format!("discard what `{staged_by}` staged"),
         Kind::RedisCommand { connection, words } => {
             let words: Vec<String> = words.iter().map(composed).collect();
@@ -83,16 +112,22 @@ pub(crate) fn kind(kind: &Kind) -> String {
             format!("sql `{}` {how}: {}", tame(connection), texts.join("; "))
         }
         Kind::HttpSend { endpoint, message } => {
-            format!("http `{}`: {} {}", tame(endpoint), tame(&message.method), composed(&message.path))
+            format!(
+                "http `{}`: {} {}",
+                tame(endpoint),
+                tame(&message.method),
+                composed(&message.path)
+            )
         }
     }
 }
 
 fn statement(statement: &Statement) -> String {
     let text = composed(&statement.text);
-    statement
-        .affects
-        .map_or_else(|| text.clone(), |rows| format!("{text} (changes {} to {} rows)", rows.at_least, rows.at_most))
+    statement.affects.map_or_else(
+        || text.clone(),
+        |rows| format!("{text} (changes {} to {} rows)", rows.at_least, rows.at_most),
+    )
 }
 
 fn name(service: &ServiceRef) -> String {
@@ -107,9 +142,15 @@ fn composed(text: &Composed) -> String {
             Piece::Text(text) => tame(text),
             Piece::Secret(secret) => format!("*** (secret `{}`)", tame(secret)),
             Piece::Conninfo(peer) => {
-                format!("*** (connection `{}` as {} sees it)", tame(&peer.connection), name(&peer.seen_by))
+                format!(
+                    "*** (connection `{}` as {} sees it)",
+                    tame(&peer.connection),
+                    name(&peer.seen_by)
+                )
             }
-            Piece::Reference(service, variable) => format!("${{{{{}.{}}}}}", name(service), tame(variable)),
+            Piece::Reference(service, variable) => {
+                format!("${{{{{}.{}}}}}", name(service), tame(variable))
+            }
             Piece::Argument(argument) => format!("<{}>", tame(argument)),
         })
         .collect()

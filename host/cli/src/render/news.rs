@@ -36,7 +36,8 @@ impl Announcer {
 
     /// Says one line.
     pub(crate) fn say(&self, line: &str) {
-        let line = self.redactor.as_ref().map_or_else(|| line.to_owned(), |redactor| redactor.text(line));
+        let line =
+            self.redactor.as_ref().map_or_else(|| line.to_owned(), |redactor| redactor.text(line));
         let print = || {
             // Nobody is left to tell when standard error is gone.
             let _written = writeln!(std::io::stderr(), "{line}");
@@ -49,14 +50,16 @@ impl Announcer {
     }
 
     fn wait(&self, step: &str, note: &str) {
-        let note = self.redactor.as_ref().map_or_else(|| note.to_owned(), |redactor| redactor.text(note));
+        let note =
+            self.redactor.as_ref().map_or_else(|| note.to_owned(), |redactor| redactor.text(note));
         if let Some(spinner) = &self.spinner {
             spinner.set_message(format!("{step}: {note}"));
             spinner.enable_steady_tick(Duration::from_millis(120));
             return;
         }
         let mut waiting = self.waiting.borrow_mut();
-        let said = waiting.as_ref().is_some_and(|(said, at)| *said == note && now().since(*at) < REMINDER);
+        let said =
+            waiting.as_ref().is_some_and(|(said, at)| *said == note && now().since(*at) < REMINDER);
         if !said {
             let _written = writeln!(std::io::stderr(), "  {step}: waiting: {note}");
             *waiting = Some((note, now()));
@@ -77,7 +80,9 @@ impl Reporter for Announcer {
             News::StepStarted(step) => self.say(&format!("▸ {step}")),
             News::Sending(step, label) => self.wait(step.as_str(), &format!("performing {label}")),
             News::Sent(_, label) => self.say(&format!("  ✓ {label}")),
-            News::Settling(_, label) => self.say(&format!("  ? finding out what became of {label}")),
+            News::Settling(_, label) => {
+                self.say(&format!("  ? finding out what became of {label}"))
+            }
             News::Waiting(step, note, done, total) => {
                 let how_far = match (done, total) {
                     (Some(done), Some(total)) => format!(" ({done} of {total})"),
@@ -88,14 +93,24 @@ impl Reporter for Announcer {
                 self.wait(step.as_str(), &format!("{}{how_far}", tame(&note)));
             }
             News::Retrying(_, failure, after) => {
-                self.say(&format!("  … {}; trying again in {}", tame(&failure.to_string()), length(after)));
+                self.say(&format!(
+                    "  … {}; trying again in {}",
+                    tame(&failure.to_string()),
+                    length(after)
+                ));
             }
             News::StepDone(step, None) => self.say(&format!("✓ {step}")),
-            News::StepDone(step, Some(why)) => self.say(&format!("✓ {step}: nothing to do: {}", tame(&why))),
-            News::StepFailed(step, failure) => self.say(&format!("✗ {step}: {}", tame(&failure.to_string()))),
+            News::StepDone(step, Some(why)) => {
+                self.say(&format!("✓ {step}: nothing to do: {}", tame(&why)))
+            }
+            News::StepFailed(step, failure) => {
+                self.say(&format!("✗ {step}: {}", tame(&failure.to_string())))
+            }
             News::TurnedBack(why) => self.say(&format!("⟲ rolling back: {}", tame(&why))),
             News::PluginSays(Level::Debug, _) => {}
-            News::PluginSays(Level::Info | Level::Warn, text) => self.say(&format!("  \u{201c}{text}\u{201d}")),
+            News::PluginSays(Level::Info | Level::Warn, text) => {
+                self.say(&format!("  \u{201c}{text}\u{201d}"))
+            }
             News::Note(note) => self.say(&format!("  {}", tame(&note))),
         }
     }

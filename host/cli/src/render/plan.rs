@@ -36,7 +36,11 @@ fn head(out: &mut String, authority: &Authority, digest: &str) {
 }
 
 fn version(version: &Version) -> String {
-    let digest = version.digest.as_deref().and_then(|digest| digest.get(..19)).map(|short| format!(" ({short}…)"));
+    let digest = version
+        .digest
+        .as_deref()
+        .and_then(|digest| digest.get(..19))
+        .map(|short| format!(" ({short}…)"));
     format!("{}{}", tame(&version.text), digest.unwrap_or_default())
 }
 
@@ -53,7 +57,8 @@ fn findings(out: &mut String, findings: &[Finding]) {
             Severity::Warning => "!",
             Severity::Refusal => "✗",
         };
-        let evidence = finding.evidence.iter().map(|line| tame(line)).collect::<Vec<_>>().join("; ");
+        let evidence =
+            finding.evidence.iter().map(|line| tame(line)).collect::<Vec<_>>().join("; ");
         let evidence = if evidence.is_empty() { String::new() } else { format!(" ({evidence})") };
         let text = wrap(&format!("{}{evidence}", tame(&finding.title)), "    ");
         put(out, &format!("  {mark} {}", text.trim()));
@@ -68,7 +73,10 @@ fn steps(out: &mut String, plan: &Plan) {
     if authority.steps.is_empty() {
         return;
     }
-    put(out, "\nSteps (\u{201c}…\u{201d} are the plugin's words, the rest is what lockstep will do)");
+    put(
+        out,
+        "\nSteps (\u{201c}…\u{201d} are the plugin's words, the rest is what lockstep will do)",
+    );
     for (index, frozen) in authority.steps.iter().enumerate() {
         step(out, plan, index + 1, frozen);
     }
@@ -82,7 +90,9 @@ fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
     }
     for gate in &step.gates {
         match gate {
-            Gate::Approval(prompt) => put(out, &format!("     ⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt))),
+            Gate::Approval(prompt) => {
+                put(out, &format!("     ⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt)))
+            }
             Gate::Window => put(out, "     ⏸ waits for the maintenance window"),
         }
     }
@@ -98,7 +108,13 @@ fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
 
 fn effects(out: &mut String, authority: &Authority, step: &Step, mark: &str) {
     if step.drive == Drive::Guided {
-        put(out, &format!("     the plugin chooses among these, {} at most:", plural(step.rounds as usize, "round")));
+        put(
+            out,
+            &format!(
+                "     the plugin chooses among these, {} at most:",
+                plural(step.rounds as usize, "round")
+            ),
+        );
     }
     for label in &step.effects {
         if let Some(effect) = authority.effects.get(label) {
@@ -108,7 +124,8 @@ fn effects(out: &mut String, authority: &Authority, step: &Step, mark: &str) {
 }
 
 fn figures(plan: &Plan, step: &Step) -> String {
-    let (expected, outage) = plan.evidence.expected.get(&step.id).copied().unwrap_or((Millis(0), None));
+    let (expected, outage) =
+        plan.evidence.expected.get(&step.id).copied().unwrap_or((Millis(0), None));
     let mut figures = Vec::new();
     match expected {
         Millis(0) => figures.push("takes: no history to tell".to_owned()),
@@ -143,7 +160,10 @@ fn lines(out: &mut String, plan: &Plan) {
     match authority.point_of_no_return().and_then(|index| authority.steps.get(index)) {
         Some(frozen) => put(
             out,
-            &format!("Point of no return: step `{}`. Before it a failure rolls back by itself.", frozen.step.id),
+            &format!(
+                "Point of no return: step `{}`. Before it a failure rolls back by itself.",
+                frozen.step.id
+            ),
         ),
         None => put(out, "No point of no return: a failure anywhere rolls back by itself."),
     }
@@ -154,8 +174,10 @@ fn lines(out: &mut String, plan: &Plan) {
         .collect();
     let expected: u64 = forward.iter().map(|(expected, _)| expected.0).sum();
     let outage: u64 = forward.iter().filter_map(|(_, outage)| *outage).map(|outage| outage.0).sum();
-    let soak: u64 = authority.steps.iter().filter_map(|frozen| frozen.step.soak).map(|soak| soak.0).sum();
-    let outage_note = if outage == 0 { "0".to_owned() } else { format!("about {}", length(Millis(outage))) };
+    let soak: u64 =
+        authority.steps.iter().filter_map(|frozen| frozen.step.soak).map(|soak| soak.0).sum();
+    let outage_note =
+        if outage == 0 { "0".to_owned() } else { format!("about {}", length(Millis(outage))) };
     put(
         out,
         &format!(

@@ -10,13 +10,19 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Planned { plan } => format!("planned: {plan}"),
         Event::Approved { plan, by } => format!("{by} approved {plan}"),
         Event::Leased { epoch, holder } => format!("lease {} taken by {holder}", epoch.0),
-        Event::GateReached { step, waits_for, .. } => format!("{step}: waits at a gate: {}", tame(waits_for)),
+        Event::GateReached { step, waits_for, .. } => {
+            format!("{step}: waits at a gate: {}", tame(waits_for))
+        }
         Event::GateOpened { step, by, .. } => format!("{step}: gate opened by {by}"),
         Event::RoundStarted { step, round, facts, .. } => {
             format!("{step}: round {round} with {}", plural(facts.len(), "fact"))
         }
         Event::Intended(intent) => {
-            let again = if intent.attempt > 0 { format!(", try {}", intent.attempt + 1) } else { String::new() };
+            let again = if intent.attempt > 0 {
+                format!(", try {}", intent.attempt + 1)
+            } else {
+                String::new()
+            };
             format!("{}: about to perform `{}`{again}", intent.step, intent.label)
         }
         Event::Answered { label, sent } => match sent {
@@ -34,13 +40,20 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Again { step, why } => format!("{step}: another round: {}", tame(why)),
         Event::Checked { step, .. } => format!("{step}: checked"),
         Event::StepDone { step, nothing_to_do: None } => format!("{step}: done"),
-        Event::StepDone { step, nothing_to_do: Some(why) } => format!("{step}: nothing to do: {}", tame(why)),
+        Event::StepDone { step, nothing_to_do: Some(why) } => {
+            format!("{step}: nothing to do: {}", tame(why))
+        }
         Event::Moved { step, why } => format!("{step}: the environment moved: {}", tame(why)),
-        Event::StepFailed { step, failure } => format!("{step}: FAILED: {}", tame(&failure.to_string())),
+        Event::StepFailed { step, failure } => {
+            format!("{step}: FAILED: {}", tame(&failure.to_string()))
+        }
         Event::TurnedBack { why } => format!("turned back: {}", tame(why)),
         Event::Stuck { question } => format!("STUCK: {}", tame(question)),
         Event::Assumed { label, happened, by } => {
-            format!("{by} says that `{label}` {}", if *happened { "happened" } else { "did not happen" })
+            format!(
+                "{by} says that `{label}` {}",
+                if *happened { "happened" } else { "did not happen" }
+            )
         }
         Event::Resumed { by } => format!("resumed by {by}"),
         Event::Finished { end: End::Done } => "finished: done".to_owned(),

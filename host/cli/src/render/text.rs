@@ -27,7 +27,9 @@ pub(crate) fn wrap(text: &str, indent: &str) -> String {
     let mut lines = String::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
-        if !line.is_empty() && indent.len() + line.chars().count() + 1 + word.chars().count() > WIDTH {
+        if !line.is_empty()
+            && indent.len() + line.chars().count() + 1 + word.chars().count() > WIDTH
+        {
             lines.extend([indent, &line, "\n"]);
             line.clear();
         }
@@ -46,7 +48,11 @@ pub(crate) fn wrap(text: &str, indent: &str) -> String {
 pub(crate) fn tame(text: &str) -> String {
     let mut tamed = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() { tamed.extend(character.escape_default()) } else { tamed.push(character) }
+        if character.is_control() {
+            tamed.extend(character.escape_default())
+        } else {
+            tamed.push(character)
+        }
     }
     tamed
 }

@@ -135,6 +135,7 @@ impl Endpoints {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => {
+                self.railway.forget_addresses().await;
                 let (unsent, late) = (error.is_connect() || error.is_builder(), error.is_timeout());
                 let text =
                     format!("endpoint `{name}` did not answer: {}", chain(&error.without_url()));
@@ -143,6 +144,9 @@ impl Endpoints {
                 return if unsent { Asked::NotSent(failure) } else { Asked::Lost(failure) };
             }
         };
+        if matches!(answer.status().as_u16(), 401 | 403) {
+            self.railway.forget_addresses().await;
+        }
         match bounded(name, answer).await {
             Ok(response) => Asked::Answered(response),
             Err(failure) => Asked::Lost(failure),
@@ -186,8 +190,8 @@ impl Endpoints {
             add(&mut map, header, value, false)?;
         }
         for credential in &endpoint.credentials {
-            let scope = self.railway.named(&ServiceRef::Named(credential.service.clone())).await?;
-            let rendered = self.railway.rendered(&scope.instance).await?;
+            let service = ServiceRef::Named(credential.service.clone());
+            let rendered = self.railway.dialled(&service).await?;
             let value = rendered
                 .get(&credential.variable)
                 .filter(|value| !value.is_empty())

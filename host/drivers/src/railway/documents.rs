@@ -71,7 +71,7 @@ documents! {
         "query LockstepWorkflow($id: String!) { workflowStatus(workflowId: $id) { status error } }";
     STAGED = "LockstepStaged", "environmentStagedChanges":
         "query LockstepStaged($environment: String!) { ",
-        "environmentStagedChanges(environmentId: $environment) { id patch(decryptVariables: false) } }";
+        "environmentStagedChanges(environmentId: $environment) { id patch(decryptVariables: true) } }";
     PATCHES = "LockstepPatches", "environmentPatches":
         "query LockstepPatches($environment: String!) { environmentPatches(environmentId: $environment, first: 20) { ",
         "edges { node { id status message } } } }";

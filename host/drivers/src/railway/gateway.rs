@@ -29,6 +29,9 @@ pub(super) const MADE_AS: &str = "LOCKSTEP_ALIAS";
 /// How long one look at the environment serves the calls that follow it at once.
 const FRESH: Duration = Duration::from_millis(200);
 
+/// How long a service's address and password are taken for what they were. A connection that fails asks again.
+const DIALLED: Duration = Duration::from_mins(1);
+
 /// One Railway environment.
 pub(crate) struct Railway {
     client: Client,
@@ -40,7 +43,11 @@ pub(crate) struct Railway {
     pub(super) now: Now,
     redactor: Redactor,
     estate: Mutex<Option<(Instant, Estate)>>,
+    recent: Mutex<BTreeMap<String, Recent>>,
 }
+
+/// A service's rendered variables, and when they were read.
+type Recent = (Instant, BTreeMap<String, String>);
 
 /// The service that an effect is about.
 pub(crate) struct Scope {
@@ -66,6 +73,7 @@ impl Railway {
             now: settings.now.clone(),
             redactor,
             estate: Mutex::new(None),
+            recent: Mutex::new(BTreeMap::new()),
         })
     }
 
@@ -84,9 +92,9 @@ impl Railway {
         variables: Value,
         deadline: Deadline<'_>,
     ) -> Result<T, CallError> {
-        *self.estate.lock().await = None;
         let answer = self.client.mutate(document, variables, deadline).await;
         *self.estate.lock().await = None;
+        self.forget_addresses().await;
         answer
     }
 
@@ -268,6 +276,29 @@ impl Railway {
         self.redactor
             .learn(values.iter().flat_map(|(name, value)| secrets_of(service, name, value)));
         Ok(values)
+    }
+
+    /// Returns a service's rendered variables as they were a moment ago: what dialling it takes, without asking Railway
+    /// each time.
+    pub(crate) async fn dialled(
+        &self,
+        service: &ServiceRef,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let key = format!("{service:?}");
+        if let Some((at, values)) = self.recent.lock().await.get(&key)
+            && at.elapsed() < DIALLED
+        {
+            return Ok(values.clone());
+        }
+        let scope = self.named(service).await?;
+        let values = self.rendered(&scope.instance).await?;
+        self.recent.lock().await.insert(key, (Instant::now(), values.clone()));
+        Ok(values)
+    }
+
+    /// Forgets what dialling services takes: something was changed, or a connection failed.
+    pub(crate) async fn forget_addresses(&self) {
+        self.recent.lock().await.clear();
     }
 
     /// Returns the environment's configuration document.

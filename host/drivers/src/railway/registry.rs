@@ -134,7 +134,7 @@ impl Registry {
             match field.trim().split_once("=\"") {
                 Some(("realm", value)) => realm = Some(value.trim_end_matches('"').to_owned()),
                 Some((name, value)) => {
-                    query.push((name.to_owned(), value.trim_end_matches('"').to_owned()))
+                    query.push((name.to_owned(), value.trim_end_matches('"').to_owned()));
                 }
                 None => {}
             }

@@ -14,7 +14,7 @@ pub(super) struct Staged(Option<Value>);
 impl Staged {
     /// Returns the patch without its empty parts, which say nothing.
     pub(super) fn of(patch: Value) -> Self {
-        Self(without_empty(patch))
+        Self(without_empty(patch, 0))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,7 +64,7 @@ impl Staged {
         let mut inside = true;
         if let Some(patch) = &self.0 {
             flatten(patch, &mut Vec::new(), &mut |path, _| {
-                inside &= paths.iter().any(|allowed| path.starts_with(allowed))
+                inside &= paths.iter().any(|allowed| path.starts_with(allowed));
             });
         }
         inside
@@ -75,7 +75,7 @@ impl Staged {
         let mut lines = Vec::new();
         if let Some(patch) = &self.0 {
             flatten(patch, &mut Vec::new(), &mut |path, value| {
-                lines.push(line(path, value, &name_of))
+                lines.push(line(path, value, &name_of));
             });
         }
         lines
@@ -91,21 +91,28 @@ impl Railway {
     }
 }
 
-fn without_empty(value: Value) -> Option<Value> {
+/// How deep parts that hold nothing are left out: below a service's sections, `{}` is a change whose value is not shown.
+const SECTIONS: usize = 3;
+
+/// How deep they are left out elsewhere, such as in the shared variables.
+const SHARED: usize = 1;
+
+fn without_empty(value: Value, depth: usize) -> Option<Value> {
     match value {
         Value::Object(parts) => {
+            let whole = parts.is_empty();
             let kept: Map<String, Value> = parts
                 .into_iter()
-                // An explicit null deletes, so it is no empty part.
                 .filter_map(|(name, part)| {
-                    if part.is_null() {
-                        Some((name, part))
-                    } else {
-                        Some((name, without_empty(part)?))
-                    }
+                    let least =
+                        if depth == 0 && name != "services" { SECTIONS - SHARED } else { 0 };
+                    // An explicit null deletes, so it is no empty part.
+                    let part =
+                        if part.is_null() { part } else { without_empty(part, depth + 1 + least)? };
+                    Some((name, part))
                 })
                 .collect();
-            (!kept.is_empty()).then_some(Value::Object(kept))
+            (!kept.is_empty() || (whole && depth > SECTIONS)).then_some(Value::Object(kept))
         }
         Value::Null => None,
         other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
@@ -116,7 +123,7 @@ fn without_empty(value: Value) -> Option<Value> {
 
 fn flatten(value: &Value, path: &mut Vec<String>, out: &mut impl FnMut(&[String], &Value)) {
     match value {
-        Value::Object(parts) => {
+        Value::Object(parts) if !parts.is_empty() => {
             for (name, part) in parts {
                 path.push(name.clone());
                 flatten(part, path, out);
@@ -127,7 +134,8 @@ fn flatten(value: &Value, path: &mut Vec<String>, out: &mut impl FnMut(&[String]
         | Value::Bool(_)
         | Value::Number(_)
         | Value::String(_)
-        | Value::Array(_)) => out(path, other),
+        | Value::Array(_)
+        | Value::Object(_)) => out(path, other),
     }
 }
 
@@ -162,6 +170,12 @@ mod tests {
     fn an_empty_placeholder_is_nothing_staged_and_a_deletion_is_something() {
         assert!(Staged::of(json!({ "services": {}, "sharedVariables": {} })).is_empty());
         assert!(Staged::of(json!({})).is_empty());
+        assert!(Staged::of(json!({ "services": { "id": { "variables": {} } } })).is_empty());
+        assert!(
+            !Staged::of(json!({ "services": { "id": { "variables": { "HIDDEN": {} } } } }))
+                .is_empty()
+        );
+        assert!(!Staged::of(json!({ "sharedVariables": { "HIDDEN": {} } })).is_empty());
         let deletion = Staged::of(json!({ "services": { "id": { "variables": { "A": null } } } }));
         assert!(!deletion.is_empty());
         assert_eq!(deletion.words(|_| "redis".to_owned()), ["redis: variables.A = removed"]);

@@ -73,27 +73,38 @@ impl Servers {
         let connection = self.connections.get(name).ok_or_else(|| {
             Failure::permanent("redis:no-connection", format!("`{name}` is no connection to Redis"))
         })?;
-        let mut target = Target::resolve(&self.railway, &self.reach, connection).await?;
-        match &connection.kind {
-            ConnectionKind::Redis => {}
-            ConnectionKind::RedisSentinel { master } => {
-                self.find_master(name, &mut target, master).await?
+        let opened = self.resolve_and_dial(name, connection).await;
+        let mut open = match opened {
+            // What was known of the address may be old, so the next attempt asks again; a wrong password is asked for now.
+            Err(failure) => {
+                self.railway.forget_addresses().await;
+                if failure.problem().code != "redis:noauth" {
+                    return Err(failure);
+                }
+                self.resolve_and_dial(name, connection).await?
             }
-            ConnectionKind::Postgres => {
-                return Err(Failure::permanent(
-                    "redis:no-connection",
-                    format!("connection `{name}` is PostgreSQL, not Redis"),
-                ));
-            }
-        }
-        let mut open = dial(name, &target)
-            .await
-            .map_err(|error| self.redactor.failure(failure(name, &error)))?;
+            Ok(open) => open,
+        };
         // The name is what lets another process find and end this connection. A server that refuses it is too old.
         let named: Result<(), RedisError> =
             cmd("CLIENT").arg("SETNAME").arg(called).query_async(&mut open.connection).await;
         named.map_err(|error| self.redactor.failure(failure(name, &error)))?;
         Ok(open)
+    }
+
+    async fn resolve_and_dial(&self, name: &str, connection: &Connection) -> Result<Open, Failure> {
+        let mut target = Target::resolve(&self.railway, &self.reach, connection).await?;
+        match &connection.kind {
+            ConnectionKind::Redis => {}
+            ConnectionKind::RedisSentinel { master } => {
+                self.find_master(name, &mut target, master).await?;
+            }
+            ConnectionKind::Postgres => {
+                let text = format!("connection `{name}` is PostgreSQL, not Redis");
+                return Err(Failure::permanent("redis:no-connection", text));
+            }
+        }
+        dial(name, &target).await.map_err(|error| self.redactor.failure(failure(name, &error)))
     }
 
     /// Asks a Sentinel where the master is now.

@@ -61,7 +61,13 @@ impl Servers {
         let mut open = self.open(name, "lockstep:keyspace").await?;
         let failed = |error: RedisError| self.redactor.failure(failure(name, &error));
         let server: String = cmd("INFO").query_async(&mut open.connection).await.map_err(failed)?;
-        if server.lines().any(|line| line.trim() == "cluster_enabled:1") {
+        let says = |what: &str| server.lines().any(|line| line.trim() == what);
+        // A server that loads answers `INFO`, and lists only the databases that it has loaded so far.
+        if says("loading:1") || says("async_loading:1") {
+            let text = format!("connection `{name}` is loading its data");
+            return Err(Failure::transient("redis:loading", text));
+        }
+        if says("cluster_enabled:1") {
             let text = format!(
                 "connection `{name}` is one node of a cluster, and its keys are a part of all"
             );

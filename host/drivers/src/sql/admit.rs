@@ -12,7 +12,8 @@ use sqlparser::ast::{
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
-use super::names::{FUNCTIONS, OPERATORS, SECRET_SETTINGS, TYPES};
+use super::harmless::{known_type, plain};
+use super::names::{FUNCTIONS, OPERATORS, SECRET_SETTINGS};
 
 /// The longest statement.
 const LONGEST: usize = 64 << 10;
@@ -104,6 +105,13 @@ struct Walk<'a>(&'a mut ReadStatement);
 
 type Step = ControlFlow<String>;
 
+fn known(data_type: &DataType) -> Step {
+    match known_type(data_type) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(printed) => stop(format!("type `{printed}`")),
+    }
+}
+
 fn stop(what: impl Into<String>) -> Step {
     ControlFlow::Break(what.into())
 }
@@ -185,8 +193,8 @@ impl Visitor for Walk<'_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> Step {
         match expr {
             Expr::Function(function) => self.call(function),
-            Expr::Cast { data_type, .. } => known_type(data_type),
-            Expr::TypedString(typed) => known_type(&typed.data_type),
+            Expr::Cast { data_type, .. } => known(data_type),
+            Expr::TypedString(typed) => known(&typed.data_type),
             Expr::BinaryOp { op, .. } => self.operator(&op.to_string()),
             Expr::AnyOp { compare_op, .. } | Expr::AllOp { compare_op, .. } => {
                 self.operator(&compare_op.to_string())
@@ -236,52 +244,6 @@ impl Visitor for Walk<'_> {
             stop("a literal of a kind that lockstep does not know")
         }
     }
-}
-
-/// Expressions that neither call, convert nor write by themselves; what is inside them is visited as well.
-fn plain(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::Identifier(_)
-            | Expr::IsFalse(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsTrue(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNull(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::IsDistinctFrom(..)
-            | Expr::IsNotDistinctFrom(..)
-            | Expr::InList { .. }
-            | Expr::InSubquery { .. }
-            | Expr::Between { .. }
-            | Expr::Like { .. }
-            | Expr::ILike { .. }
-            | Expr::SimilarTo { .. }
-            | Expr::AtTimeZone { .. }
-            | Expr::Extract { .. }
-            | Expr::Ceil { .. }
-            | Expr::Floor { .. }
-            | Expr::Position { .. }
-            | Expr::Substring { .. }
-            | Expr::Trim { .. }
-            | Expr::Overlay { .. }
-            | Expr::Collate { .. }
-            | Expr::Nested(_)
-            | Expr::Value(_)
-            | Expr::Case { .. }
-            | Expr::Exists { .. }
-            | Expr::Subquery(_)
-            | Expr::GroupingSets(_)
-            | Expr::Cube(_)
-            | Expr::Rollup(_)
-            | Expr::Tuple(_)
-            | Expr::Array(_)
-            | Expr::Interval(_)
-            | Expr::Wildcard(_)
-            | Expr::QualifiedWildcard(..)
-    )
 }
 
 fn body(body: &SetExpr) -> Step {
@@ -386,18 +348,6 @@ impl Walk<'_> {
         self.0.operators.insert(op.to_owned());
         ControlFlow::Continue(())
     }
-}
-
-fn known_type(data_type: &DataType) -> Step {
-    let printed = data_type.to_string().to_lowercase();
-    let base: String =
-        printed.split('(').next().unwrap_or_default().trim_end_matches("[]").trim().to_owned();
-    let rest = printed.rsplit(')').next().filter(|_| printed.contains(')')).unwrap_or_default();
-    let known = |name: &str| TYPES.contains(&name.strip_prefix("pg_catalog.").unwrap_or(name));
-    if known(&base) || known(format!("{base}{rest}").trim_end_matches("[]").trim()) {
-        return ControlFlow::Continue(());
-    }
-    stop(format!("type `{printed}`"))
 }
 
 /// Returns an identifier as PostgreSQL looks it up.

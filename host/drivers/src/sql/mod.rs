@@ -7,6 +7,7 @@
 mod admit;
 mod catalogue;
 mod effect;
+mod harmless;
 mod names;
 mod proof;
 mod read;

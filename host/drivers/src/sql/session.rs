@@ -70,9 +70,18 @@ impl Databases {
                 format!("`{name}` is no connection to PostgreSQL"),
             )
         })?;
-        let target = Target::resolve(&self.railway, &self.reach, connection).await?;
-        let session =
-            dial(name, &target, called).await.map_err(|failure| self.redactor.failure(failure))?;
+        let opened = self.resolve_and_dial(name, connection, called).await;
+        let session = match opened {
+            // What was known of the address may be old, so the next attempt asks again; a wrong password is asked for now.
+            Err(failure) => {
+                self.railway.forget_addresses().await;
+                if failure.problem().code != "sql:28P01" {
+                    return Err(failure);
+                }
+                self.resolve_and_dial(name, connection, called).await?
+            }
+            Ok(session) => session,
+        };
         let recovering = session
             .client
             .query_one("SELECT pg_catalog.pg_is_in_recovery()", &[])
@@ -86,6 +95,16 @@ impl Databases {
             return Err(Failure::transient("sql:standby", text));
         }
         Ok(session)
+    }
+
+    async fn resolve_and_dial(
+        &self,
+        name: &str,
+        connection: &Connection,
+        called: &str,
+    ) -> Result<Session, Failure> {
+        let target = Target::resolve(&self.railway, &self.reach, connection).await?;
+        dial(name, &target, called).await.map_err(|failure| self.redactor.failure(failure))
     }
 }
 

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn values_keep_their_types() {
         let check = |kind: &Type, text: &str, wanted: Value| {
-            assert_eq!(value(kind, Some(text.to_owned())), wanted)
+            assert_eq!(value(kind, Some(text.to_owned())), wanted);
         };
         check(&Type::BOOL, "true", Value::Boolean(true));
         check(&Type::INT8, "-5", Value::Integer(-5));

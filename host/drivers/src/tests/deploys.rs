@@ -9,10 +9,9 @@ fn deploy() -> Kind {
 }
 
 async fn digest(world: &World, image: &str) -> String {
-    match world.read(Read::Published(image.to_owned())).await.unwrap() {
-        Reading::Published(Some(found)) => found.digest,
-        other => panic!("{other:?}"),
-    }
+    let reading = world.read(Read::Published(image.to_owned())).await.unwrap();
+    let Reading::Published(Some(found)) = reading else { panic!("{reading:?}") };
+    found.digest
 }
 
 #[tokio::test]
@@ -33,10 +32,8 @@ async fn an_image_is_set_and_deployed_and_really_runs() {
         panic!()
     };
     assert!(format!("{answer:?}").contains("Text"), "{answer:?}");
-    let text = match &answer[0] {
-        lockstep_engine::model::Node::Text(bytes) => String::from_utf8(bytes.clone()).unwrap(),
-        other => panic!("{other:?}"),
-    };
+    let lockstep_engine::model::Node::Text(bytes) = &answer[0] else { panic!("{answer:?}") };
+    let text = String::from_utf8_lossy(bytes);
     assert!(text.contains("redis_version:7.0"), "{text}");
     // The same image again, by the way that services without an image of their own need.
     let again = Kind::Deploy { service: named("redis"), source: DeploySource::SameImage };

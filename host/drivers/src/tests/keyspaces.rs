@@ -1,4 +1,4 @@
-use lockstep_engine::model::{DeploySource, Keyspace, Kind, Read, Reading};
+use lockstep_engine::model::{DeploySource, Failure, Keyspace, Kind, Read, Reading};
 use lockstep_lab::Stack;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, cmd, pipe};
@@ -41,10 +41,18 @@ async fn fill(connection: &mut MultiplexedConnection) {
     all.exec_async(connection).await.unwrap();
 }
 
+/// Looks as soon as the server has loaded its data.
 async fn look(world: &World, sample: u32) -> Keyspace {
-    match world.read(Read::Keyspace("cache".to_owned(), sample, true)).await.unwrap() {
-        Reading::Keyspace(keyspace) => keyspace,
-        other => panic!("{other:?}"),
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        match world.read(Read::Keyspace("cache".to_owned(), sample, true)).await {
+            Ok(Reading::Keyspace(keyspace)) => return keyspace,
+            Err(Failure::Transient(problem)) if tokio::time::Instant::now() < deadline => {
+                assert_eq!(problem.code, "redis:loading");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -80,7 +88,7 @@ async fn the_same_data_looks_the_same_before_and_after_an_upgrade() {
         found.ttl = expected.ttl;
     }
     assert_eq!(after, before);
-    let mut connection = self::connect(&world).await;
+    let mut connection = connect(&world).await;
     let () = cmd("HSET").arg(&["small-hash", "b", "3"]).query_async(&mut connection).await.unwrap();
     assert_ne!(look(&world, 0).await.content, before.content);
     let () = cmd("HSET").arg(&["small-hash", "b", "2"]).query_async(&mut connection).await.unwrap();

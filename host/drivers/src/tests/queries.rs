@@ -13,10 +13,10 @@ pub(super) async fn admin(world: &World) -> Client {
 }
 
 async fn query(world: &World, statement: &str, parameters: Vec<Value>) -> Result<Rows, Failure> {
-    match world.read(Read::Sql("main".to_owned(), statement.to_owned(), parameters)).await? {
-        Reading::Sql(rows) => Ok(rows),
-        other => panic!("{other:?}"),
-    }
+    let read = Read::Sql("main".to_owned(), statement.to_owned(), parameters);
+    let reading = world.read(read).await?;
+    let Reading::Sql(rows) = reading else { panic!("{reading:?}") };
+    Ok(rows)
 }
 
 #[tokio::test]

@@ -38,7 +38,6 @@ async fn everything_of_an_environment_is_read_and_no_secret_with_it() {
     let read =
         Read::Logs(named("redis"), lockstep_engine::model::Moment(0), "Redis".to_owned(), 50);
     let logs = world.read(read).await.unwrap();
-    println!("{logs:?}");
     assert!(matches!(&logs, Reading::Logs(lines) if !lines.is_empty()), "{logs:?}");
     for reading in [Reading::Services(services), Reading::Variables(variables), destination, logs] {
         assert!(!format!("{reading:?}").contains(&secret));
@@ -50,11 +49,11 @@ async fn everything_of_an_environment_is_read_and_no_secret_with_it() {
 #[tokio::test]
 async fn an_image_is_published_until_it_vanishes_and_a_moved_tag_is_noticed() {
     let world = World::up(Stack::Redis6, &["redis"]).await;
-    let published =
-        async |image: &str| match world.read(Read::Published(image.to_owned())).await.unwrap() {
-            Reading::Published(found) => found.map(|found| found.digest),
-            other => panic!("{other:?}"),
-        };
+    let published = async |image: &str| {
+        let reading = world.read(Read::Published(image.to_owned())).await.unwrap();
+        let Reading::Published(found) = reading else { panic!("{reading:?}") };
+        found.map(|found| found.digest)
+    };
     let before = published("redis:7.0").await.unwrap();
     assert_eq!(published(&format!("redis:7.0@{before}")).await.as_ref(), Some(&before));
     assert_eq!(

@@ -130,8 +130,8 @@ async fn a_statement_alone_is_proven_by_a_read_and_parameters_are_bound() {
         .await
         .unwrap();
     assert_eq!(facts[1].rows, [[Value::Integer(1)]]);
-    let word: String = admin.query_one("SELECT word FROM t", &[]).await.unwrap().get(0);
-    assert_eq!(word, evil);
+    let stored: String = admin.query_one("SELECT word FROM t", &[]).await.unwrap().get(0);
+    assert_eq!(stored, evil);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lockstep_engine::model::{DeploySource, Kind, Node, Read, Reading};
 use lockstep_engine::run::World as _;
@@ -35,7 +35,7 @@ fn key(path: &Path) {
 }
 
 /// Starts an `sshd`; none where this machine has none.
-fn sshd(host: Ipv4Addr) -> Option<Sshd> {
+async fn sshd(host: Ipv4Addr) -> Option<Sshd> {
     let program = Path::new("/usr/sbin/sshd");
     if !program.exists() {
         println!("no sshd here: nothing was checked");
@@ -67,10 +67,10 @@ fn sshd(host: Ipv4Addr) -> Option<Sshd> {
         .spawn()
         .unwrap();
     let sshd = Sshd { child, port, folder };
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while TcpStream::connect((host, port)).is_err() {
-        assert!(Instant::now() < deadline, "sshd does not listen");
-        std::thread::sleep(Duration::from_millis(20));
+        assert!(tokio::time::Instant::now() < deadline, "sshd does not listen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Some(sshd)
 }
@@ -79,7 +79,7 @@ fn sshd(host: Ipv4Addr) -> Option<Sshd> {
 async fn a_tunnel_is_opened_by_ssh_and_made_anew_after_a_deployment() {
     let world = World::up(Stack::Redis6, &["redis"]).await;
     let address = world.lab.address("redis").unwrap();
-    let Some(sshd) = sshd(Ipv4Addr::LOCALHOST) else { return };
+    let Some(sshd) = sshd(Ipv4Addr::LOCALHOST).await else { return };
     // A container's own loopback is where a tunnel ends; here a forwarder stands for it.
     let inside = forward(address).await;
     let drivers = world

@@ -74,7 +74,6 @@ async fn variables_are_deleted_without_a_deploy_unless_somebody_staged_something
     let id = world.lab.service_id("redis").unwrap();
     let patch = json!({ "services": { id: { "variables": { "THEIRS": { "value": "1" } } } } });
     world.lab.control(Control::StageChange { patch }).unwrap();
-    println!("{:?}", world.read(Read::Staged).await);
     let refused = world.carry_out(&One::of(&delete)).await.unwrap_err();
     assert!(refused.contains("redis: variables.THEIRS"), "{refused}");
     assert!(world.lab.mutations().is_empty());

@@ -138,7 +138,7 @@ impl World {
         let intent = self.intend(one).await;
         match self.send(one, &intent).await {
             Sent::Done(facts) => self.follow(one, &facts).await,
-            other => Err(format!("{other:?}")),
+            other @ (Sent::Refused(_) | Sent::Unknown(_)) => Err(format!("{other:?}")),
         }
     }
 

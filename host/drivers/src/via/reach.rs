@@ -7,7 +7,7 @@ use lockstep_engine::model::{Failure, ServiceRef};
 use tokio::sync::Mutex;
 
 use super::tunnel::Tunnel;
-use crate::railway::Railway;
+use crate::railway::{Railway, spoken};
 use crate::settings::{Ssh, Via};
 
 /// The variable that holds a service's private name.
@@ -63,14 +63,10 @@ impl Reach {
 
     /// Returns a service's name in the private network: what another server dials.
     pub(crate) async fn private_domain(&self, service: &ServiceRef) -> Result<String, Failure> {
-        let scope = self.railway.named(service).await?;
-        let rendered = self.railway.rendered(&scope.instance).await?;
+        let rendered = self.railway.dialled(service).await?;
         rendered.get(PRIVATE_DOMAIN).filter(|host| !host.is_empty()).cloned().ok_or_else(|| {
-            let name = &scope.instance.service_name;
-            Failure::permanent(
-                "via:no-private-domain",
-                format!("service `{name}` has no private domain"),
-            )
+            let text = format!("service `{}` has no private domain", spoken(service));
+            Failure::permanent("via:no-private-domain", text)
         })
     }
 

@@ -100,8 +100,7 @@ pub(crate) async fn conninfo(
 
 async fn credentials(railway: &Railway, connection: &Connection) -> Result<Credentials, Failure> {
     let (service, variable) = (&connection.service, &connection.variable);
-    let scope = railway.named(&ServiceRef::Named(service.clone())).await?;
-    let rendered = railway.rendered(&scope.instance).await?;
+    let rendered = railway.dialled(&ServiceRef::Named(service.clone())).await?;
     let Some(value) = rendered.get(variable) else {
         let text = format!(
             "service `{service}` has no readable variable `{variable}`, which holds the connection's password"

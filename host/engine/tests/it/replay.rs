@@ -118,7 +118,7 @@ fn what_apply_leaves_reaches_its_check_and_the_steps_that_need_it() {
     };
     assert_eq!(given("apply", "count"), ["seen"]);
     assert_eq!(given("check", "count"), ["seen", "left"]);
-    assert_eq!(given("observe", "after"), ["left", "found"]);
+    assert_eq!(given("observe", "after"), ["seen", "left", "found"]);
 }
 
 #[test]

@@ -17,9 +17,11 @@ impl Caller {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let project = text("project-access-token").map(|value| (Header::ProjectAccessToken, value));
         let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        let (header, value) =
-            project.or_else(|| bearer.map(|value| (Header::Bearer, value))).ok_or(Refusal::NotAuthorized)?;
-        let token = state.tokens.iter().find(|token| token.header == header && token.value == value);
+        let (header, value) = project
+            .or_else(|| bearer.map(|value| (Header::Bearer, value)))
+            .ok_or(Refusal::NotAuthorized)?;
+        let token =
+            state.tokens.iter().find(|token| token.header == header && token.value == value);
         token.cloned().map(|token| Self { token }).ok_or(Refusal::NotAuthorized)
     }
 

@@ -90,14 +90,24 @@ impl Prepared {
 
     /// Returns the fields that the lab doesn't serve, so that a document is refused before any of it is done.
     pub(crate) fn not_served(&self) -> Vec<String> {
-        self.operation().map(|operation| served::missing(&self.document, operation)).unwrap_or_default()
+        self.operation()
+            .map(|operation| served::missing(&self.document, operation))
+            .unwrap_or_default()
     }
 
     /// Executes against `state`, which is locked meanwhile.
-    pub(crate) fn execute(&self, schema: &Valid<Schema>, twin: &Arc<Twin>, state: &mut State, caller: Caller) -> Executed {
+    pub(crate) fn execute(
+        &self,
+        schema: &Valid<Schema>,
+        twin: &Arc<Twin>,
+        state: &mut State,
+        caller: Caller,
+    ) -> Executed {
         let (type_name, node) = match self.kind() {
             Some(OperationType::Mutation) => ("Mutation", Node::Mutation),
-            Some(OperationType::Query | OperationType::Subscription) | None => ("Query", Node::Query),
+            Some(OperationType::Query | OperationType::Subscription) | None => {
+                ("Query", Node::Query)
+            }
         };
         let world = World {
             twin,

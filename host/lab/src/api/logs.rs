@@ -39,16 +39,24 @@ pub(super) fn of_environment(twin: &Arc<Twin>, state: &State, arguments: &Argume
     let filter = Filter::of(arguments, "afterDate", "beforeDate")?;
     let before = limit(arguments, "beforeLimit")?;
     let after = limit(arguments, "afterLimit")?;
-    let wanted = |deployment: &&Deployment| filter.service.as_ref().is_none_or(|id| *id == deployment.service_id);
-    let mut all: Vec<Value> =
-        state.deployments.iter().filter(wanted).flat_map(|deployment| lines(twin, state, deployment, &filter)).collect();
-    all.sort_by(|a, b| a.get("timestamp").and_then(Value::as_str).cmp(&b.get("timestamp").and_then(Value::as_str)));
+    let wanted = |deployment: &&Deployment| {
+        filter.service.as_ref().is_none_or(|id| *id == deployment.service_id)
+    };
+    let mut all: Vec<Value> = state
+        .deployments
+        .iter()
+        .filter(wanted)
+        .flat_map(|deployment| lines(twin, state, deployment, &filter))
+        .collect();
+    all.sort_by(|a, b| {
+        a.get("timestamp").and_then(Value::as_str).cmp(&b.get("timestamp").and_then(Value::as_str))
+    });
     let Some(anchor) = text(arguments, "anchorDate") else {
         return leaf(last(all, before.max(after)));
     };
-    let (earlier, later): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .partition(|line| line.get("timestamp").and_then(Value::as_str).is_some_and(|time| time <= anchor));
+    let (earlier, later): (Vec<_>, Vec<_>) = all.into_iter().partition(|line| {
+        line.get("timestamp").and_then(Value::as_str).is_some_and(|time| time <= anchor)
+    });
     let mut around = earlier.split_at(earlier.len().saturating_sub(before)).1.to_vec();
     around.extend(later.into_iter().take(after));
     leaf(Value::Array(around))
@@ -98,7 +106,12 @@ fn last(lines: Vec<Value>, limit: usize) -> Value {
 ///
 /// Processes write to the file themselves, so only the order of lines is known: each gets the time of
 /// the deployment and a microsecond more than the line before.
-fn lines(twin: &Arc<Twin>, state: &State, deployment: &Deployment, filter: &Filter<'_>) -> Vec<Value> {
+fn lines(
+    twin: &Arc<Twin>,
+    state: &State,
+    deployment: &Deployment,
+    filter: &Filter<'_>,
+) -> Vec<Value> {
     let text = read(&twin.log_file(&deployment.id));
     let tags = json!({
         "serviceId": deployment.service_id,
@@ -123,7 +136,9 @@ fn lines(twin: &Arc<Twin>, state: &State, deployment: &Deployment, filter: &Filt
 }
 
 fn read(file: &Path) -> String {
-    std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    std::fs::read(file)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default()
 }
 
 fn nanoseconds(time: Timestamp) -> String {
@@ -133,8 +148,12 @@ fn nanoseconds(time: Timestamp) -> String {
 impl<'a> Filter<'a> {
     /// Reads words and quoted phrases, which must all occur, and `@service:<id>`.
     fn of(arguments: &'a Arguments, from: &str, to: &str) -> Result<Self, Refusal> {
-        let mut filter =
-            Self { words: Vec::new(), service: None, from: text(arguments, from), to: text(arguments, to) };
+        let mut filter = Self {
+            words: Vec::new(),
+            service: None,
+            from: text(arguments, from),
+            to: text(arguments, to),
+        };
         for (index, part) in text(arguments, "filter").unwrap_or_default().split('"').enumerate() {
             if index % 2 == 1 {
                 filter.words.push(part.to_lowercase());

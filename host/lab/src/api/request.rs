@@ -52,11 +52,17 @@ async fn graphql(
     }
     let mut response = match answer {
         Answer::Usual => api.answer(&headers, &body, count, &connection),
-        Answer::Unauthorized => {
-            (StatusCode::UNAUTHORIZED, Json(errors(&["Not Authorized"], "INTERNAL_SERVER_ERROR", count))).into_response()
-        }
+        Answer::Unauthorized => (
+            StatusCode::UNAUTHORIZED,
+            Json(errors(&["Not Authorized"], "INTERNAL_SERVER_ERROR", count)),
+        )
+            .into_response(),
         Answer::TooManyRequests { retry_after } => {
-            let body = errors(&["You are being ratelimited. Please try again later"], "INTERNAL_SERVER_ERROR", count);
+            let body = errors(
+                &["You are being ratelimited. Please try again later"],
+                "INTERNAL_SERVER_ERROR",
+                count,
+            );
             let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
             response
@@ -67,7 +73,8 @@ async fn graphql(
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     };
-    let reset = u64::try_from(api.twin.clock.now().as_second()).unwrap_or_default() / 3600 * 3600 + 3600;
+    let reset =
+        u64::try_from(api.twin.clock.now().as_second()).unwrap_or_default() / 3600 * 3600 + 3600;
     for (name, value) in [
         ("x-ratelimit-limit", HeaderValue::from(LIMIT)),
         ("x-ratelimit-remaining", HeaderValue::from(LIMIT - 1 - count % LIMIT)),
@@ -81,13 +88,17 @@ async fn graphql(
 impl Api {
     fn answer(&self, headers: &HeaderMap, body: &[u8], count: u32, connection: &Cut) -> Response {
         let prepared = serde_json::from_slice::<Body>(body)
-            .map_err(|error| Malformed { code: "BAD_USER_INPUT", messages: vec![error.to_string()] })
+            .map_err(|error| Malformed {
+                code: "BAD_USER_INPUT",
+                messages: vec![error.to_string()],
+            })
             .and_then(|body| execute::prepare(&self.schema, body));
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(Malformed { code, messages }) => {
                 let messages: Vec<_> = messages.iter().map(String::as_str).collect();
-                return (StatusCode::BAD_REQUEST, Json(errors(&messages, code, count))).into_response();
+                return (StatusCode::BAD_REQUEST, Json(errors(&messages, code, count)))
+                    .into_response();
             }
         };
         let (mut response, done) = self.execute(headers, &prepared);
@@ -100,7 +111,8 @@ impl Api {
 
     fn execute(&self, headers: &HeaderMap, prepared: &Prepared) -> (Value, Vec<String>) {
         let refused = |refusal: &Refusal| {
-            let error = json!({ "message": refusal.to_string(), "extensions": { "code": refusal.code() } });
+            let error =
+                json!({ "message": refusal.to_string(), "extensions": { "code": refusal.code() } });
             (json!({ "data": null, "errors": [error] }), Vec::new())
         };
         let caller = match self.twin.read(|state| Caller::of(headers, state)) {
@@ -124,7 +136,9 @@ impl Api {
 }
 
 fn errors(messages: &[&str], code: &str, count: u32) -> Value {
-    let all = messages.iter().map(|message| json!({ "message": message, "extensions": { "code": code } }));
+    let all = messages
+        .iter()
+        .map(|message| json!({ "message": message, "extensions": { "code": code } }));
     let mut response = json!({ "errors": all.collect::<Vec<_>>() });
     trace(&mut response, count);
     response

@@ -62,7 +62,10 @@ const SERVED: &[(&str, &str)] = &[
     ("DeploymentEvent", "id step createdAt completedAt payload"),
     ("DeploymentEventPayload", "attempt detail durationMs error maxAttempts reason skipped"),
     ("DeploymentSnapshot", "id createdAt updatedAt variables"),
-    ("Variable", "id name serviceId environmentId isSealed references createdAt updatedAt environment"),
+    (
+        "Variable",
+        "id name serviceId environmentId isSealed references createdAt updatedAt environment",
+    ),
     ("Volume", "id name projectId createdAt project"),
     (
         "VolumeInstance",
@@ -95,7 +98,10 @@ const SERVED: &[(&str, &str)] = &[
         "id domain targetPort environmentId projectId serviceId syncStatus status createdAt updatedAt deletedAt",
     ),
     ("CustomDomainStatus", "verified certificateStatus dnsRecords"),
-    ("PrivateNetwork", "publicId name dnsName networkId environmentId projectId tags createdAt deletedAt"),
+    (
+        "PrivateNetwork",
+        "publicId name dnsName networkId environmentId projectId tags createdAt deletedAt",
+    ),
     (
         "PrivateNetworkEndpoint",
         "publicId dnsName newDnsName privateIps serviceInstanceId syncStatus tags createdAt deletedAt",

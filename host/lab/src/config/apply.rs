@@ -85,7 +85,9 @@ fn service(state: &mut State, id: &str, change: &Value, now: Timestamp) -> Resul
                     match key.as_str() {
                         "tcpProxies" => {
                             for (port, value) in map(value, key)? {
-                                let port: u16 = port.parse().map_err(|error| format!("tcpProxies.{port}: {error}"))?;
+                                let port: u16 = port
+                                    .parse()
+                                    .map_err(|error| format!("tcpProxies.{port}: {error}"))?;
                                 service.proxies.retain(|proxy| proxy.application_port != port);
                                 if !value.is_null() {
                                     let id = crate::identity::uuid(u64::from(port), &service.id);
@@ -95,8 +97,10 @@ fn service(state: &mut State, id: &str, change: &Value, now: Timestamp) -> Resul
                         }
                         "serviceDomains" => {
                             for value in map(value, key)?.values() {
-                                service.public_port =
-                                    value.get("port").and_then(Value::as_u64).and_then(|port| port.try_into().ok());
+                                service.public_port = value
+                                    .get("port")
+                                    .and_then(Value::as_u64)
+                                    .and_then(|port| port.try_into().ok());
                             }
                         }
                         _ => return Err(unknown(&format!("services.{id}.networking.{key}"))),
@@ -119,7 +123,8 @@ fn service(state: &mut State, id: &str, change: &Value, now: Timestamp) -> Resul
 }
 
 fn mount(state: &mut State, service: &str, volume: &str, mount: &Value) -> Result<(), String> {
-    let found = state.volumes.iter_mut().find(|found| found.id == volume && found.deleted_at.is_none());
+    let found =
+        state.volumes.iter_mut().find(|found| found.id == volume && found.deleted_at.is_none());
     let found = found.ok_or_else(|| format!("Volume {volume} not found"))?;
     if mount.is_null() {
         if found.service_id.as_deref() == Some(service) {

@@ -15,9 +15,13 @@ pub(crate) enum Values {
 
 /// Returns the environment's config.
 pub(crate) fn document(state: &State, values: Values) -> Value {
-    let services: Map<_, _> =
-        state.services.iter().map(|service| (service.id.clone(), one(state, service, values))).collect();
-    let shared: Map<_, _> = state.shared.iter().map(|(name, value)| (name.clone(), variable(value, values))).collect();
+    let services: Map<_, _> = state
+        .services
+        .iter()
+        .map(|service| (service.id.clone(), one(state, service, values)))
+        .collect();
+    let shared: Map<_, _> =
+        state.shared.iter().map(|(name, value)| (name.clone(), variable(value, values))).collect();
     let volumes: Map<_, _> = state
         .volumes
         .iter()
@@ -42,8 +46,11 @@ fn one(state: &State, service: &Service, values: Values) -> Value {
         source.insert("repo".to_owned(), json!(repo));
     }
     config.insert("source".to_owned(), Value::Object(source));
-    let variables: Map<_, _> =
-        service.variables.iter().map(|(name, value)| (name.clone(), variable(value, values))).collect();
+    let variables: Map<_, _> = service
+        .variables
+        .iter()
+        .map(|(name, value)| (name.clone(), variable(value, values)))
+        .collect();
     config.insert("variables".to_owned(), Value::Object(variables));
     for (section, names) in [("deploy", DEPLOY), ("build", BUILD)] {
         let settings: Map<_, _> = names
@@ -59,13 +66,22 @@ fn one(state: &State, service: &Service, values: Values) -> Value {
         .iter()
         .map(|port| (format!("{}:{port}", service.address), json!({ "port": port })))
         .collect();
-    let proxies: Map<_, _> =
-        service.proxies.iter().map(|proxy| (proxy.application_port.to_string(), json!({}))).collect();
+    let proxies: Map<_, _> = service
+        .proxies
+        .iter()
+        .map(|proxy| (proxy.application_port.to_string(), json!({})))
+        .collect();
     if !domains.is_empty() || !proxies.is_empty() {
-        config.insert("networking".to_owned(), json!({ "serviceDomains": domains, "tcpProxies": proxies }));
+        config.insert(
+            "networking".to_owned(),
+            json!({ "serviceDomains": domains, "tcpProxies": proxies }),
+        );
     }
     if let Some(volume) = state.volume_of(&service.id) {
-        config.insert("volumeMounts".to_owned(), json!({ volume.id.clone(): { "mountPath": volume.mount } }));
+        config.insert(
+            "volumeMounts".to_owned(),
+            json!({ volume.id.clone(): { "mountPath": volume.mount } }),
+        );
     }
     Value::Object(config)
 }

@@ -7,7 +7,10 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => {
             for (key, value) in patch {
-                merge(target.entry(key.clone()).or_insert_with(|| Value::Object(Map::new())), value);
+                merge(
+                    target.entry(key.clone()).or_insert_with(|| Value::Object(Map::new())),
+                    value,
+                );
             }
         }
         (target, patch) => *target = patch.clone(),

@@ -30,4 +30,5 @@ const DEPLOY: &[&str] = &[
 ];
 
 /// Settings that the config holds under `build`.
-const BUILD: &[&str] = &["builder", "buildCommand", "dockerfilePath", "watchPatterns", "nixpacksPlan"];
+const BUILD: &[&str] =
+    &["builder", "buildCommand", "dockerfilePath", "watchPatterns", "nixpacksPlan"];

@@ -21,7 +21,10 @@ impl Shape {
         let one = |service: &crate::state::Service| {
             let variables = reference::rendered(state, service, Reader::Process);
             let volume = state.volume_of(&service.id).map(|volume| volume.instance_id.clone());
-            (service.id.clone(), (variables, service.settings.clone(), service.source.clone(), volume))
+            (
+                service.id.clone(),
+                (variables, service.settings.clone(), service.source.clone(), volume),
+            )
         };
         Self(state.services.iter().map(one).collect())
     }

@@ -62,7 +62,9 @@ impl Fronts {
     /// Takes an address of `block` that no other deployment has.
     pub(crate) fn take(&self, block: u8) -> Option<Ipv4Addr> {
         let mut inner = self.lock();
-        let free = BEHIND.map(|host| Ipv4Addr::new(127, 77, block, host)).find(|free| !inner.taken.contains(free))?;
+        let free = BEHIND
+            .map(|host| Ipv4Addr::new(127, 77, block, host))
+            .find(|free| !inner.taken.contains(free))?;
         inner.taken.insert(free);
         Some(free)
     }
@@ -96,7 +98,11 @@ impl Fronts {
     /// Closes the fronts that lead to `deployment`: nobody listens there any more.
     pub(crate) fn leave(&self, deployment: &str) {
         self.lock().fronts.retain(|_, front| {
-            let leads_there = front.target.borrow().as_ref().is_some_and(|target| target.deployment == deployment);
+            let leads_there = front
+                .target
+                .borrow()
+                .as_ref()
+                .is_some_and(|target| target.deployment == deployment);
             if leads_there {
                 front.listener.abort();
             }
@@ -112,7 +118,12 @@ impl Fronts {
 
     /// Returns what `deployment` answered, oldest first.
     pub(crate) fn exchanges(&self, deployment: &str) -> Vec<Exchange> {
-        self.lock().exchanges.iter().filter(|exchange| exchange.deployment == deployment).cloned().collect()
+        self.lock()
+            .exchanges
+            .iter()
+            .filter(|exchange| exchange.deployment == deployment)
+            .cloned()
+            .collect()
     }
 
     fn note(&self, exchange: Exchange) {
@@ -162,15 +173,29 @@ async fn forward(twin: Arc<Twin>, client: TcpStream, source: SocketAddr, target:
         let Some(status) = status_line(chunk) else { return };
         let answered = asked.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some((at, method, path)) = answered else { return };
-        let milliseconds = u64::try_from(twin.clock.now().duration_since(at).as_millis()).unwrap_or_default();
+        let milliseconds =
+            u64::try_from(twin.clock.now().duration_since(at).as_millis()).unwrap_or_default();
         let deployment = target.deployment.clone();
         let upstream = target.address;
-        twin.fronts.note(Exchange { deployment, at, method, path, status, milliseconds, source, upstream });
+        twin.fronts.note(Exchange {
+            deployment,
+            at,
+            method,
+            path,
+            status,
+            milliseconds,
+            source,
+            upstream,
+        });
     });
     tokio::join!(up, down);
 }
 
-async fn relay(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, mut seen: impl FnMut(&[u8])) {
+async fn relay(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut seen: impl FnMut(&[u8]),
+) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count) = from.read(&mut buffer).await {
         let Some(chunk) = buffer.get(..count).filter(|chunk| !chunk.is_empty()) else { break };

@@ -44,12 +44,15 @@ impl Place {
         let (service, volume, block) = twin.read(|state| {
             let service = state.service(&deployment.service_id).map(|service| service.address);
             let volume = state.volume_of(&deployment.service_id);
-            let volume = volume.map(|volume| (twin.volume_folder(&volume.instance_id), volume.mount.clone()));
+            let volume = volume
+                .map(|volume| (twin.volume_folder(&volume.instance_id), volume.mount.clone()));
             (service, volume, state.block)
         });
         let service = service.ok_or_else(|| "the service was deleted".to_owned())?;
         let address = match (&volume, port) {
-            (None, Some(_)) => twin.fronts.take(block).ok_or_else(|| "no address is free in the lab".to_owned())?,
+            (None, Some(_)) => {
+                twin.fronts.take(block).ok_or_else(|| "no address is free in the lab".to_owned())?
+            }
             (Some(_), _) | (None, None) => service,
         };
         Ok(Self { address, port, service, volume })
@@ -67,7 +70,12 @@ impl Place {
 }
 
 impl Process {
-    pub(super) fn new(twin: &Arc<Twin>, deployment: &Deployment, image: String, place: Place) -> Self {
+    pub(super) fn new(
+        twin: &Arc<Twin>,
+        deployment: &Deployment,
+        image: String,
+        place: Place,
+    ) -> Self {
         let mut variables = deployment.variables.clone();
         variables.insert("RAILWAY_DEPLOYMENT_ID".to_owned(), deployment.id.clone());
         if deployment.text("healthcheckPath").is_some() {
@@ -91,9 +99,15 @@ impl Process {
     /// Starts the process; an error was told by an event already.
     pub(super) async fn start(&self, twin: &Arc<Twin>) -> Result<Running, String> {
         let volume = self.place.volume.clone().map(|(folder, mount)| Mounted { folder, mount });
-        for folder in volume.iter().map(|volume| &volume.folder).chain(twin.log_file(&self.deployment).parent().map(ToOwned::to_owned).iter()) {
+        for folder in volume
+            .iter()
+            .map(|volume| &volume.folder)
+            .chain(twin.log_file(&self.deployment).parent().map(ToOwned::to_owned).iter())
+        {
             let made = tokio::fs::create_dir_all(folder).await;
-            made.map_err(|error| self.refused(twin, &format!("could not make `{}`: {error}", folder.display())))?;
+            made.map_err(|error| {
+                self.refused(twin, &format!("could not make `{}`: {error}", folder.display()))
+            })?;
         }
         let launch = Launch {
             service: self.name.clone(),
@@ -107,7 +121,8 @@ impl Process {
             programs: twin.programs.clone(),
             stand_in: twin.stand_in.clone(),
         };
-        let running = launcher::launch(&launch).await.map_err(|error| self.refused(twin, &chain(&error)))?;
+        let running =
+            launcher::launch(&launch).await.map_err(|error| self.refused(twin, &chain(&error)))?;
         let pid = running.pid();
         let (image, digest) = twin.read(|state| {
             let deployment = state.deployment(&self.deployment);
@@ -153,13 +168,17 @@ fn resolve_private_names(state: &State, variables: &mut BTreeMap<String, String>
     services.sort_by_key(|service| std::cmp::Reverse(service.name.len()));
     for value in variables.values_mut().filter(|value| value.contains(".railway.internal")) {
         for service in &services {
-            *value = value.replace(&format!("{}.railway.internal", service.name), &service.address.to_string());
+            *value = value.replace(
+                &format!("{}.railway.internal", service.name),
+                &service.address.to_string(),
+            );
         }
     }
 }
 
 fn freeze(pid: u32) {
-    let sent = i32::try_from(pid).ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::STOP));
+    let sent =
+        i32::try_from(pid).ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::STOP));
     if let Some(Err(error)) = sent {
         tracing::warn!(pid, %error, "could not freeze a process that was to be unhealthy");
     }

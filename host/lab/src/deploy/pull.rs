@@ -71,6 +71,7 @@ fn built(twin: &Arc<Twin>, deployment: &Deployment) -> String {
     super::happened(twin, &deployment.id, Happening::Builds, Instance::Initializing);
     let step = Step::begin(twin, &deployment.id, "BUILD_IMAGE");
     step.done("nothing is built in the lab: what runs is chosen by the service's name");
-    let name = twin.read(|state| state.service(&deployment.service_id).map(|service| service.name.clone()));
+    let name = twin
+        .read(|state| state.service(&deployment.service_id).map(|service| service.name.clone()));
     format!("repo:{}", name.unwrap_or_default())
 }

@@ -9,7 +9,12 @@ use crate::state::{Event, Happening, Instance};
 use crate::twin::Twin;
 
 /// Records that `happening` happened to `deployment`; what can't happen in its state is left out and logged.
-pub(crate) fn happened(twin: &Arc<Twin>, deployment: &str, happening: Happening, instance: Instance) {
+pub(crate) fn happened(
+    twin: &Arc<Twin>,
+    deployment: &str,
+    happening: Happening,
+    instance: Instance,
+) {
     let now = twin.clock.stamp();
     twin.write(|state| {
         let Some(deployment) = state.deployment_mut(deployment) else { return };
@@ -63,8 +68,11 @@ impl<'t> Step<'t> {
 
     pub(crate) fn note(&self, key: &str, value: Value) {
         self.twin.write(|state| {
-            let events = state.deployment_mut(&self.deployment).map(|deployment| &mut deployment.events);
-            if let Some(event) = events.and_then(|events| events.iter_mut().find(|event| event.id == self.id)) {
+            let events =
+                state.deployment_mut(&self.deployment).map(|deployment| &mut deployment.events);
+            if let Some(event) =
+                events.and_then(|events| events.iter_mut().find(|event| event.id == self.id))
+            {
                 event.payload.insert(key.to_owned(), value);
             }
         });
@@ -76,8 +84,11 @@ impl<'t> Step<'t> {
         let taken = i64::try_from(now.duration_since(self.begun).as_millis()).unwrap_or_default();
         self.note("durationMs", json!(taken));
         self.twin.write(|state| {
-            let events = state.deployment_mut(&self.deployment).map(|deployment| &mut deployment.events);
-            if let Some(event) = events.and_then(|events| events.iter_mut().find(|event| event.id == self.id)) {
+            let events =
+                state.deployment_mut(&self.deployment).map(|deployment| &mut deployment.events);
+            if let Some(event) =
+                events.and_then(|events| events.iter_mut().find(|event| event.id == self.id))
+            {
                 event.completed_at = Some(now);
             }
         });

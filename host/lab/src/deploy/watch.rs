@@ -33,7 +33,10 @@ impl Restarts {
             Some("NEVER") => Policy::Never,
             Some(_) | None => Policy::OnFailure,
         };
-        let most = deployment.number("restartPolicyMaxRetries").and_then(|most| most.try_into().ok()).unwrap_or(10);
+        let most = deployment
+            .number("restartPolicyMaxRetries")
+            .and_then(|most| most.try_into().ok())
+            .unwrap_or(10);
         Self { policy, most, used: 0 }
     }
 
@@ -115,7 +118,11 @@ pub(super) async fn over(
         match started {
             Ok(again) => running = again,
             Err(reason) => {
-                tracing::info!(deployment = process.deployment, reason, "a process could not be started again");
+                tracing::info!(
+                    deployment = process.deployment,
+                    reason,
+                    "a process could not be started again"
+                );
                 process.release(twin);
                 happened(twin, &process.deployment, Happening::Crashes, Instance::Crashed);
                 return;
@@ -129,7 +136,10 @@ pub(super) async fn over(
 fn draining(twin: &Arc<Twin>, process: &Process) -> Duration {
     let seconds = twin.read(|state| {
         let service = state.service(&process.service)?;
-        let own = service.variables.get("RAILWAY_DEPLOYMENT_DRAINING_SECONDS").and_then(|text| text.value.parse().ok());
+        let own = service
+            .variables
+            .get("RAILWAY_DEPLOYMENT_DRAINING_SECONDS")
+            .and_then(|text| text.value.parse().ok());
         service.number("drainingSeconds").or(own)
     });
     twin.scaled(Duration::from_secs(seconds.unwrap_or(0)))

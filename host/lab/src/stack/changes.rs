@@ -27,7 +27,11 @@ const REPAIRS: &[Change] = &[
     Change::Key("litellm", "LANGFUSE_SECRET_KEY", "sk-lf-"),
     // The lab's public domain is an address and a port, without TLS.
     Change::Variable("litellm", "LANGFUSE_HOST", "http://${{langfuse-web.RAILWAY_PUBLIC_DOMAIN}}"),
-    Change::Variable("langfuse-web", "NEXTAUTH_URL", "http://${{langfuse-web.RAILWAY_PUBLIC_DOMAIN}}"),
+    Change::Variable(
+        "langfuse-web",
+        "NEXTAUTH_URL",
+        "http://${{langfuse-web.RAILWAY_PUBLIC_DOMAIN}}",
+    ),
     // The default runs the migrations for a cluster, which fail on one node.
     Change::Variable("langfuse-web", "CLICKHOUSE_CLUSTER_ENABLED", "false"),
     Change::Variable("langfuse-worker", "CLICKHOUSE_CLUSTER_ENABLED", "false"),

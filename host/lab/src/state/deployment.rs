@@ -117,10 +117,17 @@ impl Status {
             (Self::Queued | Self::Waiting, H::Begins) => Some(Self::Initializing),
             (Self::Initializing, H::Builds) => Some(Self::Building),
             (Self::Initializing | Self::Building, H::Starts) => Some(Self::Deploying),
-            (Self::Deploying | Self::Crashed | Self::Success, H::GetsHealthy) => Some(Self::Success),
-            (Self::Queued | Self::Waiting | Self::Initializing | Self::Building | Self::Deploying, H::Fails) => {
-                Some(Self::Failed)
+            (Self::Deploying | Self::Crashed | Self::Success, H::GetsHealthy) => {
+                Some(Self::Success)
             }
+            (
+                Self::Queued
+                | Self::Waiting
+                | Self::Initializing
+                | Self::Building
+                | Self::Deploying,
+                H::Fails,
+            ) => Some(Self::Failed),
             (Self::Success | Self::Deploying, H::Crashes) => Some(Self::Crashed),
             (
                 Self::Queued
@@ -152,7 +159,10 @@ impl Status {
 
     /// Returns whether a rollout is still under way.
     pub(crate) fn in_progress(self) -> bool {
-        matches!(self, Self::Queued | Self::Waiting | Self::Initializing | Self::Building | Self::Deploying)
+        matches!(
+            self,
+            Self::Queued | Self::Waiting | Self::Initializing | Self::Building | Self::Deploying
+        )
     }
 
     /// Returns whether a client would see the deployment as the one in place.

@@ -14,7 +14,7 @@ mod work;
 pub(crate) use deployment::{Deployment, Event, Happening, Instance, Status, Trigger};
 pub(crate) use environment::{Patch, PatchStatus, State};
 pub use mutation::Mutation;
-pub(crate) use service::{Source, Service, TcpProxy, Variable};
+pub(crate) use service::{Service, Source, TcpProxy, Variable};
 pub use token::Rights;
 pub(crate) use token::{Header, Token};
 pub(crate) use volume::{Backup, Volume, VolumeState, Workflow, WorkflowStatus};

@@ -1,5 +1,11 @@
 //! The runtime with a real component.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![expect(clippy::wildcard_enum_match_arm, reason = "whatever a test does not expect fails it")]
 
 mod answers;
 mod cached;

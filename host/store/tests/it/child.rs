@@ -74,7 +74,8 @@ fn order() -> Option<String> {
 }
 
 fn say(text: &str) {
-    writeln!(std::io::stdout(), "child: {text}").unwrap();
+    let line = format!("child: {text}\n");
+    std::io::stdout().write_all(line.as_bytes()).unwrap();
 }
 
 fn wait_for_go() {

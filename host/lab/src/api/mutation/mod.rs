@@ -46,7 +46,9 @@ fn carry_out(world: &World<'_>, state: &mut State, field: &str, arguments: &Argu
         "serviceConnect" => service::connect(world, state, arguments),
         "serviceDisconnect" => service::disconnect(world, state, arguments),
         "serviceDelete" => service::delete(world, state, arguments),
-        "serviceInstanceDeployV2" | "serviceInstanceDeploy" => deployment::deploy(world, state, field, arguments),
+        "serviceInstanceDeployV2" | "serviceInstanceDeploy" => {
+            deployment::deploy(world, state, field, arguments)
+        }
         "serviceInstanceRedeploy" => deployment::redeploy_instance(world, state, arguments),
         "deploymentRedeploy" => deployment::redeploy(world, state, arguments),
         "deploymentRollback" => deployment::roll_back(world, state, arguments),
@@ -76,7 +78,9 @@ fn about(state: &State, field: &str, arguments: &Arguments) -> Option<String> {
     if field == "serviceCreate" {
         return text(input, "name").map(str::to_owned);
     }
-    let of_volume = |instance: &str| state.volume_instance(instance).and_then(|volume| volume.service_id.clone());
+    let of_volume = |instance: &str| {
+        state.volume_instance(instance).and_then(|volume| volume.service_id.clone())
+    };
     let service = text(arguments, "serviceId")
         .or_else(|| text(input, "serviceId"))
         .or(id.filter(|_| field.starts_with("service")))

@@ -12,15 +12,23 @@ use crate::deploy;
 use crate::state::{Service, Source, State, Variable};
 
 /// Sets what the input names: a value sets, `null` unsets, an absent key keeps.
-pub(super) fn update_instance(world: &World<'_>, state: &mut State, arguments: &Arguments) -> Answered {
+pub(super) fn update_instance(
+    world: &World<'_>,
+    state: &mut State,
+    arguments: &Arguments,
+) -> Answered {
     let input = input(arguments)?;
     let id = required(arguments, "serviceId")?;
     let has_volume = state.volume_of(id).is_some();
     let service = state.service_mut(id).ok_or(Refusal::NotFound("Service"))?;
     if input.contains_key("registryCredentials") {
-        return Err(Refusal::NotServed("`ServiceInstanceUpdateInput.registryCredentials`".to_owned()));
+        return Err(Refusal::NotServed(
+            "`ServiceInstanceUpdateInput.registryCredentials`".to_owned(),
+        ));
     }
-    if has_volume && input.get("numReplicas").and_then(Value::as_i64).is_some_and(|replicas| replicas > 1) {
+    if has_volume
+        && input.get("numReplicas").and_then(Value::as_i64).is_some_and(|replicas| replicas > 1)
+    {
         return Err(Refusal::BadInput("Services with volumes cannot have replicas".to_owned()));
     }
     for (name, value) in input {
@@ -42,11 +50,15 @@ pub(super) fn create(world: &World<'_>, state: &mut State, arguments: &Arguments
             return Err(Refusal::NotServed(format!("`ServiceCreateInput.{unserved}`")));
         }
     }
-    let address = state.free_address().ok_or_else(|| Refusal::Failed("no address is left in the lab".to_owned()))?;
+    let address = state
+        .free_address()
+        .ok_or_else(|| Refusal::Failed("no address is left in the lab".to_owned()))?;
     let (id, instance_id) = (state.id(), state.id());
     let name = text(input, "name").map_or_else(|| format!("service-{}", state.made), str::to_owned);
     if state.services.iter().any(|service| service.name == name) {
-        return Err(Refusal::BadInput(format!("A service named \"{name}\" already exists in this project")));
+        return Err(Refusal::BadInput(format!(
+            "A service named \"{name}\" already exists in this project"
+        )));
     }
     let mut source = Source::default();
     if let Some(given) = input.get("source").and_then(Value::as_object) {
@@ -54,7 +66,9 @@ pub(super) fn create(world: &World<'_>, state: &mut State, arguments: &Arguments
     }
     let mut variables = BTreeMap::new();
     for (name, value) in input.get("variables").and_then(Value::as_object).into_iter().flatten() {
-        let value = value.as_str().ok_or_else(|| Refusal::BadInput(format!("variable `{name}` is not a string")))?;
+        let value = value
+            .as_str()
+            .ok_or_else(|| Refusal::BadInput(format!("variable `{name}` is not a string")))?;
         variables.insert(name.clone(), Variable::plain(value));
     }
     state.services.push(Service {
@@ -84,7 +98,9 @@ pub(super) fn update(world: &World<'_>, state: &mut State, arguments: &Arguments
     }
     if let Some(name) = text(input, "name") {
         if state.services.iter().any(|service| service.name == name && service.id != id) {
-            return Err(Refusal::BadInput(format!("A service named \"{name}\" already exists in this project")));
+            return Err(Refusal::BadInput(format!(
+                "A service named \"{name}\" already exists in this project"
+            )));
         }
         let service = state.service_mut(id).ok_or(Refusal::NotFound("Service"))?;
         name.clone_into(&mut service.name);

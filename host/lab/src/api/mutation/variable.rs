@@ -17,14 +17,21 @@ pub(super) fn upsert(world: &World<'_>, state: &mut State, arguments: &Arguments
     change(world, state, input, |variables| set(variables, name, value))
 }
 
-pub(super) fn upsert_collection(world: &World<'_>, state: &mut State, arguments: &Arguments) -> Answered {
+pub(super) fn upsert_collection(
+    world: &World<'_>,
+    state: &mut State,
+    arguments: &Arguments,
+) -> Answered {
     let input = input(arguments)?;
     let given = input.get("variables").and_then(Value::as_object);
     let given = given.ok_or_else(|| Refusal::BadInput("`variables` is not a map".to_owned()))?;
     let mut texts = BTreeMap::new();
     for (name, value) in given {
         let value = value.as_str();
-        texts.insert(name, value.ok_or_else(|| Refusal::BadInput(format!("variable `{name}` is not a string")))?);
+        texts.insert(
+            name,
+            value.ok_or_else(|| Refusal::BadInput(format!("variable `{name}` is not a string")))?,
+        );
     }
     change(world, state, input, |variables| {
         if flag(input, "replace") {

@@ -18,15 +18,21 @@ pub(super) fn create(world: &World<'_>, state: &mut State, arguments: &Arguments
             return Err(Refusal::BadInput("Service already has a volume".to_owned()));
         }
         if state.deployments_of(service).next().is_some() {
-            return Err(Refusal::BadInput("A volume cannot be added to a service that was deployed".to_owned()));
+            return Err(Refusal::BadInput(
+                "A volume cannot be added to a service that was deployed".to_owned(),
+            ));
         }
     }
     let (id, instance_id) = (state.id(), state.id());
-    let owner = service.and_then(|service| state.service(service)).map(|service| service.name.clone());
+    let owner =
+        service.and_then(|service| state.service(service)).map(|service| service.name.clone());
     state.volumes.push(Volume {
         id: id.clone(),
         instance_id,
-        name: format!("{}-volume", owner.unwrap_or_else(|| format!("unattached-{}", state.volumes.len()))),
+        name: format!(
+            "{}-volume",
+            owner.unwrap_or_else(|| format!("unattached-{}", state.volumes.len()))
+        ),
         service_id: service.map(str::to_owned),
         mount: required(input, "mountPath")?.to_owned(),
         size_mb: SIZE_MB,
@@ -44,8 +50,10 @@ pub(super) fn delete(world: &World<'_>, state: &mut State, arguments: &Arguments
     volume.state = VolumeState::Deleted;
     volume.service_id = None;
     let instance = volume.instance_id.clone();
-    let folders: Vec<_> = state.backups.iter().filter(|backup| backup.volume_instance_id == instance).collect();
-    let folders: Vec<_> = folders.iter().map(|backup| Work::Wipe(world.twin.backup_folder(&backup.id))).collect();
+    let folders: Vec<_> =
+        state.backups.iter().filter(|backup| backup.volume_instance_id == instance).collect();
+    let folders: Vec<_> =
+        folders.iter().map(|backup| Work::Wipe(world.twin.backup_folder(&backup.id))).collect();
     state.backups.retain(|backup| backup.volume_instance_id != instance);
     state.work.extend(folders);
     leaf(true)
@@ -97,7 +105,11 @@ pub(super) fn back_up(world: &World<'_>, state: &mut State, arguments: &Argument
 }
 
 /// Copies a backup into a new volume and stages the swap, which takes a commit to come true.
-pub(super) fn restore_backup(world: &World<'_>, state: &mut State, arguments: &Arguments) -> Answered {
+pub(super) fn restore_backup(
+    world: &World<'_>,
+    state: &mut State,
+    arguments: &Arguments,
+) -> Answered {
     for unserved in ["replicaServiceIds", "wipeServiceIds"] {
         let given = arguments.get(unserved).and_then(Value::as_array);
         if given.is_some_and(|given| !given.is_empty()) {
@@ -128,7 +140,11 @@ pub(super) fn restore_backup(world: &World<'_>, state: &mut State, arguments: &A
     leaf(json!({ "workflowId": workflow }))
 }
 
-pub(super) fn delete_backup(world: &World<'_>, state: &mut State, arguments: &Arguments) -> Answered {
+pub(super) fn delete_backup(
+    world: &World<'_>,
+    state: &mut State,
+    arguments: &Arguments,
+) -> Answered {
     instance(state, arguments)?;
     let backup = backup(state, arguments)?;
     if backup.locked {
@@ -159,7 +175,8 @@ fn begin(state: &mut State) -> String {
 }
 
 fn found<'s>(state: &'s mut State, id: &str) -> Result<&'s mut Volume, Refusal> {
-    let present = state.volumes.iter_mut().find(|volume| volume.id == id && volume.deleted_at.is_none());
+    let present =
+        state.volumes.iter_mut().find(|volume| volume.id == id && volume.deleted_at.is_none());
     present.ok_or(Refusal::NotFound("Volume"))
 }
 
@@ -171,6 +188,9 @@ fn instance(state: &State, arguments: &Arguments) -> Result<Volume, Refusal> {
 fn backup<'s>(state: &'s mut State, arguments: &Arguments) -> Result<&'s mut Backup, Refusal> {
     let instance = required(arguments, "volumeInstanceId")?;
     let id = required(arguments, "volumeInstanceBackupId")?;
-    let mut own = state.backups.iter_mut().filter(|backup| backup.volume_instance_id == instance && backup.complete);
+    let mut own = state
+        .backups
+        .iter_mut()
+        .filter(|backup| backup.volume_instance_id == instance && backup.complete);
     own.find(|backup| backup.id == id).ok_or(Refusal::NotFound("VolumeInstanceBackup"))
 }
