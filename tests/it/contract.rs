@@ -9,7 +9,7 @@ fn every_item_of_the_contract_is_documented() {
     let mut resolve = Resolve::default();
     resolve.push_dir(root().join("wit")).unwrap();
     let mut missing = Vec::new();
-    for (_, interface) in resolve.interfaces.iter() {
+    for (_, interface) in &resolve.interfaces {
         let name = interface.name.clone().unwrap_or_default();
         if interface.docs.is_empty() {
             missing.push(name.clone());

@@ -1,5 +1,10 @@
 //! Promises, tested end to end: the real `lockstep`, the lab's API, real servers.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod contract;
 mod environment;

@@ -8,10 +8,10 @@ use crate::stage::Stage;
 #[test]
 fn no_secret_is_in_a_plan_the_journal_a_log_or_any_output() {
     let stage = Stage::redis_6_with_data();
-    let state = std::fs::read_to_string(stage.folder().join(".lockstep/lab/state.json")).unwrap();
-    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let text = std::fs::read_to_string(stage.folder().join(".lockstep/lab/state.json")).unwrap();
+    let lab: serde_json::Value = serde_json::from_str(&text).unwrap();
     let mut secrets = vec![stage.env("RAILWAY_TOKEN")];
-    collect(&state, "", &mut secrets);
+    collect(&lab, "", &mut secrets);
     assert!(secrets.len() > 8, "only {} secrets were found in the lab", secrets.len());
     let mut said = String::new();
     for arguments in [
@@ -66,7 +66,9 @@ fn collect(value: &serde_json::Value, name: &str, secrets: &mut Vec<String>) {
             }
         }
         serde_json::Value::Array(items) => {
-            items.iter().for_each(|item| collect(item, name, secrets))
+            for item in items {
+                collect(item, name, secrets);
+            }
         }
         serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
     }

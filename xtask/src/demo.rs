@@ -8,12 +8,15 @@ use crate::{
     setup,
 };
 
-const STEPS: [(&str, &[&str]); 5] = [
+const STEPS: [(&str, &[&str]); 8] = [
     ("the stack with Redis 6.2, on this machine", &["lab", "up", "--stack", "redis-6"]),
+    ("data of every type, some of it expiring", &["lab", "fill"]),
+    ("every key, value and expiry, counted and hashed", &["lab", "census"]),
     ("what upgrading Redis would do; nothing is changed", &["plan", "redis@7.0.15", "-e", "lab"]),
     ("the same plan, carried out", &["apply", "redis@7.0.15", "-e", "lab", "--yes"]),
+    ("the same keys, values and expiries, in the new version", &["lab", "census"]),
     ("what runs now", &["status", "-e", "lab"]),
-    ("what the run did", &["show", "-e", "lab"]),
+    ("the runs of this folder", &["runs"]),
 ];
 
 /// Builds `lockstep` and shows an upgrade from start to end; the lab goes on running.
@@ -27,7 +30,7 @@ pub(crate) fn run(place: &Place) -> Result<(), Failed> {
     let folder = place.root.join("target").join("demo");
     std::fs::create_dir_all(&folder).map_err(crate::command::on(&folder))?;
     // A demo that was stopped halfway may have left its lab running; there is none the first time.
-    if let Err(absent) = step(place, &lockstep, &folder, &["lab", "down"]).output() {
+    if let Err(absent) = step(place, &lockstep, &folder, &["lab", "down", "--remove"]).output() {
         println!("no lab was running: {}", absent.to_string().lines().last().unwrap_or_default());
     }
     for (meaning, arguments) in STEPS {
@@ -35,8 +38,15 @@ pub(crate) fn run(place: &Place) -> Result<(), Failed> {
         step(place, &lockstep, &folder, arguments).run()?;
     }
     println!(
-        "\nThe lab still runs. Look around with `lockstep lab env`, stop it with `lockstep lab down`,\nboth in {}.",
-        folder.display()
+        "\nDone: a real Redis 6.2 became a real Redis 7.0, and every key, value and expiry that was written is still there.\n\
+         Where to go next, in {}:\n  {} show RUN --plan        every record of the run, and its plan\n  \
+         {} lab env               how to reach the lab with redis-cli, psql or Railway's own tools\n  \
+         {} lab break             what can go wrong on purpose\n  {} lab down              stops the lab",
+        folder.display(),
+        lockstep.display(),
+        lockstep.display(),
+        lockstep.display(),
+        lockstep.display(),
     );
     Ok(())
 }

@@ -44,7 +44,7 @@ fn text(run: &RunId, authority: &Authority) -> String {
         match &frozen.way {
             Way::Nothing => {}
             Way::Impossible(why) => {
-                put(&mut out, &format!("- step `{}` can't be undone: {why}", frozen.step.id))
+                put(&mut out, &format!("- step `{}` can't be undone: {why}", frozen.step.id));
             }
             Way::Steps(ids) => {
                 put(&mut out, &format!("- if step `{}` began:", frozen.step.id));

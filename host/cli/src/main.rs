@@ -48,24 +48,18 @@ async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let global = arguments.global;
-    let command = match arguments.command {
-        Command::Lab(command) => {
-            return commands::lab(&global, &surroundings, command, output).await;
-        }
-        Command::Doctor => return commands::doctor(&global, &surroundings, output).await,
-        other => other,
-    };
-    let session = Session::open(global, surroundings)?;
-    match command {
-        Command::Plan(arguments) => commands::plan(&session, &arguments, output).await,
-        Command::Apply(arguments) => commands::apply(&session, &arguments, output).await,
-        Command::Resume(arguments) => commands::resume(&session, &arguments, output).await,
-        Command::Rollback(arguments) => commands::rollback(&session, &arguments, output).await,
-        Command::Approve(arguments) => commands::approve(&session, &arguments, output).await,
-        Command::Runs => commands::runs(&session, output),
-        Command::Show(arguments) => commands::show(&session, &arguments, output),
-        Command::Status => commands::status(&session, output).await,
-        Command::Lab(_) | Command::Doctor => Ok(Exit::Done),
+    let open = || Session::open(global.clone(), surroundings.clone());
+    match arguments.command {
+        Command::Plan(arguments) => commands::plan(&open()?, &arguments, output).await,
+        Command::Apply(arguments) => commands::apply(&open()?, &arguments, output).await,
+        Command::Resume(arguments) => commands::resume(&open()?, &arguments, output).await,
+        Command::Rollback(arguments) => commands::rollback(&open()?, &arguments, output).await,
+        Command::Approve(arguments) => commands::approve(&open()?, &arguments, output).await,
+        Command::Runs => commands::runs(&open()?, output),
+        Command::Show(arguments) => commands::show(&open()?, &arguments, output),
+        Command::Status => commands::status(&open()?, output).await,
+        Command::Lab(command) => commands::lab(&global, &surroundings, command, output).await,
+        Command::Doctor => commands::doctor(&global, &surroundings, output).await,
     }
 }
 

@@ -38,6 +38,10 @@ impl Output {
     ///
     /// # Errors
     /// Standard output can't be written. A closed pipe is not an error.
+    #[expect(
+        clippy::unused_self,
+        reason = "every answer goes through an output, so that it stays in one place"
+    )]
     pub(crate) fn lines(&self, text: &str) -> Result<(), CliError> {
         match writeln!(std::io::stdout(), "{text}") {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

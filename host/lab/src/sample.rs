@@ -204,18 +204,16 @@ async fn value(
         _ => (read("OBJECT", &[]), false),
     };
     let answer: Value = command.query_async(connection).await?;
-    Ok(match answer {
-        Value::Array(items) | Value::Set(items) if sorted => {
-            let width = if kind == "hash" { 2 } else { 1 };
-            let mut items: Vec<String> =
-                items.chunks(width).map(|chunk| format!("{chunk:?}")).collect();
-            items.sort();
-            items.join(",")
-        }
-        other => format!("{other:?}"),
-    })
+    if let (true, Value::Array(items) | Value::Set(items)) = (sorted, &answer) {
+        let width = if kind == "hash" { 2 } else { 1 };
+        let mut items: Vec<String> =
+            items.chunks(width).map(|chunk| format!("{chunk:?}")).collect();
+        items.sort();
+        return Ok(items.join(","));
+    }
+    Ok(format!("{answer:?}"))
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -230,7 +230,7 @@ impl Twin {
         }
         match end {
             End::Removed => {
-                deploy::happened(self, &deployment, Happening::IsGone, Instance::Removed)
+                deploy::happened(self, &deployment, Happening::IsGone, Instance::Removed);
             }
             End::Stopped => {}
             End::Restarted => self.run(deployment, deploy::From::Process),

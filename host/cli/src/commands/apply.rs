@@ -32,7 +32,7 @@ pub(crate) async fn apply(
     let wanted = file.as_ref().map_or_else(|| target.clone(), component_of);
     let mut planned = make(session, &opened, &wanted).await?;
     if let Some(file) = file {
-        planned = same_plan(planned, file)?;
+        planned = same_plan(planned, &file)?;
     }
     show_once(&planned, output);
     if refused(&planned.plan) {
@@ -62,15 +62,8 @@ pub(crate) async fn apply(
     }
     let run = create(session, &opened, &planned).await?;
     output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
-    carry_on(
-        session,
-        opened,
-        Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() },
-        &arguments.how,
-        false,
-        output,
-    )
-    .await
+    let carried = Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() };
+    Box::pin(carry_on(session, opened, carried, &arguments.how, false, output)).await
 }
 
 fn show_once(planned: &Planned, output: &Output) {
@@ -80,7 +73,7 @@ fn show_once(planned: &Planned, output: &Output) {
 /// Reads a plan file, if that is what was named.
 fn read_plan(target: &str) -> Result<Option<Plan>, CliError> {
     let path = Path::new(target);
-    if !target.ends_with(".json") && !path.exists() {
+    if path.extension().is_none_or(|extension| extension != "json") && !path.exists() {
         return Ok(None);
     }
     let text = std::fs::read_to_string(path)
@@ -99,7 +92,7 @@ fn component_of(plan: &Plan) -> String {
 }
 
 /// Takes the file's plan if planning again leads to the same authority.
-fn same_plan(now: Planned, file: Plan) -> Result<Planned, CliError> {
+fn same_plan(now: Planned, file: &Plan) -> Result<Planned, CliError> {
     let approved: Digest = file.authority.digest().or_exit(Exit::Failed)?;
     if approved == now.digest {
         return Ok(now);

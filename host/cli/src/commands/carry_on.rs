@@ -45,11 +45,11 @@ pub(crate) async fn carry_on(
     let until =
         how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
     let environment = &carried.plan.authority.environment.environment_id;
-    let takeover = if take_over { Takeover::Asked } else { Takeover::IfGone };
+    let allowed = if take_over { Takeover::Asked } else { Takeover::IfGone };
     let holder = session.holder()?;
     let lease = session
         .store
-        .acquire(environment, &carried.run, &holder, now(), takeover)
+        .acquire(environment, &carried.run, &holder, now(), allowed)
         .await
         .map_err(held)?;
     let gone = lease.from.as_ref().is_none_or(|from| from.presence == Presence::Gone);
@@ -59,7 +59,7 @@ pub(crate) async fn carry_on(
         until,
         former_holder_is_gone: gone,
     };
-    let ended = run(session, &opened, carried, options, &lease, how).await;
+    let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
     let (run, ended) = ended?;
     let over = matches!(ended, Ended::Done | Ended::RolledBack(_));

@@ -47,7 +47,7 @@ pub(crate) async fn resume(
         (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
         (Phase::Planned | Phase::Running, None) => Vec::new(),
     };
-    go_on(session, kept, extra, &arguments.how, arguments.take_over, output).await
+    Box::pin(go_on(session, kept, extra, &arguments.how, arguments.take_over, output)).await
 }
 
 /// Opens what the run rests on, as it was at approval, and goes on.
@@ -67,7 +67,7 @@ pub(crate) async fn go_on(
     let opened = session.reach(name, kept.configuration).await?;
     let loaded = session.plugin_of(kept.plugin).await?;
     let carried = Carried { run: kept.run, loaded, plan: kept.plan, extra };
-    carry_on(session, opened, carried, how, take_over, output).await
+    Box::pin(carry_on(session, opened, carried, how, take_over, output)).await
 }
 
 /// Finds the run that is meant: the one named, or the only one that is not over.

@@ -53,5 +53,5 @@ pub(crate) async fn rollback(
             vec![Event::TurnedBack { why: format!("{} ({by})", arguments.why) }]
         }
     };
-    go_on(session, kept, extra, &arguments.how, arguments.take_over, output).await
+    Box::pin(go_on(session, kept, extra, &arguments.how, arguments.take_over, output)).await
 }

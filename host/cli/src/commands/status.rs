@@ -12,17 +12,14 @@ use crate::session::Session;
 pub(crate) async fn status(session: &Session, output: &Output) -> Result<Exit, CliError> {
     let opened = session.environment().await?;
     output.say(&format!("Environment {}", opened.name));
-    let services = match opened.drivers.read(&Read::Services).await.map_err(CliError::from)? {
-        Reading::Services(services) => services,
-        _other => Vec::new(),
-    };
+    let read = opened.drivers.read(&Read::Services).await.map_err(CliError::from)?;
+    let services = if let Reading::Services(services) = read { services } else { Vec::new() };
     let mut rows = Vec::new();
     for service in services {
         let read = Read::Deployments(ServiceRef::Named(service.name.clone()), 1);
-        let newest = match opened.drivers.read(&read).await.map_err(CliError::from)? {
-            Reading::Deployments(deployments) => deployments.into_iter().next(),
-            _other => None,
-        };
+        let read = opened.drivers.read(&read).await.map_err(CliError::from)?;
+        let newest =
+            if let Reading::Deployments(newest) = read { newest.into_iter().next() } else { None };
         let state = newest
             .as_ref()
             .map_or_else(|| "never deployed".to_owned(), |newest| word(&newest.status));

@@ -8,16 +8,21 @@ use super::text::tame;
 
 /// Returns what an effect does, on one line or more.
 pub(crate) fn words(effect: &Effect) -> String {
-    let mut words = kind(&effect.kind);
+    let mut words = vec![kind(&effect.kind)];
     if let Times::AtMost(most) = effect.times {
-        words.push_str(&format!(", at most {most} times a round"));
+        words.push(format!(", at most {most} times a round"));
     }
     for rule in &effect.rules {
-        words.push_str(&format!(" (argument `{}`: {:?})", tame(&rule.name), rule.allowed));
+        words.push(format!(" (argument `{}`: {:?})", tame(&rule.name), rule.allowed));
     }
-    words
+    words.concat()
 }
 
+/// Returns what a kind of effect does.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one short arm for each kind, and each kind has its own words"
+)]
 pub(crate) fn kind(kind: &Kind) -> String {
     match kind {
         Kind::SetVariables { service, assignments } => {

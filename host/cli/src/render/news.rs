@@ -81,7 +81,7 @@ impl Reporter for Announcer {
             News::Sending(step, label) => self.wait(step.as_str(), &format!("performing {label}")),
             News::Sent(_, label) => self.say(&format!("  ✓ {label}")),
             News::Settling(_, label) => {
-                self.say(&format!("  ? finding out what became of {label}"))
+                self.say(&format!("  ? finding out what became of {label}"));
             }
             News::Waiting(step, note, done, total) => {
                 let how_far = match (done, total) {
@@ -101,15 +101,15 @@ impl Reporter for Announcer {
             }
             News::StepDone(step, None) => self.say(&format!("✓ {step}")),
             News::StepDone(step, Some(why)) => {
-                self.say(&format!("✓ {step}: nothing to do: {}", tame(&why)))
+                self.say(&format!("✓ {step}: nothing to do: {}", tame(&why)));
             }
             News::StepFailed(step, failure) => {
-                self.say(&format!("✗ {step}: {}", tame(&failure.to_string())))
+                self.say(&format!("✗ {step}: {}", tame(&failure.to_string())));
             }
             News::TurnedBack(why) => self.say(&format!("⟲ rolling back: {}", tame(&why))),
             News::PluginSays(Level::Debug, _) => {}
             News::PluginSays(Level::Info | Level::Warn, text) => {
-                self.say(&format!("  \u{201c}{text}\u{201d}"))
+                self.say(&format!("  \u{201c}{text}\u{201d}"));
             }
             News::Note(note) => self.say(&format!("  {}", tame(&note))),
         }

@@ -91,7 +91,7 @@ fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
     for gate in &step.gates {
         match gate {
             Gate::Approval(prompt) => {
-                put(out, &format!("     ⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt)))
+                put(out, &format!("     ⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt)));
             }
             Gate::Window => put(out, "     ⏸ waits for the maintenance window"),
         }

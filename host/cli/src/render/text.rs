@@ -49,9 +49,9 @@ pub(crate) fn tame(text: &str) -> String {
     let mut tamed = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
-            tamed.extend(character.escape_default())
+            tamed.extend(character.escape_default());
         } else {
-            tamed.push(character)
+            tamed.push(character);
         }
     }
     tamed

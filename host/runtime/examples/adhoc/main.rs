@@ -1,16 +1,27 @@
 //! ad hoc
-use lockstep_engine::run::Guest as _;
-use lockstep_runtime::*;
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
-    let folder = tempfile::tempdir().unwrap();
-    let runtime = Runtime::new(folder.path(), Limits::default()).unwrap();
-    for path in std::env::args().skip(1) {
-        let wasm = std::fs::read(&path).unwrap();
-        println!("{path} {:?}", inspect(&wasm).map(|i| i.imports.into_iter().filter(|i| i.name.starts_with("lock")).map(|i| (i.name, i.functions)).collect::<Vec<_>>()));
-        match runtime.load(&wasm) {
-            Ok(mut p) => println!("  {:?}", p.describe().await.map(|d| (d.name, d.components, d.requests.len()))),
-            Err(e) => println!("  REFUSED {e}"),
-        }
+use sha2::Digest as _;
+fn main() {
+    let wasm = std::fs::read("target/tmp/guest/wasm32-wasip2/release/lockstep_runtime_guest.wasm")
+        .unwrap();
+    let mut settings = wasmtime::Config::new();
+    settings.concurrency_support(false).epoch_interruption(true).consume_fuel(true);
+    let engine = wasmtime::Engine::new(&settings).unwrap();
+    let code = engine.precompile_component(&wasm).unwrap();
+    println!("wasm {} code {}", wasm.len(), code.len());
+    std::fs::write("/tmp/code.bin", &code).unwrap();
+    for _ in 0..3 {
+        let t = std::time::Instant::now();
+        let d: [u8; 32] = sha2::Sha256::digest(&code).into();
+        println!("sha code {:?} {}", t.elapsed(), d[0]);
+        let t = std::time::Instant::now();
+        let b = std::fs::read("/tmp/code.bin").unwrap();
+        println!("read {:?} {}", t.elapsed(), b.len());
+        let t = std::time::Instant::now();
+        lockstep_runtime::inspect(&wasm).unwrap();
+        println!("inspect {:?}", t.elapsed());
+        let t = std::time::Instant::now();
+        let mut b = b;
+        b.drain(..56);
+        println!("drain {:?}", t.elapsed());
     }
 }

@@ -10,8 +10,7 @@ use super::scenario::KEPT;
 use crate::fake::{Bench, FarSide};
 
 pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
-    only_listed_effects_were_sent(bench);
-    every_way_back_was_open(bench);
+    every_record_was_lawful(bench);
     let found = bench.world.far.borrow().seen();
     match ended {
         Ended::Done => {
@@ -47,20 +46,23 @@ fn wanted(bench: &Bench, before: &FarSide) -> FarSide {
     far.seen()
 }
 
-/// L1, and every record follows from the ones before it.
-fn only_listed_effects_were_sent(bench: &Bench) {
+/// L1, L4 and L8 at every record, and every record follows from the ones before it.
+fn every_record_was_lawful(bench: &Bench) {
     let (authority, mut state) = (&bench.plan.authority, RunState::default());
     let mut intended = Vec::new();
     for record in bench.journal.records() {
+        if matches!(record.event, Event::TurnedBack { .. }) {
+            the_way_back_was_open(bench, &state);
+        }
         state = state.after(&record).unwrap();
-        if let Event::Intended(intent) = &record.event {
+        if let Event::Intended(intent) = record.event {
             let step: Option<&Step> = match state.direction {
                 Direction::Forward => authority.step(&intent.step).map(|frozen| &frozen.step),
                 Direction::Back => authority.undo_step(&intent.step).map(|frozen| &frozen.step),
             };
             let step = step.expect("a step of the plan, in the direction of the run (L1)");
             assert!(step.effects.contains(&intent.label), "`{}` is not listed (L1)", intent.label);
-            intended.push(intent.clone());
+            intended.push(intent);
         }
     }
     for sent in bench.world.sent.borrow().iter() {
@@ -69,17 +71,11 @@ fn only_listed_effects_were_sent(bench: &Bench) {
 }
 
 /// L8: where a run turned round, everything that may have happened could be undone.
-fn every_way_back_was_open(bench: &Bench) {
-    let mut state = RunState::default();
-    for record in bench.journal.records() {
-        if matches!(record.event, Event::TurnedBack { .. }) {
-            for frozen in &bench.plan.authority.steps {
-                if let Way::Impossible(_) = frozen.way {
-                    let began = frozen.step.effects.iter().any(|label| state.began(label));
-                    assert!(!began, "turned round behind `{}` (L8)", frozen.step.id);
-                }
-            }
+fn the_way_back_was_open(bench: &Bench, state: &RunState) {
+    for frozen in &bench.plan.authority.steps {
+        if let Way::Impossible(_) = frozen.way {
+            let began = frozen.step.effects.iter().any(|label| state.began(label));
+            assert!(!began, "turned round behind `{}` (L8)", frozen.step.id);
         }
-        state = state.after(&record).unwrap();
     }
 }

@@ -24,14 +24,14 @@ fn far() -> FarSide {
 
 /// Returns an approved run of a random plan, with its faults laid out.
 pub(super) fn scenario(random: &mut Random) -> Bench {
-    let (shape, far) = loop {
+    let (shape, plan) = loop {
         // What the freezer refuses is no plan: overwriting a secret of the plan's own, for one.
-        let (shape, far) = (plan(random), far());
-        if shape.freeze(&far).is_ok() {
-            break (shape, far);
+        let shape = plan(random);
+        if let Ok(plan) = shape.freeze(&far()) {
+            break (shape, plan);
         }
     };
-    let mut bench = Bench::new(&shape, far);
+    let mut bench = Bench::of(plan, far());
     plugin(random, &mut bench, &shape);
     network(random, &mut bench);
     journal(random, &bench);
