@@ -11,7 +11,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+
+use std::thread;
 use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
@@ -26,6 +29,9 @@ const MAGIC: &[u8; 16] = b"lockstep-aot-01\n";
 const KEY: &str = "key";
 const UNFINISHED: &str = "tmp";
 
+/// In how many parts code is hashed.
+const PARTS: usize = 4;
+
 /// How old an unfinished file must be before it counts as left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_hours(1);
 
@@ -37,7 +43,17 @@ pub(crate) struct Cache {
 }
 
 /// Code that this process compiled, or that carries the proof that this user did.
-struct Compiled(Vec<u8>);
+struct Compiled {
+    bytes: Vec<u8>,
+    /// Where the code starts: what is read from an entry has a header.
+    start: usize,
+}
+
+impl Compiled {
+    fn code(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+}
 
 impl Cache {
     /// Opens `folder`, and makes it and its key if they are not there.
@@ -106,14 +122,15 @@ impl Cache {
     ) -> Result<Component, LoadError> {
         let failed = |error: wasmtime::Error| LoadError::Compile(format!("{error:#}"));
         tracing::info!(plugin = %digest.short(), bytes = wasm.len(), "compiling a plugin for this machine, once");
-        let compiled = Compiled(engine.precompile_component(wasm).map_err(failed)?);
+        let compiled =
+            Compiled { bytes: engine.precompile_component(wasm).map_err(failed)?, start: 0 };
         if let Err(error) = self.keep(&compiled, digest, &settings(engine)) {
             tracing::warn!(folder = %self.folder.display(), %error, "could not keep a compiled plugin");
         }
         revive(engine, &compiled).map_err(failed)
     }
 
-    fn verify(&self, mut entry: Vec<u8>, digest: &Digest, settings: &[u8; 32]) -> Option<Compiled> {
+    fn verify(&self, entry: Vec<u8>, digest: &Digest, settings: &[u8; 32]) -> Option<Compiled> {
         let (magic, rest) = entry.split_first_chunk::<16>()?;
         let (length, rest) = rest.split_first_chunk::<8>()?;
         let (mac, code) = rest.split_first_chunk::<32>()?;
@@ -122,29 +139,28 @@ impl Cache {
             .verify_slice(mac)
             .ok()
             .filter(|()| magic == MAGIC && whole)?;
-        let header = entry.len() - code.len();
-        entry.drain(..header);
-        Some(Compiled(entry))
+        let start = entry.len() - code.len();
+        Some(Compiled { bytes: entry, start })
     }
 
     fn keep(&self, compiled: &Compiled, digest: &Digest, settings: &[u8; 32]) -> io::Result<()> {
         let path = self.path(digest, settings);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = self.folder.join(unfinished(&name).map_err(io::Error::other)?);
-        let length = (compiled.0.len() as u64).to_le_bytes();
-        let mac = self.mac(digest, settings, &compiled.0).finalize().into_bytes();
+        let code = compiled.code();
+        let length = (code.len() as u64).to_le_bytes();
+        let mac = self.mac(digest, settings, code).finalize().into_bytes();
         // Not synced: an entry that a power cut tore is refused by its hash.
-        write_new(&temporary, &[MAGIC, &length, &mac, &compiled.0])?;
+        write_new(&temporary, &[MAGIC, &length, &mac, code])?;
         fs::rename(&temporary, path)
     }
 
     fn mac(&self, digest: &Digest, settings: &[u8; 32], code: &[u8]) -> Hmac<Sha256> {
         let mac = Hmac::<Sha256>::new_from_slice(&self.key)
             .expect("a key of any length is fine for HMAC");
-        mac.chain_update(MAGIC)
-            .chain_update(digest.digits())
-            .chain_update(settings)
-            .chain_update(code)
+        let mac = mac.chain_update(MAGIC).chain_update(digest.digits()).chain_update(settings);
+        let length = (code.len() as u64).to_le_bytes();
+        hashes(code).iter().fold(mac.chain_update(length), Hmac::chain_update)
     }
 
     fn path(&self, digest: &Digest, settings: &[u8; 32]) -> PathBuf {
@@ -160,7 +176,21 @@ fn revive(engine: &Engine, compiled: &Compiled) -> wasmtime::Result<Component> {
     // SAFETY: the bytes must be what `precompile_component` gave. A `Compiled` holds either exactly that, from this
     // process, or bytes whose keyed hash was checked after they were read into this memory, which nobody else can
     // change. The key is readable by this user alone, who could as well replace the `lockstep` program itself.
-    unsafe { Component::deserialize(engine, &compiled.0) }
+    unsafe { Component::deserialize(engine, compiled.code()) }
+}
+
+/// Returns the hashes of the code's parts, each made by a thread of its own: hashing is half of the time that a load
+/// from here takes.
+fn hashes(code: &[u8]) -> Vec<[u8; 32]> {
+    let part = code.len().div_ceil(PARTS).max(1);
+    thread::scope(|scope| {
+        let spawn = |part| scope.spawn(move || Sha256::digest(part).into());
+        let threads: Vec<_> = code.chunks(part).map(spawn).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    })
 }
 
 /// Returns what the compiler's version and settings come to: code of another version never has the same.

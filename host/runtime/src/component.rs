@@ -116,6 +116,9 @@ fn config() -> Config {
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .concurrency_support(false)
+        // Both would add a tenth to what is loaded, for places in code whose names are stripped.
+        .generate_address_map(false)
+        .native_unwind_info(false)
         .wasm_backtrace_max_frames(Some(FRAMES));
     config
 }

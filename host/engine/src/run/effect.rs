@@ -142,7 +142,7 @@ where
             admit(self.authority, &self.state, &self.run, step, label, &intent.arguments, position)
                 .map_err(Interrupt::Failed)?;
         self.ports.reporter.report(News::Settling(step.id.clone(), label.clone()));
-        self.outlive(&intent).await;
+        self.outlive(&intent).await?;
         for look in 0..MAX_SETTLING {
             let fate = self.ports.world.settle(&admitted, &intent).await;
             match fate {
@@ -176,12 +176,19 @@ where
     }
 
     /// Waits until another process can no longer send what it intended.
-    async fn outlive(&self, intent: &Intent) {
+    async fn outlive(&self, intent: &Intent) -> Result<(), Interrupt> {
         if intent.epoch == self.epoch || self.options.former_holder_is_gone {
-            return;
+            return Ok(());
         }
-        let left = intent.not_after.since(self.ports.clock.now());
-        if left.0 > 0 {
+        // A clock may wake early when a person wants something: only time itself ends this wait.
+        loop {
+            let left = intent.not_after.since(self.ports.clock.now());
+            if left.0 == 0 {
+                return Ok(());
+            }
+            if self.ports.control.wish() == Some(Wish::Pause) {
+                return Err(Interrupt::Wait(Wait::Paused));
+            }
             self.ports.clock.sleep(left).await;
         }
     }
