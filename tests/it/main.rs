@@ -12,7 +12,6 @@ mod plans;
 mod rollback;
 mod secrets;
 mod stage;
-mod sweep;
 mod tidy;
 mod troubles;
 mod upgrade;

@@ -7,12 +7,22 @@ use lockstep_lab::sample;
 
 use crate::stage::{Stage, block_on};
 
+/// Ends the writers when it goes, also when the test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn while_writers_write_the_plan_stays_the_same_byte_for_byte_and_apply_accepts_it() {
     let stage = Stage::redis_6_with_data();
     let server = stage.redis();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _until_the_plans_are_made = Stop(&stop);
         scope.spawn(|| {
             let mut round = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -24,7 +34,6 @@ fn while_writers_write_the_plan_stays_the_same_byte_for_byte_and_apply_accepts_i
             let out = format!("{name}.plan.json");
             stage.lockstep(&["plan", "redis@7.0.15", "-e", "lab", "--out", &out]).expect(0);
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let authority = |name: &str| {
         let text = std::fs::read(stage.folder().join(format!("{name}.plan.json"))).unwrap();

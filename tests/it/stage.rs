@@ -182,10 +182,9 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "lockstep"])
-            .current_dir(root())
-            .status();
+        // The whole workspace, as the tests themselves were built: another selection has other features, so other builds.
+        let all = ["build", "--quiet", "--workspace", "--bins", "--tests"];
+        let built = Command::new(env!("CARGO")).args(all).current_dir(root()).status();
         assert!(built.unwrap().success(), "lockstep does not build");
         let own = std::env::current_exe().unwrap();
         own.parent().unwrap().parent().unwrap().join("lockstep")

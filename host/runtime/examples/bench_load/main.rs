@@ -1,8 +1,9 @@
 //! Measures loading and calling a plugin, beside the same with wasmtime alone. One JSON object a line.
 //!
 //! The component is the tests' guest, because it calls the host as often as it is told:
-//! `cargo build --release --target wasm32-wasip2 --manifest-path host/runtime/tests/guest/Cargo.toml`, then
-//! `cargo run --release -p lockstep-runtime --example bench_load -- <the built .wasm>`.
+//! `cargo build --release --locked --target wasm32-wasip2 --target-dir target/tmp/guest --manifest-path
+//! host/runtime/tests/guest/Cargo.toml`, then `cargo run --release -p lockstep-runtime --example bench_load --
+//! target/tmp/guest/wasm32-wasip2/release/lockstep_runtime_guest.wasm`.
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 

@@ -88,7 +88,7 @@ async fn the_host_is_called_so_often_and_no_more() {
 async fn neither_an_answer_nor_an_argument_fills_the_hosts_memory() {
     let desk = Desk::new();
     check(desk.stopped("huge").await, TrapKind::Answer, "4096 KiB");
-    check(desk.stopped("amplified").await, TrapKind::Answer, "4096 KiB");
+    check(desk.stopped("many-parts").await, TrapKind::Answer, "4096 KiB");
     check(desk.stopped("huge-argument").await, TrapKind::Answer, "4096 KiB");
 }
 

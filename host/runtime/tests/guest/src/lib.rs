@@ -5,7 +5,8 @@ mod misdeeds;
 mod words;
 
 use bindings::exports::lockstep::plugin::upgrade::{
-    Description, Draft, Fact, Failure, Guest, Observation, Progress, Request, Sample, StepCall, Target, Verdict,
+    Description, Draft, Fact, Failure, Guest, Observation, Progress, Request, Sample, StepCall,
+    Target, Verdict,
 };
 use bindings::lockstep::plugin::{effects, redis};
 
@@ -13,7 +14,10 @@ struct Plugin;
 
 impl Guest for Plugin {
     fn describe() -> Description {
-        let said = redis::command("redis", &[b"PING".to_vec()]).err().map(words::failure).unwrap_or_default();
+        let said = redis::command("redis", &[b"PING".to_vec()])
+            .err()
+            .map(words::failure)
+            .unwrap_or_default();
         Description {
             name: "guest".into(),
             version: "1.0.0".into(),
@@ -40,7 +44,8 @@ impl Guest for Plugin {
     }
 
     fn apply(call: StepCall) -> Result<Vec<Fact>, Failure> {
-        let arguments = [effects::Argument { name: "round".into(), value: words::integer(call.round.into()) }];
+        let arguments =
+            [effects::Argument { name: "round".into(), value: words::integer(call.round.into()) }];
         effects::perform(&call.step, &arguments)
     }
 
@@ -54,7 +59,12 @@ impl Guest for Plugin {
 
     fn probe(watch: String, _: StepCall) -> Result<Sample, Failure> {
         let figure = if watch == "infinite" { f64::INFINITY } else { 0.5 };
-        Ok(Sample { verdict: Verdict::Pass, evidence: watch, figure: Some(figure), extra: Vec::new() })
+        Ok(Sample {
+            verdict: Verdict::Pass,
+            evidence: watch,
+            figure: Some(figure),
+            extra: Vec::new(),
+        })
     }
 }
 

@@ -45,10 +45,7 @@ pub fn observe(call: &StepCall, memo: Vec<Fact>) -> Result<Observation, Failure>
             let answer = redis::command("redis", &[vec![b'x'; 8 * MIB]])?;
             vec![integer_fact("nodes", answer.len() as u64)]
         }
-        "amplified" => {
-            // Many facts that share nothing in the plugin's memory but are cheap to make there.
-            (0..6).map(|_| text("part", "x".repeat(MIB))).collect()
-        }
+        "many-parts" => (0..6).map(|_| text("part", "x".repeat(MIB))).collect(),
         "logs" => {
             for _ in 0..100 {
                 log::write(log::Level::Info, &"y".repeat(1024));
@@ -59,10 +56,18 @@ pub fn observe(call: &StepCall, memo: Vec<Fact>) -> Result<Observation, Failure>
         "later" => return Ok(Observation::Other("later".into())),
         "extra" => {
             let extra = vec![("hint".into(), "x".into())];
-            return Err(Failure::Denied(Problem { code: "guest:x".into(), message: "x".into(), extra }));
+            return Err(Failure::Denied(Problem {
+                code: "guest:x".into(),
+                message: "x".into(),
+                extra,
+            }));
         }
         "reserved" => {
-            return Err(Failure::Other(Problem { code: "guest:x".into(), message: "x".into(), extra: Vec::new() }));
+            return Err(Failure::Other(Problem {
+                code: "guest:x".into(),
+                message: "x".into(),
+                extra: Vec::new(),
+            }));
         }
         "bad-label" => {
             effects::progress("No Label")?;
@@ -78,7 +83,7 @@ fn integer_fact(name: &str, number: u64) -> Fact {
     Fact { name: name.into(), rows: vec![vec![integer(number as i64)]] }
 }
 
-#[allow(unconditional_recursion)]
+#[expect(unconditional_recursion, reason = "to run over the stack is the point")]
 fn depth(level: u64) -> u64 {
     let kept = black_box([level; 64]);
     depth(level + 1) + kept[(level % 64) as usize]
@@ -111,11 +116,18 @@ fn refusal<T>(result: std::io::Result<T>) -> String {
 
 fn reads() -> Result<Vec<Fact>, Failure> {
     let services = railway::services()?;
-    let answered = http::get(&http::Request { endpoint: "litellm".into(), path: "/health".into(), headers: Vec::new() })?;
+    let answered = http::get(&http::Request {
+        endpoint: "litellm".into(),
+        path: "/health".into(),
+        headers: Vec::new(),
+    })?;
     let rows = sql::query("main", "select $1", &[Value::Integer(7)])?;
     let summary = redis::keyspace("redis", 5, true)?;
     Ok(vec![
-        text("service", services.into_iter().map(|service| service.name).collect::<Vec<_>>().join(" ")),
+        text(
+            "service",
+            services.into_iter().map(|service| service.name).collect::<Vec<_>>().join(" "),
+        ),
         integer_fact("status", answered.status.into()),
         Fact { name: "rows".into(), rows: rows.rows },
         integer_fact("keys", summary.keys),

@@ -5,7 +5,9 @@ use crate::bindings::exports::lockstep::plugin::upgrade::{
 };
 use crate::bindings::lockstep::plugin::railway_effects::{self, Assignment, DeploySource, Recipe};
 use crate::bindings::lockstep::plugin::sql_effects::{self, Atomicity, Statement};
-use crate::bindings::lockstep::plugin::types::{Allowed, ArgumentRule, Piece, Proof, ServiceRef, Times};
+use crate::bindings::lockstep::plugin::types::{
+    Allowed, ArgumentRule, Piece, Proof, ServiceRef, Times,
+};
 
 pub fn integer(number: i64) -> Value {
     Value::Integer(number)
@@ -32,16 +34,34 @@ pub fn plan(target: &Target) -> Result<Draft, Failure> {
     match target.component.as_str() {
         "image" => railway_effects::set_image("image", &redis(), "redis:8@sha256:00")?,
         "bad-label" => railway_effects::set_image("No Label", &redis(), "redis:8")?,
-        "unknown-service" => railway_effects::restart("restart", &ServiceRef::Other("by-id".into()))?,
-        "unknown-piece" => railway_effects::set_variables("set", &redis(), &piece(Piece::Other("env".into())))?,
-        "unknown-recipe" => railway_effects::generate_variable("make", &redis(), "A", &Recipe::Other("uuid".into()))?,
-        "unknown-source" => railway_effects::deploy("deploy", &redis(), &DeploySource::Other("template".into()))?,
+        "unknown-service" => {
+            railway_effects::restart("restart", &ServiceRef::Other("by-id".into()))?
+        }
+        "unknown-piece" => {
+            railway_effects::set_variables("set", &redis(), &piece(Piece::Other("env".into())))?
+        }
+        "unknown-recipe" => railway_effects::generate_variable(
+            "make",
+            &redis(),
+            "A",
+            &Recipe::Other("uuid".into()),
+        )?,
+        "unknown-source" => {
+            railway_effects::deploy("deploy", &redis(), &DeploySource::Other("template".into()))?
+        }
         "sql" => sql_effects::execute(
             "sql",
             "main",
-            &[Statement { text: vec![Piece::Text("select $1".into())], parameters: vec!["a".into()], affects: None }],
+            &[Statement {
+                text: vec![Piece::Text("select $1".into())],
+                parameters: vec!["a".into()],
+                affects: None,
+            }],
             &Atomicity::Alone,
-            &[ArgumentRule { name: "a".into(), allowed: Allowed::Among(vec![Value::Real(f64::NAN)]) }],
+            &[ArgumentRule {
+                name: "a".into(),
+                allowed: Allowed::Among(vec![Value::Real(f64::NAN)]),
+            }],
             &Times::Once,
             &Proof::ByKind,
         )?,
