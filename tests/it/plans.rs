@@ -1,48 +1,8 @@
 //! Plans: stable, complete, and refusing what can't be.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use lockstep_lab::Control;
-use lockstep_lab::sample;
 
-use crate::stage::{Stage, block_on};
-
-/// Ends the writers when it goes, also when the test fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-#[test]
-fn while_writers_write_the_plan_stays_the_same_byte_for_byte_and_apply_accepts_it() {
-    let stage = Stage::redis_6_with_data();
-    let server = stage.redis();
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let _until_the_plans_are_made = Stop(&stop);
-        scope.spawn(|| {
-            let mut round = 0;
-            while !stop.load(Ordering::Relaxed) {
-                block_on(sample::write_on(&server, round)).unwrap();
-                round += 1;
-            }
-        });
-        for name in ["one", "two"] {
-            let out = format!("{name}.plan.json");
-            stage.lockstep(&["plan", "redis@7.0.15", "-e", "lab", "--out", &out]).expect(0);
-        }
-    });
-    let authority = |name: &str| {
-        let text = std::fs::read(stage.folder().join(format!("{name}.plan.json"))).unwrap();
-        let plan: serde_json::Value = serde_json::from_slice(&text).unwrap();
-        serde_json::to_string(&plan["authority"]).unwrap()
-    };
-    assert_eq!(authority("one"), authority("two"));
-    stage.lockstep(&["apply", "one.plan.json", "-e", "lab", "--yes"]).expect(0);
-}
+use crate::stage::Stage;
 
 #[test]
 fn an_image_that_can_not_be_pulled_is_found_at_plan_time() {

@@ -108,25 +108,6 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
     pipe.query_async::<()>(&mut connection).await
 }
 
-/// Writes as a busy client does: a hundred keys of its own that are new in each `round`, and a counter.
-///
-/// # Errors
-/// The server can't be reached or refuses.
-pub async fn write_on(server: &Server, round: u32) -> Result<(), RedisError> {
-    let mut connection = connect(server).await?;
-    let mut pipe = redis::pipe();
-    for number in 0..100 {
-        pipe.cmd("SET")
-            .arg(format!("busy:{round}:{number}"))
-            .arg(number)
-            .arg("EX")
-            .arg(60)
-            .ignore();
-        pipe.cmd("INCR").arg("busy:counter").ignore();
-    }
-    pipe.query_async::<()>(&mut connection).await
-}
-
 /// Reads everything.
 ///
 /// # Errors
