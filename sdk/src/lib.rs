@@ -8,7 +8,6 @@
 
 pub mod bindings;
 pub mod blocks;
-pub mod carry;
 pub mod declare;
 pub mod fact;
 pub mod failure;

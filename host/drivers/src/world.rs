@@ -2,10 +2,10 @@
 
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
-    Composed as Pieces, Fact, Failure, Kind, Message, Read, Reading, Statement,
+    Composed as Pieces, Fact, Failure, Kind, Message, Read, Reading, Statement, Survey,
 };
 use lockstep_engine::policy::Admitted;
-use lockstep_engine::run::{Follow, Survey, World};
+use lockstep_engine::run::{Follow, World};
 
 use crate::compose::Spot;
 use crate::drivers::Drivers;

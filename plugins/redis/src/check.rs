@@ -3,11 +3,11 @@
 use lockstep_sdk::blocks::{canary, grace, pin, proof, smoke as block, soon};
 use lockstep_sdk::outside::{Http, Railway, Redis};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, StepCall, carry, history};
+use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, StepCall, history};
 
 use crate::after::{self, Demand};
 use crate::compare::Clients;
-use crate::context::{Context, KEEP};
+use crate::context::Context;
 use crate::findings::POLICY;
 use crate::names;
 use crate::queues::Queues;
@@ -24,10 +24,7 @@ pub(crate) fn check<O: Railway + Redis + Http>(
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
     let facts = Facts(&call.facts);
-    if carry::kind(&call.step) == KEEP {
-        return Ok(Progress::Done(Vec::new()));
-    }
-    let context = Context::of(facts)?;
+    let context = Context::of(call)?;
     let connection = context.connection.as_str();
     match call.step.as_str() {
         names::PIN => pin::check(outside, &context.services(), facts),
@@ -53,7 +50,7 @@ pub(crate) fn check<O: Railway + Redis + Http>(
         names::BACK_STOP => stopped(outside, Some(&context.service)),
         names::BACK_RESTORE => restored(outside, &context.service),
         names::SMOKE => answers(outside, &context, facts, memo),
-        names::POLICY_UNDO | names::AOF_UNDO => Ok(Progress::Done(Vec::new())),
+        names::KEEP | names::POLICY_UNDO | names::AOF_UNDO => Ok(Progress::Done(Vec::new())),
         other => {
             Err(Failure::permanently("plugin:step", format!("`{other}` is no step of this plugin")))
         }

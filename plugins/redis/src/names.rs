@@ -1,9 +1,10 @@
-//! Names of steps and watches. The first step's name is made by [`crate::context`].
+//! Names of steps and watches.
 
 use lockstep_sdk::blocks::grace::Grace;
 
 use crate::context::Context;
 
+pub(crate) const KEEP: &str = "keep";
 pub(crate) const PIN: &str = "pin";
 pub(crate) const GRACE: &str = "grace";
 pub(crate) const CANARY: &str = "canary";

@@ -2,9 +2,9 @@
 
 use lockstep_sdk::blocks::{keep, owner, proof, smoke as block};
 use lockstep_sdk::outside::{Effects, Http, Railway, Redis};
-use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, carry, history};
+use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, history};
 
-use crate::context::{Context, KEEP};
+use crate::context::Context;
 use crate::look::Look;
 use crate::names;
 use crate::queues::Queues;
@@ -24,11 +24,9 @@ pub(crate) fn observe<O: Railway + Redis + Http + Effects>(
     memo: &[Fact],
 ) -> Result<Observation, Failure> {
     let facts = Facts(&call.facts);
-    if carry::kind(&call.step) == KEEP {
-        return first(outside, &call.step);
-    }
-    let context = Context::of(facts)?;
+    let context = Context::of(call)?;
     match call.step.as_str() {
+        names::KEEP => first(outside, &context),
         names::BACK_STOP | names::BACK_RESTORE if !outside.began("deploy")? => {
             Ok(Observation::NothingToDo("the new server was never started".to_owned()))
         }
@@ -87,27 +85,26 @@ fn forward<O: Railway + Redis + Http>(
 }
 
 /// Proves that the stack is the one that the plan was made for, and records how it stands.
-fn first<O: Railway + Redis + Http>(outside: &O, step: &str) -> Result<Observation, Failure> {
-    let context = match Context::unpack(outside, step)? {
-        Ok(context) => context,
-        Err(gone) => return Ok(Observation::Moved(gone)),
-    };
+fn first<O: Railway + Redis + Http>(
+    outside: &O,
+    context: &Context,
+) -> Result<Observation, Failure> {
+    let services = outside.services()?;
+    let gone = |name: &&str| !services.iter().any(|service| service.name == **name);
+    if let Some(gone) = context.services().into_iter().find(gone) {
+        return Ok(Observation::Moved(format!("service `{gone}` is gone")));
+    }
     if let Some(why) = owner::disturbed(outside, &context.services())? {
         return Ok(Observation::Moved(why));
     }
     let server = Server::read(outside, &context.connection)?;
-    if let Some(moved) = not_as_planned(&server, &context) {
+    if let Some(moved) = not_as_planned(&server, context) {
         return Ok(Observation::Moved(moved));
     }
-    let mut recorded = context.facts();
-    recorded.extend(keep::facts(outside, &context.services())?);
+    let mut recorded = keep::facts(outside, &context.services())?;
     let digest = keep::kept(Facts(&recorded), &context.service)
         .and_then(|kept| kept.digest.map(str::to_owned));
-    let same = digest
-        .as_deref()
-        .and_then(|digest| digest.strip_prefix("sha256:"))
-        .is_some_and(|hex| hex.starts_with(&context.digest));
-    if !same {
+    if digest.as_deref() != Some(context.digest.as_str()) {
         return Ok(Observation::Moved(format!(
             "`{}` runs {}, and the plan was made for another image",
             context.service,

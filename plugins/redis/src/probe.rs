@@ -2,9 +2,9 @@
 
 use lockstep_sdk::blocks::canary;
 use lockstep_sdk::outside::{Railway, Redis};
-use lockstep_sdk::{Facts, Failure, Sample, StepCall, Verdict, carry};
+use lockstep_sdk::{Facts, Failure, Sample, StepCall, Verdict};
 
-use crate::context::{Context, KEEP};
+use crate::context::Context;
 use crate::names;
 use crate::server::Server;
 
@@ -15,14 +15,7 @@ pub(crate) fn probe<O: Railway + Redis>(
     call: &StepCall,
 ) -> Result<Sample, Failure> {
     let facts = Facts(&call.facts);
-    let context = if carry::kind(&call.step) == KEEP {
-        match Context::unpack(outside, &call.step)? {
-            Ok(context) => context,
-            Err(gone) => return Ok(sample(Verdict::Unknown, gone)),
-        }
-    } else {
-        Context::of(facts)?
-    };
+    let context = Context::of(call)?;
     match watch {
         names::WATCH_SERVING => Ok(serving(outside, &context)),
         // The last step removes the key.

@@ -79,16 +79,6 @@ impl Exact {
     pub(crate) fn version(self, digest: Option<String>) -> Version {
         Version::exact(self.to_string(), &[self.major, self.minor, self.patch]).at(digest)
     }
-
-    /// Returns it in characters that a step's name may have.
-    pub(crate) fn hyphenated(self) -> String {
-        self.to_string().replace('.', "-")
-    }
-
-    /// Reads what [`Self::hyphenated`] gave.
-    pub(crate) fn from_hyphenated(text: &str) -> Option<Self> {
-        Self::parse(&text.replace('-', "."))
-    }
 }
 
 impl fmt::Display for Exact {

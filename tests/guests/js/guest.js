@@ -46,6 +46,7 @@ export const upgrade = {
       steps: [step("set", { undo: { tag: "steps", val: ["del"] } })],
       undo: [step("del", { reverses: [["del", "set"]] })],
       watches: [],
+      parameters: [],
       extra: [],
     };
   },

@@ -62,6 +62,7 @@ class Upgrade(exports.Upgrade):
             steps=[_step("set", undo=upgrade.Undo_Steps(["del"]))],
             undo=[_step("del", reverses=[("del", "set")])],
             watches=[],
+            parameters=[],
             extra=[],
         )
 

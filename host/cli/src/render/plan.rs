@@ -33,6 +33,14 @@ fn head(out: &mut String, authority: &Authority, digest: &str) {
             authority.plugin.digest.short()
         ),
     );
+    if !authority.parameters.is_empty() {
+        let told: Vec<String> = authority
+            .parameters
+            .iter()
+            .map(|(name, value)| format!("{}={}", tame(name), tame(value)))
+            .collect();
+        out.push_str(&wrap(&format!("parameters {}", told.join(" ")), "  "));
+    }
 }
 
 fn version(version: &Version) -> String {

@@ -1,7 +1,6 @@
 //! The environment's services and volumes, found by one query.
 
-use lockstep_engine::model::{Failure, Pin, Service, ServiceRef, Volume};
-use lockstep_engine::run::{Survey, Surveyed};
+use lockstep_engine::model::{Failure, Pin, Service, ServiceRef, Survey, Surveyed, Volume};
 
 use super::deployment;
 use super::service_settings;

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use lockstep_engine::model::{Failure, Millis, ServiceRef};
-use lockstep_engine::run::Survey;
+use lockstep_engine::model::{Failure, Millis, ServiceRef, Survey};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;

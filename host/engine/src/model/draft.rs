@@ -1,5 +1,7 @@
 //! What a plugin proposes, and what it answers about a step.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
@@ -139,6 +141,8 @@ pub struct Draft {
     pub undo: Vec<Step>,
     /// What to look at meanwhile.
     pub watches: Vec<Watch>,
+    /// What every later call is given.
+    pub parameters: Vec<(String, String)>,
     /// What a later contract adds.
     pub extra: Extra,
 }
@@ -154,6 +158,8 @@ pub struct StepCall {
     pub round: u32,
     /// The moment recorded for this round.
     pub now: Moment,
+    /// The plan's parameters.
+    pub parameters: BTreeMap<String, String>,
     /// From the steps in `needs`, then from this step's `observe`; for `check`, then from this round's `apply`.
     pub facts: Vec<Fact>,
 }

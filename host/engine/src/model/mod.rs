@@ -12,6 +12,7 @@ mod plan;
 mod plugin;
 mod railway;
 mod redis;
+mod survey;
 mod time;
 mod wire;
 
@@ -39,5 +40,6 @@ pub use railway::{
     VariableValue, Volume,
 };
 pub use redis::{Keyspace, Node, Print};
+pub use survey::{Survey, Surveyed};
 pub use time::{Millis, Moment};
 pub use wire::{Extra, Hex};

@@ -115,6 +115,8 @@ pub struct Authority {
     pub undo: Vec<FrozenUndo>,
     /// What is looked at meanwhile.
     pub watches: Vec<Watch>,
+    /// What every call about a step is given.
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// What the plan rests on and what is expected of it. A live system changes it every second.

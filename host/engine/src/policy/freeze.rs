@@ -10,9 +10,8 @@ use super::shape;
 use crate::journal::Standing;
 use crate::model::{
     Authority, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label, Millis,
-    Moment, Pin, Plan, PluginPin, ServiceRef, Step, StepId, Way,
+    Moment, Pin, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Way,
 };
-use crate::run::Survey;
 
 /// The contract's version, as plans name it.
 const CONTRACT: &str = "lockstep:plugin@0.1.0";
@@ -53,6 +52,7 @@ impl Freezer<'_> {
         let mut effects: BTreeMap<Label, Effect> =
             declared.into_iter().map(|effect| (effect.label.clone(), effect)).collect();
         let mut problems = shape::problems(&draft.steps, &draft.undo, &effects);
+        problems.extend(shape::parameter_problems(&draft.parameters));
         problems.extend(self.names(&effects));
         problems.extend(unpinned(&effects));
         let expected = expect::expected(&draft.steps, &effects, self.standing);
@@ -88,6 +88,7 @@ impl Freezer<'_> {
             steps,
             undo,
             watches: draft.watches,
+            parameters: draft.parameters.into_iter().collect(),
         };
         Ok(Plan { authority, evidence })
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{DeploySource, Effect, Kind, Label, ServiceRef, Step};
-use crate::run::Survey;
+use crate::model::{DeploySource, Effect, Kind, Label, ServiceRef, Step, Survey};
 
 /// Which image each service is configured with, as the steps of a plan change it.
 #[derive(Clone, Debug)]

@@ -7,6 +7,9 @@ use crate::model::{Drive, Effect, Label, Millis, Step, StepId, Undo};
 /// Most rounds that a step may take, so that a plan has a largest number of effects.
 const MAX_ROUNDS: u32 = 1000;
 
+/// Most bytes of parameters: every call of a plugin carries them, and a person approves them.
+const MAX_PARAMETERS: usize = 16 * 1024;
+
 /// Returns everything that is wrong with the steps and undo steps of a draft.
 pub(crate) fn problems(
     steps: &[Step],
@@ -22,6 +25,22 @@ pub(crate) fn problems(
         one(step, effects, &mut found);
     }
     order(steps, undo, effects, &mut found);
+    found
+}
+
+/// Returns everything that is wrong with the parameters of a draft.
+pub(crate) fn parameter_problems(parameters: &[(String, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (name, _) in parameters {
+        if !seen.insert(name) {
+            found.push(format!("two parameters are called `{name}`"));
+        }
+    }
+    let size: usize = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if size > MAX_PARAMETERS {
+        found.push(format!("the parameters have {size} bytes; {MAX_PARAMETERS} are possible"));
+    }
     found
 }
 

@@ -17,7 +17,7 @@ pub(crate) const MAX_LABEL: usize = 48;
 /// How long an intent may be on its way before nothing is sent any more: a taker waits that long.
 pub(crate) const INTENT_LIFE: Millis = Millis::seconds(10);
 
-/// Tries of one effect that is refused for a passing reason.
+/// Tries of one effect by one process while nothing happens.
 pub(crate) const MAX_ATTEMPTS: u32 = 6;
 
 /// Looks at an effect that is still going on before a person is asked: with the pauses below, about half an hour.

@@ -52,17 +52,20 @@ where
                 }
             }
         }
+        // A try that a crash cut short says nothing about the far side, so each process counts its own.
+        let mut tries = 0;
         loop {
             self.listen()?;
-            if attempt >= MAX_ATTEMPTS {
-                let why = format!("effect `{label}` was tried {attempt} times");
+            if tries >= MAX_ATTEMPTS {
+                let why = format!("effect `{label}` was tried {tries} times and nothing happened");
                 return Err(Interrupt::Failed(Failure::permanent("effect:attempts", why)));
             }
             if let Some(facts) = self.attempt(step, label, arguments, position, attempt).await? {
                 return Ok(facts);
             }
-            self.ports.clock.sleep(pause(attempt)).await;
+            self.ports.clock.sleep(pause(tries)).await;
             attempt += 1;
+            tries += 1;
         }
     }
 

@@ -13,6 +13,6 @@ mod step;
 pub use execute::{Ended, Execution, OnFailure, Options, Ports, RunError, Wait};
 pub use plan::{PlanError, Planner, difference};
 pub use port::{
-    AppendError, Clock, Control, Follow, Guest, GuestError, Host, Journal, News, Reporter, Survey,
-    Surveyed, TrapKind, Wish, World,
+    AppendError, Clock, Control, Follow, Guest, GuestError, Host, Journal, News, Reporter,
+    TrapKind, Wish, World,
 };

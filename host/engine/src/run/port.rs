@@ -5,38 +5,12 @@
     reason = "the engine is generic over its ports and needs no Send bound of them"
 )]
 
-use std::collections::BTreeMap;
-
 use crate::journal::{Epoch, Fate, Head, Intent, Record, Sent, Standing};
 use crate::model::{
     Answer, Call, Description, Draft, Fact, Failure, Label, Level, Millis, Moment, Observation,
-    Progress, Read, Reading, RunId, Sample, StepCall, StepId, Target,
+    Progress, Read, Reading, RunId, Sample, StepCall, StepId, Survey, Target,
 };
 use crate::policy::Admitted;
-
-/// What was found of one service when a plan is frozen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Surveyed {
-    /// Railway's service id.
-    pub service_id: String,
-    /// The id of its volume instance, if it has a volume.
-    pub volume_instance_id: Option<String>,
-    /// The image as configured; none for a service built from a repository.
-    pub image: Option<String>,
-    /// The digest that runs now.
-    pub running_digest: Option<String>,
-}
-
-/// The environment as it stands, by name of service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Survey {
-    /// Railway's project id.
-    pub project_id: String,
-    /// Railway's environment id.
-    pub environment_id: String,
-    /// The services.
-    pub services: BTreeMap<String, Surveyed>,
-}
 
 /// How far a long effect is.
 #[derive(Clone, Debug, PartialEq)]

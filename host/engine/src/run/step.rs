@@ -275,7 +275,14 @@ where
             .filter_map(|need| self.state.steps.get(need))
             .flat_map(|state| state.observed.iter().chain(&state.facts));
         let facts = needed.chain(observed).cloned().collect();
-        StepCall { step: step.id.clone(), run: self.run.clone(), round, now, facts }
+        StepCall {
+            step: step.id.clone(),
+            run: self.run.clone(),
+            round,
+            now,
+            parameters: self.authority.parameters.clone(),
+            facts,
+        }
     }
 
     /// Time that nobody ran the run does not count against a step.

@@ -104,6 +104,7 @@ async fn observe(
         run: "run".to_owned(),
         round,
         now: 0,
+        parameters: Vec::new(),
         facts: Vec::new(),
     };
     let seen = guest.lockstep_plugin_upgrade().call_observe(&mut store, &call, &[]).await?;

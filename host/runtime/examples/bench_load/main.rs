@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a measurement is printed")]
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
@@ -62,6 +63,7 @@ async fn lockstep(wasm: &[u8], folder: &Path) -> Result<(), Box<dyn Error>> {
             run: "run".parse()?,
             round,
             now: Moment(0),
+            parameters: BTreeMap::new(),
             facts: Vec::new(),
         })
     };

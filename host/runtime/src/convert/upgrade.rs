@@ -79,6 +79,7 @@ impl Inward for upgrade::Draft {
             steps: self.steps.inward()?,
             undo: self.undo.inward()?,
             watches: self.watches.inward()?,
+            parameters: self.parameters,
             extra: closed("draft", self.extra, &[])?,
         })
     }
@@ -107,6 +108,7 @@ impl Outward for StepCall {
             run: self.run.into(),
             round: self.round,
             now: self.now.0,
+            parameters: self.parameters.into_iter().collect(),
             facts: self.facts.outward(),
         }
     }

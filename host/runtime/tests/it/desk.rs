@@ -135,6 +135,7 @@ pub(crate) fn call(step: &str, round: u32) -> StepCall {
         run: "run-1".parse().unwrap(),
         round,
         now: Moment(1_700_000_000_123),
+        parameters: [("to".to_owned(), "8".to_owned())].into(),
         facts,
     }
 }

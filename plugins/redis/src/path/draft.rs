@@ -86,11 +86,11 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
     let decided =
         Decided { survey: &survey, inside, lineage, path, goal: &goal, options: &options };
     match decided.steps(outside, declare, &mut found)? {
-        Some(block) => {
+        Some((block, parameters)) => {
             found.extend(block.findings);
             let Block { steps, undo, .. } = block;
             let draft = refused(current, wanted, found);
-            Ok(Draft { steps, undo, watches: watches(), ..draft })
+            Ok(Draft { steps, undo, watches: watches(), parameters, ..draft })
         }
         None => Ok(refused(current, wanted, found)),
     }
@@ -113,7 +113,7 @@ impl Decided<'_> {
         outside: &O,
         declare: &D,
         found: &mut Vec<Finding>,
-    ) -> Result<Option<Block>, Failure> {
+    ) -> Result<Option<(Block, Parameters)>, Failure> {
         let Self { survey, inside, path, goal, options, .. } = *self;
         let stops = match path {
             Path::Migrate | Path::VersionStep => survey.worker.as_ref(),
@@ -127,20 +127,18 @@ impl Decided<'_> {
                 Err(refusal) => found.push(*refusal),
             }
         }
-        let worker = stops.map(|worker| worker.service.name.as_str());
-        let digest = survey.redis.digest().unwrap_or_default();
-        let versions = (inside.server.version, goal.version);
-        let context = Context::new(&options.service, worker, &options.connection, versions, digest);
-        let keep = context.step();
-        if keep.is_none() {
-            found.push(unpacked(options));
-        }
-        let (Some((former, pins)), Some(keep), false) =
-            (pins, keep, found.iter().any(Finding::refuses))
-        else {
+        let (Some((former, pins)), false) = (pins, found.iter().any(Finding::refuses)) else {
             return Ok(None);
         };
-        let mut parts = Parts::new(declare, survey, &context, keep, options.boot_limit);
+        let context = Context {
+            service: options.service.clone(),
+            worker: stops.map(|worker| worker.service.name.clone()),
+            connection: options.connection.clone(),
+            from: inside.server.version,
+            to: goal.version,
+            digest: survey.redis.digest().unwrap_or_default().to_owned(),
+        };
+        let mut parts = Parts::new(declare, survey, &context, options.boot_limit);
         let back = (&former, pins.as_slice());
         match path {
             Path::Patch => patch::lay_out(&mut parts, goal, back, options.soak)?,
@@ -156,9 +154,13 @@ impl Decided<'_> {
             Path::VersionStep => version_step::lay_out(&mut parts, goal, back, options.soak)?,
             Path::Nothing => {}
         }
-        Ok(Some(parts.block))
+        let parameters = context.parameters();
+        Ok(Some((parts.block, parameters)))
     }
 }
+
+/// What every later call is given.
+type Parameters = Vec<(String, String)>;
 
 /// The image to go back to, and each service's image to pin first.
 type Pins<'a> = (Image, Vec<(&'a str, Image)>);
@@ -221,14 +223,6 @@ fn chosen(path: Path) -> Finding {
     }
 }
 
-fn unpacked(options: &Options) -> Finding {
-    Finding::refusal(
-        "connection",
-        format!("the connection `{}` has a name that a plan can't carry", options.connection),
-    )
-    .remedy("give it a short name of lowercase letters, digits and single hyphens")
-}
-
 fn watches() -> Vec<Watch> {
     let watch = |id: &str, title: &str, interval, trigger: &str| Watch {
         id: id.to_owned(),
@@ -260,6 +254,7 @@ fn refused(current: Version, desired: Version, findings: Vec<Finding>) -> Draft 
         steps: Vec::new(),
         undo: Vec::new(),
         watches: Vec::new(),
+        parameters: Vec::new(),
         extra: Vec::new(),
     }
 }

@@ -22,7 +22,6 @@ pub(super) struct Parts<'a, D> {
     pub(super) declare: &'a D,
     pub(super) survey: &'a Survey,
     pub(super) context: &'a Context,
-    keep: String,
     /// How long a new server may take until it answers as it should.
     boot_limit: u64,
     pub(super) block: Block,
@@ -33,10 +32,9 @@ impl<'a, D: Declare> Parts<'a, D> {
         declare: &'a D,
         survey: &'a Survey,
         context: &'a Context,
-        keep: String,
         boot_limit: u64,
     ) -> Self {
-        Self { declare, survey, context, keep, boot_limit, block: Block::default() }
+        Self { declare, survey, context, boot_limit, block: Block::default() }
     }
 
     /// How long a new server may take until it answers as it should.
@@ -47,13 +45,13 @@ impl<'a, D: Declare> Parts<'a, D> {
     /// Adds a step, which is given the facts of the first one and, once it is there, of the canary's.
     pub(super) fn push(&mut self, step: Step) {
         let canary = self.block.steps.iter().any(|step| step.id == names::CANARY);
-        let step = step.needs(&[&self.keep]);
+        let step = step.needs(&[names::KEEP]);
         self.block.steps.push(if canary { step.needs(&[names::CANARY]) } else { step });
     }
 
     /// Adds an undo step, which is given the facts of the first step and of those that it names.
     pub(super) fn push_undo(&mut self, step: Step, needs: &[&str]) {
-        self.block.undo.push(step.needs(&[&self.keep]).needs(needs));
+        self.block.undo.push(step.needs(&[names::KEEP]).needs(needs));
     }
 
     fn push_block(&mut self, block: Block) {
@@ -72,7 +70,7 @@ impl<'a, D: Declare> Parts<'a, D> {
         question: Option<&str>,
         pins: &[(&str, Image)],
     ) -> Result<(), Failure> {
-        self.block.steps.push(keep::step(&self.keep, question));
+        self.block.steps.push(keep::step(names::KEEP, question));
         self.block.findings.push(pin::finding(pins));
         if let Some(step) = pin::plan(self.declare, names::PIN, pins)? {
             self.push(step);

@@ -123,5 +123,4 @@ fn options_and_names_that_are_not_known() {
     refused_with(&stack, Some("7.0.15"), &[("sevice", "x")], "option");
     refused_with(&stack, Some("7.0.15"), &[("service", "cache")], "service");
     refused_with(&stack, Some("7.0.15"), &[("worker", "none")], "service");
-    refused_with(&stack, Some("7.0.15"), &[("connection", "My Cache")], "connection");
 }

@@ -1,6 +1,6 @@
 //! What steps find before they start and demand when they are done.
 
-use lockstep_sdk::{Backup, Fact, Facts, Failure, Observation, Progress, StepCall, Verdict, carry};
+use lockstep_sdk::{Backup, Fact, Facts, Failure, Observation, Progress, StepCall, Verdict};
 
 use super::stack::{Declared, Stack, deployment, digest, target};
 use crate::check::check;
@@ -8,18 +8,27 @@ use crate::observe::observe;
 use crate::path::plan;
 use crate::probe::probe;
 
-fn call(step: &str, facts: &[Fact]) -> StepCall {
-    StepCall { step: step.to_owned(), run: "r".to_owned(), round: 1, now: 0, facts: facts.to_vec() }
+/// What a step's call is given.
+#[derive(Clone, Default)]
+struct Given {
+    parameters: Vec<(String, String)>,
+    facts: Vec<Fact>,
 }
 
-/// Runs `observe` until it is ready, giving back its memo.
-fn ready(stack: &Stack, step: &str, facts: &[Fact]) -> Vec<Fact> {
+fn call(step: &str, given: &Given) -> StepCall {
+    let Given { parameters, facts } = given.clone();
+    StepCall { step: step.to_owned(), run: "r".to_owned(), round: 1, now: 0, parameters, facts }
+}
+
+/// Runs `observe` until it is ready, giving back its memo, and adds what it recorded.
+fn ready(stack: &Stack, step: &str, given: &Given) -> Given {
     let mut memo = Vec::new();
     for _ in 0..3 {
-        match observe(stack, &call(step, facts), &memo).unwrap() {
-            Observation::Ready(mut recorded) => {
-                recorded.splice(0..0, facts.iter().cloned());
-                return recorded;
+        match observe(stack, &call(step, given), &memo).unwrap() {
+            Observation::Ready(recorded) => {
+                let mut given = given.clone();
+                given.facts.extend(recorded);
+                return given;
             }
             Observation::Wait(pending) => memo = pending.memo,
             Observation::NothingToDo(why) | Observation::Moved(why) | Observation::Other(why) => {
@@ -30,11 +39,14 @@ fn ready(stack: &Stack, step: &str, facts: &[Fact]) -> Vec<Fact> {
     panic!("{step} is never ready");
 }
 
-fn kept(stack: &Stack, desired: &str) -> Vec<Fact> {
+/// What a plan gives its steps before the first one.
+fn planned(stack: &Stack, desired: &str) -> Given {
     let draft = plan(stack, &Declared::default(), &target(Some(desired), &[])).unwrap();
-    let keep = draft.steps.first().expect("a plan");
-    assert_eq!(carry::kind(&keep.id), "keep");
-    ready(stack, &keep.id, &[])
+    Given { parameters: draft.parameters, facts: Vec::new() }
+}
+
+fn kept(stack: &Stack, desired: &str) -> Given {
+    ready(stack, "keep", &planned(stack, desired))
 }
 
 #[track_caller]
@@ -46,8 +58,8 @@ fn failed(progress: Progress, part: &str) {
 #[test]
 fn an_upgrade_is_done_when_version_settings_and_data_are_right() {
     let stack = Stack::official("6.2.14");
-    let facts = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
-    let done = |stack: &Stack| check(stack, &call("upgrade", &facts), &[]).unwrap();
+    let given = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
+    let done = |stack: &Stack| check(stack, &call("upgrade", &given), &[]).unwrap();
     assert!(matches!(done(&stack.replaced_by("7.0.15")), Progress::Done(_)));
     assert!(matches!(done(&stack), Progress::Pending(_)), "the former server still answers");
     failed(done(&stack.replaced_by("7.2.4")), "should be 7.0.15");
@@ -72,27 +84,27 @@ fn an_upgrade_is_done_when_version_settings_and_data_are_right() {
 #[test]
 fn a_server_that_is_coming_up_is_waited_for() {
     let stack = Stack::official("6.2.14");
-    let facts = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
+    let given = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
     let mut down = stack.replaced_by("7.0.15");
     down.down = Some(Failure::transiently("redis:loading", "the server is loading"));
-    assert!(matches!(check(&down, &call("upgrade", &facts), &[]).unwrap(), Progress::Pending(_)));
+    assert!(matches!(check(&down, &call("upgrade", &given), &[]).unwrap(), Progress::Pending(_)));
     let mut loading = stack.replaced_by("7.0.15");
     loading.info.insert("loading".to_owned(), "1".to_owned());
     assert!(matches!(
-        check(&loading, &call("upgrade", &facts), &[]).unwrap(),
+        check(&loading, &call("upgrade", &given), &[]).unwrap(),
         Progress::Pending(_)
     ));
     let mut closed = stack.replaced_by("7.0.15");
     closed.down = Some(Failure::permanently("redis:noauth", "the password is refused"));
-    assert!(check(&closed, &call("upgrade", &facts), &[]).is_err());
+    assert!(check(&closed, &call("upgrade", &given), &[]).is_err());
 }
 
 #[test]
 fn a_stack_that_moved_since_the_plan_is_not_touched() {
     let stack = Stack::official("6.2.14");
-    let facts = kept(&stack, "7.0.15");
+    let given = kept(&stack, "7.0.15");
     let moved = |stack: &Stack, part: &str| {
-        let Observation::Moved(why) = observe(stack, &call("upgrade", &facts), &[]).unwrap() else {
+        let Observation::Moved(why) = observe(stack, &call("upgrade", &given), &[]).unwrap() else {
             panic!("{part}")
         };
         assert!(why.contains(part), "{why}");
@@ -112,18 +124,18 @@ fn a_stack_that_moved_since_the_plan_is_not_touched() {
 #[test]
 fn a_plan_for_another_image_does_not_begin() {
     let stack = Stack::official("6.2.14");
-    let draft = plan(&stack, &Declared::default(), &target(Some("7.0.15"), &[])).unwrap();
+    let given = planned(&stack, "7.0.15");
     let mut other = stack.clone();
     other.deployments.insert("redis".to_owned(), vec![deployment("d1", digest('f'))]);
-    let found = observe(&other, &call(&draft.steps[0].id, &[]), &[]).unwrap();
+    let found = observe(&other, &call("keep", &given), &[]).unwrap();
     assert!(matches!(found, Observation::Moved(why) if why.contains("another image")));
 }
 
 #[test]
 fn a_save_is_proven_by_the_servers_own_count_or_clock() {
     let mut stack = Stack::official("6.2.14");
-    let facts = ready(&stack, "save", &kept(&stack, "7.0.15"));
-    let look = |stack: &Stack| check(stack, &call("save", &facts), &[]).unwrap();
+    let given = ready(&stack, "save", &kept(&stack, "7.0.15"));
+    let look = |stack: &Stack| check(stack, &call("save", &given), &[]).unwrap();
     assert!(matches!(look(&stack), Progress::Pending(_)), "BGSAVE answers before it has begun");
     stack.info.insert("rdb_bgsave_in_progress".to_owned(), "1".to_owned());
     assert!(matches!(look(&stack), Progress::Pending(_)));
@@ -147,8 +159,8 @@ fn a_backup_counts_when_it_is_new_and_locked() {
         extra: Vec::new(),
     };
     stack.backups.push(backup("daily", true));
-    let facts = ready(&stack, "backup", &kept(&stack, "7.0.15"));
-    let look = |stack: &Stack| check(stack, &call("backup", &facts), &[]).unwrap();
+    let given = ready(&stack, "backup", &kept(&stack, "7.0.15"));
+    let look = |stack: &Stack| check(stack, &call("backup", &given), &[]).unwrap();
     assert!(matches!(look(&stack), Progress::Pending(_)), "an old backup is not this one");
     stack.backups.insert(0, backup("lockstep-r-backup", false));
     assert!(matches!(look(&stack), Progress::Pending(_)));
@@ -161,9 +173,9 @@ fn a_backup_counts_when_it_is_new_and_locked() {
 #[test]
 fn the_way_back_never_ends_in_an_empty_server() {
     let stack = Stack::official("6.2.14");
-    let facts = ready(&stack, "final-backup", &kept(&stack, "7.0.15"));
-    let facts = ready(&stack, "back-start", &facts);
-    let look = |stack: &Stack| check(stack, &call("back-start", &facts), &[]).unwrap();
+    let given = ready(&stack, "final-backup", &kept(&stack, "7.0.15"));
+    let given = ready(&stack, "back-start", &given);
+    let look = |stack: &Stack| check(stack, &call("back-start", &given), &[]).unwrap();
     assert!(matches!(look(&stack), Progress::Done(_)));
     let mut empty = stack.clone();
     empty.keys.clear();
@@ -172,11 +184,11 @@ fn the_way_back_never_ends_in_an_empty_server() {
 
     let mut unmounted = stack.clone();
     unmounted.redis().volume = None;
-    failed(check(&unmounted, &call("back-restore", &facts), &[]).unwrap(), "empty server");
+    failed(check(&unmounted, &call("back-restore", &given), &[]).unwrap(), "empty server");
     let mut unstarted = stack.clone();
     unstarted.began.clear();
     for step in ["back-stop", "back-restore"] {
-        let found = observe(&unstarted, &call(step, &facts), &[]).unwrap();
+        let found = observe(&unstarted, &call(step, &given), &[]).unwrap();
         assert!(
             matches!(found, Observation::NothingToDo(_)),
             "{step}: a server that was never replaced is left alone"
@@ -185,7 +197,7 @@ fn the_way_back_never_ends_in_an_empty_server() {
     let mut nothing = stack.clone();
     nothing.deployments.insert("redis".to_owned(), Vec::new());
     assert!(matches!(
-        observe(&nothing, &call("back-stop", &facts), &[]).unwrap(),
+        observe(&nothing, &call("back-stop", &given), &[]).unwrap(),
         Observation::NothingToDo(_)
     ));
 }
@@ -193,30 +205,30 @@ fn the_way_back_never_ends_in_an_empty_server() {
 #[test]
 fn an_empty_server_does_not_lower_what_its_rollback_demands() {
     let stack = Stack::official("7.2.3");
-    let facts = ready(&stack, "upgrade", &kept(&stack, "7.2.4"));
+    let given = ready(&stack, "upgrade", &kept(&stack, "7.2.4"));
     let mut empty = stack.replaced_by("7.2.4");
     empty.keys.clear();
-    let facts = ready(&empty, "upgrade-undo", &facts);
+    let given = ready(&empty, "upgrade-undo", &given);
     let mut back = empty.replaced_by("7.2.3");
     back.info.insert("run_id".to_owned(), "r3".to_owned());
-    failed(check(&back, &call("upgrade-undo", &facts), &[]).unwrap(), "empty");
+    failed(check(&back, &call("upgrade-undo", &given), &[]).unwrap(), "empty");
 }
 
 #[test]
 fn what_answered_before_must_answer_again_and_the_queues_must_fall() {
     let mut stack = Stack::official("6.2.14");
-    let facts = kept(&stack, "7.0.15");
-    assert!(matches!(check(&stack, &call("smoke", &facts), &[]).unwrap(), Progress::Done(_)));
+    let given = kept(&stack, "7.0.15");
+    assert!(matches!(check(&stack, &call("smoke", &given), &[]).unwrap(), Progress::Done(_)));
     stack.http = 503;
-    assert!(matches!(check(&stack, &call("smoke", &facts), &[]).unwrap(), Progress::Pending(_)));
+    assert!(matches!(check(&stack, &call("smoke", &given), &[]).unwrap(), Progress::Pending(_)));
     stack.http = 200;
     stack.lists.insert("bull:ingestion-queue:wait".to_owned(), 500);
-    let Progress::Pending(pending) = check(&stack, &call("smoke", &facts), &[]).unwrap() else {
+    let Progress::Pending(pending) = check(&stack, &call("smoke", &given), &[]).unwrap() else {
         panic!("not pending")
     };
     stack.lists.insert("bull:ingestion-queue:wait".to_owned(), 400);
     assert!(matches!(
-        check(&stack, &call("smoke", &facts), &pending.memo).unwrap(),
+        check(&stack, &call("smoke", &given), &pending.memo).unwrap(),
         Progress::Done(_)
     ));
 }
@@ -224,17 +236,17 @@ fn what_answered_before_must_answer_again_and_the_queues_must_fall() {
 #[test]
 fn watches_tell_failing_from_not_knowing() {
     let mut stack = Stack::official("6.2.14");
-    let mut facts = kept(&stack, "7.0.15");
-    let look = |stack: &Stack, watch: &str, facts: &[Fact]| {
-        probe(stack, watch, &call("smoke", facts)).unwrap().verdict
+    let mut given = kept(&stack, "7.0.15");
+    let look = |stack: &Stack, watch: &str, given: &Given| {
+        probe(stack, watch, &call("smoke", given)).unwrap().verdict
     };
-    assert_eq!(look(&stack, "serving", &facts), Verdict::Pass);
+    assert_eq!(look(&stack, "serving", &given), Verdict::Pass);
     stack.texts.clear();
-    assert_eq!(look(&stack, "canary", &facts), Verdict::Pass, "not written yet");
-    facts.push(Fact::one("canary", true));
-    assert_eq!(look(&stack, "canary", &facts), Verdict::Fail);
+    assert_eq!(look(&stack, "canary", &given), Verdict::Pass, "not written yet");
+    given.facts.push(Fact::one("canary", true));
+    assert_eq!(look(&stack, "canary", &given), Verdict::Fail);
     stack.down = Some(Failure::transiently("redis:unreachable", "could not reach the server"));
-    assert_eq!(look(&stack, "canary", &facts), Verdict::Unknown);
-    assert_eq!(look(&stack, "serving", &facts), Verdict::Fail);
-    assert!(probe(&stack, "other", &call("smoke", &facts)).is_err());
+    assert_eq!(look(&stack, "canary", &given), Verdict::Unknown);
+    assert_eq!(look(&stack, "serving", &given), Verdict::Fail);
+    assert!(probe(&stack, "other", &call("smoke", &given)).is_err());
 }

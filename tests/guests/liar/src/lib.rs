@@ -36,6 +36,7 @@ fn draft(findings: Vec<Finding>) -> Draft {
         steps: Vec::new(),
         undo: Vec::new(),
         watches: Vec::new(),
+        parameters: Vec::new(),
         extra: Vec::new(),
     }
 }

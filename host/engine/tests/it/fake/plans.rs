@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use lockstep_engine::model::{
     Assignment, DeploySource, Digest, Draft, Drive, Effect, Environment, Grantable, Kind, Label,
-    Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Undo, Version,
+    Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Surveyed, Undo,
+    Version,
 };
 use lockstep_engine::policy::{FreezeError, Freezer, Grant};
-use lockstep_engine::run::{Survey, Surveyed};
 
 use super::far_side::FarSide;
 
@@ -142,6 +142,7 @@ impl Shape {
             steps: self.steps.clone(),
             undo: self.undo.clone(),
             watches: Vec::new(),
+            parameters: Vec::new(),
             extra: Vec::new(),
         }
     }

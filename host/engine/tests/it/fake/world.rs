@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
-use lockstep_engine::model::{Fact, Failure, Label, Read, Reading, StepId};
+use lockstep_engine::model::{Fact, Failure, Label, Read, Reading, StepId, Survey};
 use lockstep_engine::policy::Admitted;
-use lockstep_engine::run::{Follow, Survey, World};
+use lockstep_engine::run::{Follow, World};
 
 use super::far_side::FarSide;
 use super::journal::FakeJournal;

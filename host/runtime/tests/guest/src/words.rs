@@ -89,6 +89,7 @@ pub fn plan(target: &Target) -> Result<Draft, Failure> {
             effects: Vec::new(),
             trigger: "unhealthy".into(),
         }],
+        parameters: vec![("from".into(), "7".into())],
         extra: Vec::new(),
     })
 }
