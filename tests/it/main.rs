@@ -12,6 +12,7 @@ mod plans;
 mod rollback;
 mod secrets;
 mod stage;
+mod sweep;
 mod tidy;
 mod troubles;
 mod upgrade;

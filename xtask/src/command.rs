@@ -61,6 +61,16 @@ impl Line {
         self
     }
 
+    /// Keeps the variables whose names are `unwanted` from it.
+    pub(crate) fn without(mut self, unwanted: impl Fn(&str) -> bool) -> Self {
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(&unwanted) {
+                self.0.env_remove(name);
+            }
+        }
+        self
+    }
+
     /// Runs it with this command's own output, announced by one line.
     pub(crate) fn run(mut self) -> Result<(), Failed> {
         println!("$ {}", self.text());

@@ -36,7 +36,8 @@ impl Place {
     /// A `cargo` command that runs at the root of the repository.
     pub(crate) fn cargo<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Line {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        Line::new(cargo, arguments).within(&self.root)
+        // Build scripts of dependencies read these too, so with them everything would be built once more.
+        Line::new(cargo, arguments).within(&self.root).without(told_by_cargo)
     }
 
     /// The folder that Cargo builds into, as Cargo itself reports it.
@@ -51,4 +52,10 @@ impl Place {
         path.map(|path| PathBuf::from(path.replace("\\\\", "\\")))
             .ok_or_else(|| Failed::new("`cargo metadata` names no target directory"))
     }
+}
+
+/// Whether Cargo itself sets this variable for a program that it runs.
+fn told_by_cargo(name: &str) -> bool {
+    const PREFIXES: [&str; 4] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_"];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
