@@ -8,6 +8,7 @@
 
 mod contract;
 mod environment;
+mod paths;
 mod plans;
 mod rollback;
 mod secrets;
@@ -16,3 +17,4 @@ mod sweep;
 mod tidy;
 mod troubles;
 mod upgrade;
+mod writers;

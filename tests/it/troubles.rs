@@ -1,6 +1,6 @@
 //! What goes wrong around a run: each has a message, a hint, an exit code and no half-done state.
 
-use crate::stage::Stage;
+use crate::stage::{Done, Stage};
 
 fn write_toml(stage: &Stage, text: &str) {
     std::fs::write(stage.folder().join("lockstep.toml"), text).unwrap();
@@ -75,6 +75,34 @@ fn a_redis_that_is_down_is_named() {
     let done = stage.lockstep(&["plan", "redis@7.0.15", "-e", "lab"]);
     assert!([1, 3].contains(&done.code), "{done:?}");
     assert!(done.err.contains("redis"), "{}", done.err);
+}
+
+#[test]
+fn a_wrong_password_is_told_and_never_shown() {
+    let stage = Stage::redis_6_with_data();
+    stage.ask::<()>(redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("another")).unwrap();
+    let done = stage.lockstep(&["apply", "redis@7.0.15", "-e", "lab", "--yes"]).expect(3);
+    let done = done.says("password").says("REDIS_PASSWORD");
+    assert!(!done.err.contains(&stage.env("REDIS_PASSWORD")), "{}", done.err);
+    assert!(stage.mutations().is_empty(), "{:?}", stage.mutations());
+}
+
+#[test]
+fn of_two_applies_at_once_one_runs_and_the_other_names_it() {
+    let stage = Stage::redis_6_with_data();
+    let before = stage.census();
+    let start = || {
+        let mut apply = stage.command(&["apply", "redis@7.0.15", "-e", "lab", "--yes"]);
+        apply.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        apply.spawn().unwrap()
+    };
+    let (one, other) = (start(), start());
+    let mut ended = [one, other].map(|apply| Done::of(&apply.wait_with_output().unwrap()));
+    ended.sort_by_key(|done| done.code);
+    let [ran, refused] = ended;
+    ran.expect(0).says("is done");
+    refused.expect(14).says("holds environment");
+    assert_eq!(before.samples, stage.census().samples);
 }
 
 #[test]

@@ -61,8 +61,8 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
     // One refusal reads better than one for each command of the pipeline.
     cmd("PING").query_async::<()>(&mut connection).await?;
     let (now, _): (i64, i64) = cmd("TIME").query_async(&mut connection).await?;
-    // Half-way between two thousands, so that a census rounds each moment of expiry in the same way at any second.
-    let expiry = |number: u32| (now / 1000 + 100 + i64::from(number % 50)) * 1000 + 500;
+    // Half-way between two seconds, so that a census rounds each moment of expiry in the same way whenever it is taken.
+    let expiry = |number: u32| (now + 100_000 + i64::from(number % 50) * 3600) * 1000 + 500;
     let mut pipe = redis::pipe();
     for number in 0..strings {
         pipe.cmd("SET")
@@ -70,7 +70,7 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
             .arg(format!("value {number} – ünïcode ✓"))
             .ignore();
         if number % 4 == 0 {
-            pipe.cmd("EXPIREAT")
+            pipe.cmd("PEXPIREAT")
                 .arg(format!("sample:string:{number}"))
                 .arg(expiry(number))
                 .ignore();
@@ -104,7 +104,7 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
     pipe.cmd("PFADD").arg("sample:hyperloglog").arg("a").arg("b").arg("c").ignore();
     pipe.cmd("SETBIT").arg("sample:bitmap").arg(12_345).arg(1).ignore();
     pipe.cmd("GEOADD").arg("sample:geo").arg(13.4).arg(52.5).arg("Berlin").ignore();
-    pipe.cmd("EXPIREAT").arg("sample:hash").arg(expiry(7)).ignore();
+    pipe.cmd("PEXPIREAT").arg("sample:hash").arg(expiry(7)).ignore();
     pipe.query_async::<()>(&mut connection).await
 }
 
@@ -120,17 +120,15 @@ pub async fn census(server: &Server) -> Result<Census, RedisError> {
         .find_map(|line| line.strip_prefix("redis_version:"))
         .unwrap_or_default()
         .to_owned();
-    let (now, _): (i64, i64) = cmd("TIME").query_async(&mut connection).await?;
     let mut kinds = BTreeMap::new();
     let mut expiring = 0;
     let (mut all, mut samples) = (Sha256::new(), Sha256::new());
     for key in keys(&mut connection).await? {
         let kind: String = cmd("TYPE").arg(&key).query_async(&mut connection).await?;
-        let ttl: i64 = cmd("TTL").arg(&key).query_async(&mut connection).await?;
         let value = value(&mut connection, &kind, &key).await?;
-        // The moment of expiry stays the same while the time to live shrinks; rounded, because it is known to the second only.
-        let expiry = if ttl < 0 { 0 } else { (now + ttl) / 1000 };
-        expiring += u64::from(ttl >= 0);
+        let expiry = expiry(&mut connection, &key).await?;
+        expiring += u64::from(expiry.is_some());
+        let expiry = expiry.unwrap_or_default();
         let line = format!("{}:{kind}:{expiry}:{value}\n", hex(&key));
         all.update(&line);
         if key.starts_with(b"sample:") {
@@ -161,6 +159,19 @@ async fn keys(connection: &mut MultiplexedConnection) -> Result<Vec<Vec<u8>>, Re
     }
 }
 
+/// Returns the second in which a key expires.
+///
+/// The moment stays the same while the time to live shrinks; both are read at once, because servers before 7.0 tell only the latter.
+async fn expiry(
+    connection: &mut MultiplexedConnection,
+    key: &[u8],
+) -> Result<Option<i64>, RedisError> {
+    let ((seconds, micros), left): ((i64, i64), i64) =
+        redis::pipe().atomic().cmd("TIME").cmd("PTTL").arg(key).query_async(connection).await?;
+    let now = seconds * 1000 + micros / 1000;
+    Ok((left >= 0).then(|| (now + left) / 1000))
+}
+
 /// Returns a key's value as text that is the same for equal values, whatever the server's version.
 async fn value(
     connection: &mut MultiplexedConnection,
@@ -181,7 +192,7 @@ async fn value(
         "set" => (read("SMEMBERS", &[]), true),
         "hash" => (read("HGETALL", &[]), true),
         "zset" => (read("ZRANGE", &["0", "-1", "WITHSCORES"]), false),
-        "stream" => (read("XRANGE", &["-", "+"]), false),
+        "stream" => return stream(connection, key).await,
         _ => (read("OBJECT", &[]), false),
     };
     let answer: Value = command.query_async(connection).await?;
@@ -193,6 +204,21 @@ async fn value(
         return Ok(items.join(","));
     }
     Ok(format!("{answer:?}"))
+}
+
+/// Returns a stream's entries, then its groups by name, each with what it has read and what waits to be acknowledged.
+async fn stream(connection: &mut MultiplexedConnection, key: &[u8]) -> Result<String, RedisError> {
+    let entries: Value = cmd("XRANGE").arg(key).arg("-").arg("+").query_async(connection).await?;
+    let groups: Vec<BTreeMap<String, Value>> =
+        cmd("XINFO").arg("GROUPS").arg(key).query_async(connection).await?;
+    let mut text = format!("{entries:?}");
+    for group in groups {
+        // Newer servers tell more of a group; these three every server tells.
+        for field in ["name", "last-delivered-id", "pending"] {
+            text += &format!(";{field}={:?}", group.get(field));
+        }
+    }
+    Ok(text)
 }
 
 fn hex(bytes: &[u8]) -> String {
