@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::stage::Stage;
 
 /// Runs at once: they wait far more than they work.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 
 /// What was changed at the far side, by what and where, and how often.
 type FarSide = BTreeMap<(String, Option<String>), usize>;

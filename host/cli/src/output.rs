@@ -72,8 +72,10 @@ impl Output {
     ) -> Result<(), CliError> {
         let tidy =
             |text: String| redactor.map_or_else(|| text.clone(), |redactor| redactor.text(&text));
-        let causes: Vec<String> =
+        let mut causes: Vec<String> =
             error.error.chain().map(|cause| tidy(cause.to_string())).collect();
+        // Some libraries say the same again one level down.
+        causes.dedup();
         for (index, cause) in causes.iter().enumerate() {
             self.say(&format!("{}: {cause}", if index == 0 { "Error" } else { "Caused by" }));
         }

@@ -4,10 +4,14 @@
 //! contradict them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, Value, cmd};
 use sha2::{Digest as _, Sha256};
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a Redis server is.
 #[derive(Debug, Clone)]
@@ -42,6 +46,22 @@ impl Census {
     }
 }
 
+/// A server could not be filled or counted.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {what} Redis at {address}:{port}")]
+pub struct SampleError {
+    what: &'static str,
+    address: String,
+    port: u16,
+    source: RedisError,
+}
+
+impl SampleError {
+    fn new(what: &'static str, server: &Server, source: RedisError) -> Self {
+        Self { what, address: server.address.clone(), port: server.port, source }
+    }
+}
+
 async fn connect(server: &Server) -> Result<MultiplexedConnection, RedisError> {
     let address = redis::ConnectionAddr::Tcp(server.address.clone(), server.port);
     let info = redis::IntoConnectionInfo::into_connection_info(address)?;
@@ -49,14 +69,23 @@ async fn connect(server: &Server) -> Result<MultiplexedConnection, RedisError> {
     if let Some(password) = &server.password {
         settings = settings.set_password(password);
     }
-    redis::Client::open(info.set_redis_settings(settings))?.get_multiplexed_async_connection().await
+    // A large server takes its time, and so does one that shares two processors with a whole lab.
+    let patience = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let client = redis::Client::open(info.set_redis_settings(settings))?;
+    client.get_multiplexed_async_connection_with_config(&patience).await
 }
 
 /// Writes `strings` strings and some of every other type, some of them expiring in a day or more.
 ///
 /// # Errors
 /// The server can't be reached or refuses.
-pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
+pub async fn fill(server: &Server, strings: u32) -> Result<(), SampleError> {
+    write(server, strings).await.map_err(|error| SampleError::new("fill", server, error))
+}
+
+async fn write(server: &Server, strings: u32) -> Result<(), RedisError> {
     let mut connection = connect(server).await?;
     // One refusal reads better than one for each command of the pipeline.
     cmd("PING").query_async::<()>(&mut connection).await?;
@@ -112,7 +141,11 @@ pub async fn fill(server: &Server, strings: u32) -> Result<(), RedisError> {
 ///
 /// # Errors
 /// The server can't be reached or refuses.
-pub async fn census(server: &Server) -> Result<Census, RedisError> {
+pub async fn census(server: &Server) -> Result<Census, SampleError> {
+    read(server).await.map_err(|error| SampleError::new("count what is in", server, error))
+}
+
+async fn read(server: &Server) -> Result<Census, RedisError> {
     let mut connection = connect(server).await?;
     let info: String = cmd("INFO").arg("server").query_async(&mut connection).await?;
     let version = info

@@ -61,7 +61,7 @@ impl Announcer {
         let said =
             waiting.as_ref().is_some_and(|(said, at)| *said == note && now().since(*at) < REMINDER);
         if !said {
-            let _written = writeln!(std::io::stderr(), "  {step}: waiting: {note}");
+            let _written = writeln!(std::io::stderr(), "  {step}: {note}");
             *waiting = Some((note, now()));
         }
     }

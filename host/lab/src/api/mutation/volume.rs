@@ -1,5 +1,6 @@
 //! Volumes and their backups.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Answered, Arguments, Node, input, leaf, required, text};
@@ -81,6 +82,9 @@ pub(super) fn update(state: &mut State, arguments: &Arguments) -> Answered {
     leaf(true)
 }
 
+/// How long a backup is kept that nobody locks; Railway says so of the one that its conversion to high availability makes.
+const BACKUP_LIFE: SignedDuration = SignedDuration::from_hours(21 * 24);
+
 pub(super) fn back_up(world: &World<'_>, state: &mut State, arguments: &Arguments) -> Answered {
     let volume = instance(state, arguments)?;
     let (backup, workflow) = (state.id(), begin(state));
@@ -89,7 +93,7 @@ pub(super) fn back_up(world: &World<'_>, state: &mut State, arguments: &Argument
         volume_instance_id: volume.instance_id.clone(),
         name: text(arguments, "name").map(str::to_owned),
         created_at: world.now,
-        expires_at: None,
+        expires_at: world.now.checked_add(BACKUP_LIFE).ok(),
         locked: false,
         used_mb: 0,
         complete: false,
