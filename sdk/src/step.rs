@@ -20,6 +20,7 @@ impl Step {
             drive: Drive::Listed,
             reverses: Vec::new(),
             undo: Undo::Nothing,
+            loss: None,
             gates: Vec::new(),
             needs: Vec::new(),
             rounds: 1,
@@ -42,6 +43,13 @@ impl Step {
     #[must_use]
     pub fn undone_by(mut self, steps: &[&str]) -> Self {
         self.undo = Undo::Steps(steps.iter().map(|step| (*step).to_owned()).collect());
+        self
+    }
+
+    /// Says what going back loses once this step is done; nothing rolls back by itself from then on.
+    #[must_use]
+    pub fn losing(mut self, loss: impl Into<String>) -> Self {
+        self.loss = Some(loss.into());
         self
     }
 

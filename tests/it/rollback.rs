@@ -23,7 +23,7 @@ fn going_back_from_7_0_to_6_2_never_ends_with_an_empty_server() {
         .lockstep(&["apply", "redis@7.0.15", "-e", "lab", "--yes", "--until", "upgrade"])
         .expect(10);
     assert!(stage.census().version.starts_with("7.0"));
-    stage.lockstep(&["rollback", "--why", "queues grow"]).expect(11).says("queues grow");
+    stage.lockstep(&["rollback", "--yes", "--why", "queues grow"]).expect(11).says("queues grow");
     let after = stage.census();
     assert!(after.version.starts_with("6.2"), "{after:?}");
     assert_eq!(before.samples, after.samples);
@@ -52,4 +52,18 @@ fn a_gate_waits_for_an_approval_and_a_second_run_is_refused_meanwhile() {
     stage.lockstep(&["resume"]).expect(0).says("is done");
     assert!(stage.census().version.starts_with("7.0"));
     stage.lockstep(&["resume"]).expect(2).says("no run is open");
+}
+
+#[test]
+fn a_run_that_went_back_from_a_gate_takes_no_approval_and_frees_the_environment() {
+    let stage = Stage::redis_6_with_data();
+    let before = stage.census();
+    stage.lockstep(&["apply", "redis@7.0.15", "-e", "lab", "--yes", "--until", "keep"]).expect(10);
+    stage.lockstep(&["resume"]).expect(10).says("waits at the gate");
+    let run = stage.run();
+    stage.lockstep(&["rollback"]).expect(11);
+    stage.lockstep(&["approve", &run]).expect(2).says("waits at no gate");
+    stage.lockstep(&["show", &run]).expect(0);
+    stage.lockstep(&["apply", "redis@7.0.15", "-e", "lab", "--yes"]).expect(0).says("is done");
+    assert_eq!(before.samples, stage.census().samples);
 }

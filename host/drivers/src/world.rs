@@ -31,7 +31,22 @@ impl World for Drivers {
     }
 
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
-        self.stand(&Order::of(effect)).await.map_err(|failure| self.redactor.failure(failure))
+        let found = self.stand(&Order::of(effect)).await;
+        let found = found.map_err(|failure| self.redactor.failure(failure))?;
+        // A value before belongs to the plan and the journal, where no secret may be.
+        for (name, value) in &found {
+            if value.as_ref().is_some_and(|value| self.redactor.text(value) != *value) {
+                return Err(Failure::permanent(
+                    "secret:written-out",
+                    format!(
+                        "`{name}` holds a secret written out, so effect `{}` can't change it: put the secret into a \
+                         variable and refer to that",
+                        effect.effect().label
+                    ),
+                ));
+            }
+        }
+        Ok(found)
     }
 
     async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent {

@@ -11,7 +11,7 @@ use redis::{Cmd, RedisError, Value, cmd};
 use sha2::{Digest as _, Sha256};
 
 /// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where a Redis server is.
 #[derive(Debug, Clone)]
@@ -244,14 +244,14 @@ async fn stream(connection: &mut MultiplexedConnection, key: &[u8]) -> Result<St
     let entries: Value = cmd("XRANGE").arg(key).arg("-").arg("+").query_async(connection).await?;
     let groups: Vec<BTreeMap<String, Value>> =
         cmd("XINFO").arg("GROUPS").arg(key).query_async(connection).await?;
-    let mut text = format!("{entries:?}");
-    for group in groups {
-        // Newer servers tell more of a group; these three every server tells.
-        for field in ["name", "last-delivered-id", "pending"] {
-            text += &format!(";{field}={:?}", group.get(field));
-        }
-    }
-    Ok(text)
+    // Newer servers tell more of a group; these three every server tells.
+    let told = |group: &BTreeMap<String, Value>| {
+        ["name", "last-delivered-id", "pending"]
+            .map(|field| format!("{field}={:?}", group.get(field)))
+            .join(" ")
+    };
+    let groups: Vec<String> = groups.iter().map(told).collect();
+    Ok(format!("{entries:?};{}", groups.join(";")))
 }
 
 fn hex(bytes: &[u8]) -> String {

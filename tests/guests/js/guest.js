@@ -11,6 +11,7 @@ const step = (id, extra) => ({
   drive: { tag: "listed" },
   reverses: [],
   undo: { tag: "nothing" },
+  loss: undefined,
   gates: [],
   needs: [],
   rounds: 1,

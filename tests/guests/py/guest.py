@@ -25,6 +25,7 @@ def _step(name, **other):
         "gates": [],
         "needs": [],
         "rounds": 1,
+        "loss": None,
         "soak": None,
         "expected": 1000,
         "outage": None,

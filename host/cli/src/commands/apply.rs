@@ -8,7 +8,7 @@ use lockstep_engine::journal::Event;
 use lockstep_engine::model::{Digest, Plan, RunId};
 use lockstep_store::NewRun;
 
-use super::carry_on::{Carried, carry_on};
+use super::carry_on::{Carried, carry_on, known_step};
 use super::plan::{Planned, make, refused};
 use crate::args::ApplyArguments;
 use crate::break_glass;
@@ -43,6 +43,9 @@ pub(crate) async fn apply(
         output.say("Nothing to do.");
         return Ok(Exit::Done);
     }
+    if let Some(until) = &arguments.how.until {
+        known_step(&planned.plan.authority, until)?;
+    }
     let free = session
         .store
         .holding(&planned.plan.authority.environment.environment_id, &session.holder()?);
@@ -56,7 +59,7 @@ pub(crate) async fn apply(
             by.run
         )));
     }
-    if !arguments.how.yes && !asked(output)? {
+    if !arguments.how.yes && !confirm("approve this plan and begin", output)? {
         output.say("Not approved; nothing was changed.");
         return Ok(Exit::Failed);
     }
@@ -73,7 +76,7 @@ fn show_once(planned: &Planned, output: &Output) {
 /// Reads a plan file, if that is what was named.
 fn read_plan(target: &str) -> Result<Option<Plan>, CliError> {
     let path = Path::new(target);
-    if path.extension().is_none_or(|extension| extension != "json") && !path.exists() {
+    if path.extension().is_none_or(|extension| extension != "json") && !path.is_file() {
         return Ok(None);
     }
     let text = std::fs::read_to_string(path)
@@ -106,13 +109,13 @@ fn same_plan(now: Planned, file: &Plan) -> Result<Planned, CliError> {
     .hint("plan again, and look at what changed"))
 }
 
-/// Asks the person at the keyboard.
-fn asked(output: &Output) -> Result<bool, CliError> {
+/// Asks the person at the keyboard to `agree`.
+pub(super) fn confirm(agree: &str, output: &Output) -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
-        return Err(CliError::words(Exit::Usage, "nobody is there to approve the plan")
-            .hint("read the plan, then approve it with --yes"));
+        return Err(CliError::words(Exit::Usage, format!("nobody is there to {agree}"))
+            .hint("read what is written above, then say so with --yes"));
     }
-    output.say("Type `yes` to approve this plan and begin:");
+    output.say(&format!("Type `yes` to {agree}:"));
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).or_exit(Exit::Failed)?;
     Ok(line.trim() == "yes")

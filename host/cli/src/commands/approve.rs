@@ -1,9 +1,9 @@
 //! `lockstep approve`: opens the gate that a run waits at.
 
-use lockstep_engine::journal::{Event, StepStatus};
-use lockstep_engine::run::Journal as _;
+use lockstep_engine::journal::{Direction, Event, Phase, StepStatus};
 use lockstep_store::Takeover;
 
+use super::carry_on::{held, lead_in};
 use super::resume::find;
 use crate::args::RunArguments;
 use crate::clock::now;
@@ -19,9 +19,11 @@ pub(crate) async fn approve(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let kept = find(session, arguments)?;
+    let goes_on = kept.state.phase == Phase::Running && kept.state.direction == Direction::Forward;
     let gate = kept.state.steps.iter().find_map(|(step, state)| match state.status {
-        StepStatus::AtGate(gate) => Some((step.clone(), gate)),
-        StepStatus::Pending
+        StepStatus::AtGate(gate) if goes_on => Some((step.clone(), gate)),
+        StepStatus::AtGate(_)
+        | StepStatus::Pending
         | StepStatus::Running
         | StepStatus::Checked(_)
         | StepStatus::Done
@@ -36,15 +38,12 @@ pub(crate) async fn approve(
     let lease = store
         .acquire(environment, &kept.run, &session.holder()?, now(), Takeover::IfGone)
         .await
-        .or_exit(Exit::Held)?;
-    let head = store.head(&kept.run).or_exit(Exit::Failed)?;
-    let events = vec![
-        Event::Leased { epoch: lease.epoch, holder: by.clone() },
-        Event::GateOpened { step: step.clone(), gate, by },
-    ];
-    let (records, _) = head.link(&kept.run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
-    store.append(&kept.run, lease.epoch, &head, &records).await.or_exit(Exit::Failed)?;
+        .map_err(held)?;
+    // Somebody else may have opened the gate or gone back since: what can't follow the records is refused, not written.
+    let opened = vec![Event::GateOpened { step: step.clone(), gate, by }];
+    let written = lead_in(session, store, &kept.run, opened, &lease).await;
     store.leave(&lease).await.or_exit(Exit::Failed)?;
+    written?;
     let words =
         format!("The gate of step `{step}` is open. Go on with `lockstep resume {}`.", kept.run);
     output.say(&words);

@@ -52,12 +52,12 @@ pub(crate) async fn carry_on(
         .acquire(environment, &carried.run, &holder, now(), allowed)
         .await
         .map_err(held)?;
-    let gone = lease.from.as_ref().is_none_or(|from| from.presence == Presence::Gone);
+    let gone = lease.from.as_ref().filter(|from| from.presence == Presence::Gone);
     let options = Options {
         gates_approved_by: how.yes.then(|| format!("{} (--yes)", session.surroundings.person())),
         on_failure: config::on_failure(&opened.document),
         until,
-        former_holder_is_gone: gone,
+        gone: gone.map(|from| from.epoch),
     };
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
@@ -65,11 +65,14 @@ pub(crate) async fn carry_on(
     let over = matches!(ended, Ended::Done | Ended::RolledBack(_));
     let back =
         if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
-    back.or_exit(Exit::Failed)?;
+    // What the run came to counts more than a lease that runs out by itself.
+    if let Err(error) = back {
+        output.say(&format!("Note: {error}; the next command takes the environment over."));
+    }
     tell(&run, &ended, output)
 }
 
-fn known_step(authority: &Authority, step: &str) -> Result<StepId, CliError> {
+pub(super) fn known_step(authority: &Authority, step: &str) -> Result<StepId, CliError> {
     let found = authority.steps.iter().find(|frozen| frozen.step.id.as_str() == step);
     found.map(|frozen| frozen.step.id.clone()).ok_or_else(|| {
         let known: Vec<&str> =
@@ -79,7 +82,7 @@ fn known_step(authority: &Authority, step: &str) -> Result<StepId, CliError> {
     })
 }
 
-fn held(error: LeaseError) -> CliError {
+pub(super) fn held(error: LeaseError) -> CliError {
     match &error {
         LeaseError::Held { by, .. } => {
             let run = by.run.clone();
@@ -101,7 +104,8 @@ async fn run(
 ) -> Result<(RunId, Ended), CliError> {
     let journal =
         Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
-    let records = lead_in(session, &journal, &mut carried, lease).await?;
+    let decided = std::mem::take(&mut carried.extra);
+    let records = lead_in(session, &journal, &carried.run, decided, lease).await?;
     let signals = Signals::default();
     let clock = SystemClock { signals: &signals };
     let ports = Ports {
@@ -128,26 +132,27 @@ async fn run(
 }
 
 /// Writes the lease and what a person decided, and returns all records.
-async fn lead_in(
+pub(super) async fn lead_in(
     session: &Session,
-    journal: &Dying<'_>,
-    carried: &mut Carried,
+    journal: &impl Journal,
+    run: &RunId,
+    decided: Vec<Event>,
     lease: &Lease,
 ) -> Result<Vec<Record>, CliError> {
     let store = &session.store;
-    let mut records = store.records(&carried.run).or_exit(Exit::Failed)?;
-    let head = store.head(&carried.run).or_exit(Exit::Failed)?;
+    let mut records = store.records(run).or_exit(Exit::Failed)?;
+    let head = store.head(run).or_exit(Exit::Failed)?;
     let mut events =
         vec![Event::Leased { epoch: lease.epoch, holder: session.surroundings.person() }];
-    events.append(&mut carried.extra);
-    let (new, _) = head.link(&carried.run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
+    events.extend(decided);
+    let (new, _) = head.link(run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
     // What a person decided must make sense where the run stands, before it is written.
     let all: Vec<Record> = records.iter().chain(&new).cloned().collect();
     lockstep_engine::journal::RunState::fold(&all).map_err(|error| {
         CliError::new(Exit::Usage, error).hint("`lockstep show` tells where the run stands")
     })?;
     journal
-        .append(&carried.run, lease.epoch, &head, &new)
+        .append(run, lease.epoch, &head, &new)
         .await
         .map_err(|error| CliError::from(RunError::Journal(error)))?;
     records.extend(new);

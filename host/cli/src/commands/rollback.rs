@@ -3,6 +3,7 @@
 use lockstep_engine::journal::{Direction, Event, Phase};
 use lockstep_engine::model::Way;
 
+use super::apply::confirm;
 use super::resume::{find, go_on, over};
 use crate::args::RollbackArguments;
 use crate::error::CliError;
@@ -44,6 +45,15 @@ pub(crate) async fn rollback(
             "say it first: `lockstep resume {} --assume happened:{label}` (or not-happened)",
             kept.run
         )));
+    }
+    if kept.state.direction == Direction::Forward
+        && let Some(loss) = kept.state.loss_of_going_back(&kept.plan.authority)
+    {
+        output.say(&format!("Going back from here loses {}.", crate::render::tame(loss)));
+        if !arguments.how.yes && !confirm("go back all the same", output)? {
+            output.say("Not rolled back; nothing was changed.");
+            return Ok(Exit::Failed);
+        }
     }
     let by = session.surroundings.person();
     let extra = match (kept.state.direction, &kept.state.phase) {

@@ -1,7 +1,8 @@
 //! Effects in the host's own words, so that an untrusted plugin can't describe one as something else.
 
 use lockstep_engine::model::{
-    Atomicity, Composed, DeploySource, Effect, Kind, Piece, Recipe, ServiceRef, Statement, Times,
+    Assignment, Atomicity, Composed, DeploySource, Effect, Kind, Message, Piece, Proof, Recipe,
+    ServiceRef, Statement, Times,
 };
 
 use super::text::tame;
@@ -15,6 +16,17 @@ pub(crate) fn words(effect: &Effect) -> String {
     for rule in &effect.rules {
         words.push(format!(" (argument `{}`: {:?})", tame(&rule.name), rule.allowed));
     }
+    match &effect.proof {
+        Proof::ByKind => {}
+        Proof::Repeatable => words.push(" (sent again if its answer is lost)".to_owned()),
+        Proof::Read(read) => {
+            words.push(format!(
+                " (if its answer is lost, this tells whether it happened: {})",
+                tame(read)
+            ));
+        }
+        Proof::Ask => words.push(" (if its answer is lost, a person is asked)".to_owned()),
+    }
     words.concat()
 }
 
@@ -26,13 +38,7 @@ pub(crate) fn words(effect: &Effect) -> String {
 pub(crate) fn kind(kind: &Kind) -> String {
     match kind {
         Kind::SetVariables { service, assignments } => {
-            let lines: Vec<String> = assignments
-                .iter()
-                .map(|assignment| {
-                    format!("{} = {}", tame(&assignment.name), composed(&assignment.value))
-                })
-                .collect();
-            format!("{}: set variables without a deploy: {}", name(service), lines.join(", "))
+            format!("{}: set variables without a deploy: {}", name(service), set(assignments))
         }
         Kind::GenerateVariable { service, name: variable, recipe } => {
             let (Recipe::Hex(length) | Recipe::Alphanumeric(length) | Recipe::Base64(length)) =
@@ -76,12 +82,11 @@ pub(crate) fn kind(kind: &Kind) -> String {
             format!("{}: stop (remove the running deployment)", name(service))
         }
         Kind::CreateService { name: new, image, assignments, .. } => {
-            format!(
-                "create service {} from {} with {} variables",
-                tame(new),
-                tame(image),
-                assignments.len()
-            )
+            let variables = match assignments.as_slice() {
+                [] => "no variables".to_owned(),
+                some => set(some),
+            };
+            format!("create service {} from {} with {variables}", tame(new), tame(image))
         }
         Kind::DeleteService { service } => format!("{}: DELETE the service", name(service)),
         Kind::CreateVolume { service, mount } => {
@@ -117,14 +122,28 @@ pub(crate) fn kind(kind: &Kind) -> String {
             format!("sql `{}` {how}: {}", tame(connection), texts.join("; "))
         }
         Kind::HttpSend { endpoint, message } => {
-            format!(
-                "http `{}`: {} {}",
-                tame(endpoint),
-                tame(&message.method),
-                composed(&message.path)
-            )
+            format!("http `{}`: {}", tame(endpoint), request(message))
         }
     }
+}
+
+fn set(assignments: &[Assignment]) -> String {
+    let lines: Vec<String> = assignments
+        .iter()
+        .map(|assignment| format!("{} = {}", tame(&assignment.name), composed(&assignment.value)))
+        .collect();
+    lines.join(", ")
+}
+
+fn request(message: &Message) -> String {
+    let mut words = vec![tame(&message.method), composed(&message.path)];
+    for (header, value) in &message.headers {
+        words.push(format!("[{}: {}]", tame(header), composed(value)));
+    }
+    if !message.body.is_empty() {
+        words.push(format!("with body {}", composed(&message.body)));
+    }
+    words.join(" ")
 }
 
 fn statement(statement: &Statement) -> String {

@@ -10,3 +10,4 @@ pub(crate) use effect::kind as effect;
 pub(crate) use news::Announcer;
 pub(crate) use plan::plan;
 pub(crate) use run::{event, standing};
+pub(crate) use text::tame;

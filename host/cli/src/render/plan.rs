@@ -169,11 +169,22 @@ fn lines(out: &mut String, plan: &Plan) {
         Some(frozen) => put(
             out,
             &format!(
-                "Point of no return: step `{}`. Before it a failure rolls back by itself.",
+                "Point of no return: step `{}`. From its beginning on there is no way back.",
                 frozen.step.id
             ),
         ),
-        None => put(out, "No point of no return: a failure anywhere rolls back by itself."),
+        None => put(out, "No point of no return."),
+    }
+    let lossy = authority.steps.iter().map(|frozen| &frozen.step);
+    match lossy.filter_map(|step| Some((&step.id, step.loss.as_ref()?))).next() {
+        Some((step, loss)) => out.push_str(&wrap(
+            &format!(
+                "A failure up to step `{step}` rolls back by itself. Once that step is done, going back loses \u{201c}{}\u{201d}: from then on a failure stops the run and asks.",
+                tame(loss)
+            ),
+            "",
+        )),
+        None => put(out, "A failure rolls back by itself, as long as there is a way."),
     }
     let forward: Vec<(Millis, Option<Millis>)> = authority
         .steps

@@ -5,12 +5,10 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use lockstep_engine::model::REDACTED;
 
 use super::encodings::{SHORTEST, forms};
 use super::mask::{looks_secret, password_in_url};
-
-/// What stands where a secret stood.
-const REDACTED: &str = "[secret]";
 
 /// Takes known secrets out of text and bytes, also URL-, JSON-, SQL-, hexadecimal and base64-encoded. Clones share what
 /// they know.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::{Direction, End, Event};
 use super::record::{Epoch, Record};
 use super::step_state::{Performed, StepState, StepStatus};
-use crate::model::{Digest, Fact, Label, Moment, StepId};
+use crate::model::{Authority, Digest, Fact, Label, Moment, Step, StepId};
 
 /// Whether a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,15 @@ impl RunState {
     pub fn began(&self, label: &Label) -> bool {
         self.happened.contains(label)
             || self.effects.get(label).is_some_and(Performed::may_have_happened)
+    }
+
+    /// Returns what going back loses from here: of the first step of the way there that is done and says so.
+    pub fn loss_of_going_back<'a>(&self, authority: &'a Authority) -> Option<&'a str> {
+        let done = |step: &Step| {
+            matches!(self.step(&step.id).status, StepStatus::Checked(_) | StepStatus::Done)
+        };
+        let steps = authority.steps.iter().map(|frozen| &frozen.step);
+        steps.filter(|step| done(step)).find_map(|step| step.loss.as_deref())
     }
 
     fn advance(&mut self, event: &Event, at: Moment) -> Result<(), String> {

@@ -92,6 +92,8 @@ pub struct Step {
     pub reverses: Vec<(Label, Label)>,
     /// The way back.
     pub undo: Undo,
+    /// What going back loses once this step is done.
+    pub loss: Option<String>,
     /// What must be open before it starts.
     pub gates: Vec<Gate>,
     /// Steps whose facts it is given.

@@ -6,6 +6,9 @@ use super::fact::Value;
 use super::kind::Kind;
 use super::name::Label;
 
+/// What stands in everything that a plugin reads where a secret stood. No effect may hold it: it would take the secret's place.
+pub const REDACTED: &str = "[secret]";
+
 /// A service of the environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -24,7 +24,8 @@ pub use draft::{
 };
 pub use effect::{
     Affects, Allowed, Argument, ArgumentRule, Assignment, Atomicity, Capture, Composed,
-    DeploySource, Effect, Message, Peer, Piece, Proof, Recipe, ServiceRef, Statement, Times,
+    DeploySource, Effect, Message, Peer, Piece, Proof, REDACTED, Recipe, ServiceRef, Statement,
+    Times,
 };
 pub use fact::{Fact, Value, facts_size};
 pub use failure::{Failure, Problem};

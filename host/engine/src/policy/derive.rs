@@ -69,6 +69,7 @@ pub(crate) fn undo_step(
         undo: Undo::Nothing,
         gates: Vec::new(),
         needs: Vec::new(),
+        loss: None,
         rounds: 1,
         soak: None,
         expected: Millis(0),

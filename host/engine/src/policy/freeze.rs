@@ -10,7 +10,7 @@ use super::shape;
 use crate::journal::Standing;
 use crate::model::{
     Authority, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label, Millis,
-    Moment, Pin, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Way,
+    Moment, Pin, Plan, PluginPin, REDACTED, ServiceRef, Step, StepId, Survey, Way,
 };
 
 /// The contract's version, as plans name it.
@@ -55,6 +55,7 @@ impl Freezer<'_> {
         problems.extend(shape::parameter_problems(&draft.parameters));
         problems.extend(self.names(&effects));
         problems.extend(unpinned(&effects));
+        problems.extend(redacted(&effects));
         let expected = expect::expected(&draft.steps, &effects, self.standing);
         let (steps, undo) = ways(&draft, &mut effects, &expected, &mut problems);
         problems.extend(self.deployments(&steps, &undo, &effects));
@@ -164,6 +165,20 @@ fn unpinned(effects: &BTreeMap<Label, Effect>) -> Vec<String> {
             .then(|| format!("effect `{label}` sets image `{image}`, which names no digest (L13)"))
     };
     effects.values().filter_map(loose).collect()
+}
+
+/// What a plugin read with a secret taken out of it is not written back.
+fn redacted(effects: &BTreeMap<Label, Effect>) -> Vec<String> {
+    let holds = |effect: &&Effect| {
+        serde_json::to_string(&effect.kind).is_ok_and(|text| text.contains(REDACTED))
+    };
+    let problem = |effect: &Effect| {
+        format!(
+            "effect `{}` holds `{REDACTED}`, which stands for a secret that is written out in the environment: put it into a variable",
+            effect.label
+        )
+    };
+    effects.values().filter(holds).map(problem).collect()
 }
 
 /// Completes the ways back: what the plugin proposes, and what the host derives where it is asked to restore.

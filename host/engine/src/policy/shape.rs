@@ -105,9 +105,13 @@ fn ways_back(steps: &[Step], undo: &[Step], found: &mut Vec<String>) {
         if !named.contains(&step.id) {
             found.push(format!("no step is undone by undo step `{}`", step.id));
         }
-        if step.undo != Undo::Nothing || !step.gates.is_empty() || step.soak.is_some() {
+        if step.undo != Undo::Nothing
+            || step.loss.is_some()
+            || !step.gates.is_empty()
+            || step.soak.is_some()
+        {
             found.push(format!(
-                "undo step `{}` has a gate, a soak or a way back of its own",
+                "undo step `{}` has a gate, a soak, a loss or a way back of its own",
                 step.id
             ));
         }

@@ -180,7 +180,7 @@ where
 
     /// Waits until another process can no longer send what it intended.
     async fn outlive(&self, intent: &Intent) -> Result<(), Interrupt> {
-        if intent.epoch == self.epoch || self.options.former_holder_is_gone {
+        if intent.epoch == self.epoch || self.options.gone == Some(intent.epoch) {
             return Ok(());
         }
         // A clock may wake early when a person wants something: only time itself ends this wait.

@@ -28,8 +28,8 @@ pub struct Options {
     pub on_failure: OnFailure,
     /// Stop after this step, leaving the run resumable.
     pub until: Option<StepId>,
-    /// Whether the process that held the run before is surely gone, so that its open intents need not expire.
-    pub former_holder_is_gone: bool,
+    /// The lease whose process is surely gone, so that what it intended need not expire.
+    pub gone: Option<Epoch>,
 }
 
 /// What a run waits for.
@@ -295,6 +295,13 @@ where
         if self.state.direction == Direction::Back {
             return self.note(Event::Stuck {
                 question: format!("rolling back, {why}; what stands is for a person to judge"),
+            });
+        }
+        if let Some(loss) = self.loss_of_going_back() {
+            return self.note(Event::Stuck {
+                question: format!(
+                    "{why}; going back now would lose {loss}: resume, or roll back all the same?"
+                ),
             });
         }
         match self.options.on_failure {

@@ -27,6 +27,11 @@ where
         }
     }
 
+    /// Returns what going back loses from here; none while it loses nothing.
+    pub(super) fn loss_of_going_back(&self) -> Option<&str> {
+        self.state.loss_of_going_back(self.authority)
+    }
+
     /// Does the next undo step, or ends the run when none is left.
     pub(super) async fn back(
         &mut self,

@@ -156,7 +156,7 @@ fn a_taker_waits_until_the_former_process_can_no_longer_send() {
         bench.journal.fates.borrow_mut().push_back(AppendFate::KeptAndLost);
         assert!(bench.run().is_err());
         let Some(Event::Intended(intent)) = bench.journal.last() else { panic!("an intent") };
-        bench.options.former_holder_is_gone = gone;
+        bench.former_holder_is_gone = gone;
         assert_eq!(bench.run_on(), Ended::Done);
         let records = bench.journal.records();
         let settled = |event: &Event| matches!(event, Event::Settled { .. });

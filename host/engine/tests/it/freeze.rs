@@ -92,6 +92,28 @@ fn undo_steps_that_make_no_sense_are_refused_by_name() {
 }
 
 #[test]
+fn parameters_have_one_name_each_and_a_bound() {
+    let with = |parameters: &[(&str, &str)]| {
+        let mut shape = one_step(|_| {});
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        shape.parameters = parameters.iter().map(own).collect();
+        shape
+    };
+    let plan = with(&[("from", "7.0"), ("to", "7.2")]).freeze(&far()).unwrap();
+    assert_eq!(plan.authority.parameters["to"], "7.2");
+    is_refused(&with(&[("to", "7.2"), ("to", "8.0")]), "two parameters are called `to`");
+    is_refused(&with(&[("to", &"x".repeat(20_000))]), "the parameters have 20002 bytes");
+}
+
+#[test]
+fn what_was_read_with_a_secret_taken_out_is_not_written_back() {
+    let effect = command("incr", "INCR", "pass[secret]");
+    let shape = Shape::default()
+        .step(listed("count", std::slice::from_ref(&effect)), std::slice::from_ref(&effect));
+    is_refused(&shape, "effect `incr` holds `[secret]`");
+}
+
+#[test]
 fn a_listed_step_can_not_take_arguments() {
     let mut with_rule = incr();
     with_rule.rules = vec![ArgumentRule { name: "key".to_owned(), allowed: Allowed::Any }];

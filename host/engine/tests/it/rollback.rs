@@ -1,7 +1,7 @@
 //! L8 and the way back: what is undone, in which order, and when a run stops and asks instead.
 
 use lockstep_engine::journal::{Direction, Event};
-use lockstep_engine::model::{Drive, Effect, Failure, Step, Undo};
+use lockstep_engine::model::{Drive, Effect, Failure, Progress, Step, Undo};
 use lockstep_engine::run::{Ended, OnFailure, Wish};
 
 use crate::fake::{
@@ -118,6 +118,44 @@ fn a_run_that_is_told_to_stop_on_failure_asks() {
     assert_eq!(bench.world.log(), ["one", "two"]);
     bench.control.wants(Some(Wish::RollBack("enough".to_owned())));
     assert_eq!(bench.run_on(), Ended::RolledBack("enough".to_owned()));
+}
+
+#[test]
+fn a_failure_after_a_step_whose_undo_loses_something_asks_and_a_person_may_still_go_back() {
+    let undo = Undo::Steps(vec![step_id("back")]);
+    let step = Step {
+        undo,
+        loss: Some("writes since the backup".to_owned()),
+        ..listed("two", &incr("two"))
+    };
+    let back = incr("back");
+    let shape = Shape::default()
+        .step(step, &incr("two"))
+        .step(listed("three", &incr("three")), &incr("three"))
+        .undo(undo_of("back", &back, &["two"]), &back);
+    let mut bench = Bench::new(&shape, FarSide::default());
+    bench.world.fault("three", Fault::Refused(no()));
+    let ended = bench.run_on();
+    assert!(
+        matches!(&ended, Ended::Stuck(why) if why.contains("would lose writes since the backup")),
+        "{ended:?}"
+    );
+    bench.control.wants(Some(Wish::RollBack("please".to_owned())));
+    assert_eq!(bench.run_on(), Ended::RolledBack("please".to_owned()));
+    assert_eq!(bench.world.log(), ["two", "back"]);
+}
+
+#[test]
+fn a_step_that_failed_itself_still_rolls_back_whatever_its_undo_loses() {
+    let undo = Undo::Steps(vec![step_id("back")]);
+    let step = Step { undo, loss: Some("writes".to_owned()), ..listed("two", &incr("two")) };
+    let back = incr("back");
+    let shape =
+        Shape::default().step(step, &incr("two")).undo(undo_of("back", &back, &["two"]), &back);
+    let mut bench = Bench::new(&shape, FarSide::default());
+    let no = Progress::Failed("no".to_owned());
+    bench.guest.part("two").check.push_back(Ok(Ok(no)));
+    assert!(matches!(bench.run_on(), Ended::RolledBack(_)));
 }
 
 fn past_the_point() -> Bench {

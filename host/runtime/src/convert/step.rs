@@ -87,6 +87,7 @@ fn step(step: upgrade::Step) -> Result<Step, Refused> {
         undo: step.undo.inward()?,
         gates: step.gates.inward()?,
         needs: names::<StepId>(&step.needs)?,
+        loss: step.loss,
         rounds: step.rounds,
         soak: step.soak.map(Millis),
         expected: Millis(step.expected),

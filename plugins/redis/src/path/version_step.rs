@@ -36,6 +36,10 @@ pub(super) fn lay_out<D: Declare>(
     Ok(())
 }
 
+/// What is lost when the volume goes back.
+const LOSS: &str = "what is written after the last backup: jobs that were queued (their events also lie in object storage), LiteLLM's \
+                    counters and cache";
+
 fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failure> {
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
@@ -45,10 +49,8 @@ fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failu
         Step::new(names::UPGRADE, format!("Start Redis {}", goal.version), "the new version on the same volume, which it rewrites in its own format")
             .effects(&["image", "deploy"])
             .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
-            .approved(
-                "From here on, going back loses what is written after the last backup: jobs that were queued (their events also lie \
-                 in object storage), LiteLLM's counters and cache. Go on?",
-            )
+            .losing(LOSS)
+            .approved(format!("From here on, going back loses {LOSS}. Go on?"))
             .in_window()
             .expected(boot)
             .outage(boot)

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use lockstep_engine::journal::{Event, Phase};
+use lockstep_engine::journal::{Epoch, Event, Phase};
 use lockstep_engine::model::{Label, Plan};
 use lockstep_engine::run::{Clock, Ended, Execution, OnFailure, Options, Ports, RunError};
 
@@ -28,6 +28,8 @@ pub(crate) struct Bench {
     pub(crate) guest: FakeGuest,
     pub(crate) plan: Plan,
     pub(crate) options: Options,
+    /// Whether each process knows that the one before it is gone.
+    pub(crate) former_holder_is_gone: bool,
 }
 
 /// Returns what `future` gives. Fakes never wait, so one that is not ready never will be.
@@ -43,7 +45,7 @@ pub(crate) fn options() -> Options {
         gates_approved_by: Some("ada".to_owned()),
         on_failure: OnFailure::RollBack,
         until: None,
-        former_holder_is_gone: true,
+        gone: None,
     }
 }
 
@@ -69,12 +71,14 @@ impl Bench {
             guest: FakeGuest::default(),
             plan,
             options: options(),
+            former_holder_is_gone: true,
         }
     }
 
     /// Takes the run in a new process, until it ends or the process must not go on.
     pub(crate) fn run(&mut self) -> Result<Ended, RunError> {
         let epoch = self.journal.take(self.clock.now());
+        let gone = self.former_holder_is_gone.then(|| Epoch(epoch.0 - 1));
         let ports = Ports {
             world: &self.world,
             journal: &*self.journal,
@@ -85,7 +89,7 @@ impl Bench {
         let mut execution = Execution::new(
             ports,
             &self.plan.authority,
-            self.options.clone(),
+            Options { gone, ..self.options.clone() },
             self.journal.run.clone(),
             epoch,
             &self.journal.records(),

@@ -63,6 +63,7 @@ pub(crate) fn listed(id: &str, effects: &[Effect]) -> Step {
         undo: Undo::Nothing,
         gates: Vec::new(),
         needs: Vec::new(),
+        loss: None,
         rounds: 1,
         soak: None,
         expected: Millis::seconds(5),
@@ -116,6 +117,8 @@ pub(crate) fn survey_of(far: &FarSide) -> Survey {
 /// A plan before it is frozen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shape {
+    /// What every call is given.
+    pub(crate) parameters: Vec<(String, String)>,
     pub(crate) steps: Vec<Step>,
     pub(crate) undo: Vec<Step>,
     pub(crate) effects: Vec<Effect>,
@@ -142,7 +145,7 @@ impl Shape {
             steps: self.steps.clone(),
             undo: self.undo.clone(),
             watches: Vec::new(),
-            parameters: Vec::new(),
+            parameters: self.parameters.clone(),
             extra: Vec::new(),
         }
     }

@@ -198,7 +198,7 @@ fn people(random: &mut Random, bench: &mut Bench) {
     if random.chance(20) {
         bench.options.on_failure = OnFailure::Stop;
     }
-    bench.options.former_holder_is_gone = random.chance(50);
+    bench.former_holder_is_gone = random.chance(50);
     match random.below(8) {
         0 => bench.control.wants_after(random.below(30), Some(Wish::Pause)),
         1 => bench.control.wants_after(random.below(30), Some(Wish::RollBack("wished".to_owned()))),

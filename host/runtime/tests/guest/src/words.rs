@@ -105,6 +105,7 @@ fn step(id: &str) -> Step {
         undo: Undo::Steps(vec!["back".into()]),
         gates: vec![Gate::Window],
         needs: vec!["before".into()],
+        loss: None,
         rounds: 1,
         soak: Some(5),
         expected: 6,
