@@ -101,7 +101,7 @@ fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
             Gate::Approval(prompt) => {
                 put(out, &format!("     ⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt)));
             }
-            Gate::Window => put(out, "     ⏸ waits for the maintenance window"),
+            Gate::Window => put(out, "     ⏸ in a maintenance window (none can be set yet: always open)"),
         }
     }
     effects(out, &plan.authority, step, "     + ");
@@ -145,7 +145,7 @@ fn figures(plan: &Plan, step: &Step) -> String {
         Some(outage) => format!("outage about {}", length(outage)),
     });
     if let Some(soak) = step.soak {
-        figures.push(format!("then watched for {}", length(soak)));
+        figures.push(format!("then soaks for {}", length(soak)));
     }
     figures.push(format!("fails after {}", length(step.limit)));
     figures.join(" · ")
@@ -200,7 +200,7 @@ fn lines(out: &mut String, plan: &Plan) {
     put(
         out,
         &format!(
-            "{}, {}; about {} and {} of watching; outage {outage_note}.",
+            "{}, {}; about {} and {} of soaking; outage {outage_note}.",
             plural(authority.steps.len(), "step"),
             plural(authority.effects.len(), "effect"),
             length(Millis(expected)),
