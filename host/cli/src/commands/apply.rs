@@ -30,7 +30,15 @@ pub(crate) async fn apply(
     let opened = session.environment().await?;
     let file = read_plan(target)?;
     let wanted = file.as_ref().map_or_else(|| target.clone(), component_of);
-    let mut planned = make(session, &opened, &wanted).await?;
+    refuse_held(session, &opened)?;
+    let mut planned = match make(session, &opened, &wanted).await {
+        Ok(planned) => planned,
+        Err(error) => {
+            // A run that began meanwhile changes what is planned on, and explains better why no plan came about.
+            refuse_held(session, &opened)?;
+            return Err(error);
+        }
+    };
     if let Some(file) = file {
         planned = same_plan(planned, &file)?;
     }
@@ -46,19 +54,7 @@ pub(crate) async fn apply(
     if let Some(until) = &arguments.how.until {
         known_step(&planned.plan.authority, until)?;
     }
-    let free = session
-        .store
-        .holding(&planned.plan.authority.environment.environment_id, &session.holder()?);
-    if let Some(by) = free.or_exit(Exit::Failed)? {
-        return Err(CliError::words(
-            Exit::Held,
-            format!("run {} holds environment `{}`", by.run, opened.name),
-        )
-        .hint(format!(
-            "go on with it: `lockstep resume {0}`, or take it back: `lockstep rollback {0}`",
-            by.run
-        )));
-    }
+    refuse_held(session, &opened)?;
     if !arguments.how.yes && !confirm("approve this plan and begin", output)? {
         output.say("Not approved; nothing was changed.");
         return Ok(Exit::Failed);
@@ -67,6 +63,17 @@ pub(crate) async fn apply(
     output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
     let carried = Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() };
     Box::pin(carry_on(session, opened, carried, &arguments.how, false, output)).await
+}
+
+/// Refuses to begin while another run holds the environment.
+fn refuse_held(session: &Session, opened: &Opened) -> Result<(), CliError> {
+    let held = session.store.holding(&opened.document.environment, &session.holder()?);
+    let Some(by) = held.or_exit(Exit::Failed)? else { return Ok(()) };
+    Err(CliError::words(Exit::Held, format!("run {} holds environment `{}`", by.run, opened.name))
+        .hint(format!(
+            "go on with it: `lockstep resume {0}`, or take it back: `lockstep rollback {0}`",
+            by.run
+        )))
 }
 
 fn show_once(planned: &Planned, output: &Output) {

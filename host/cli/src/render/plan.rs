@@ -101,7 +101,9 @@ fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
             Gate::Approval(prompt) => {
                 put(out, &format!("     ⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt)));
             }
-            Gate::Window => put(out, "     ⏸ in a maintenance window (none can be set yet: always open)"),
+            Gate::Window => {
+                put(out, "     ⏸ in a maintenance window (none can be set yet: always open)")
+            }
         }
     }
     effects(out, &plan.authority, step, "     + ");
