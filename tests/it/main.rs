@@ -6,8 +6,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod broken_guests;
 mod contract;
 mod environment;
+mod far_side;
+mod guests;
+mod liars;
+mod lying_steps;
 mod paths;
 mod plans;
 mod rollback;

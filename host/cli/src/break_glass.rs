@@ -7,6 +7,7 @@ use lockstep_engine::model::{Authority, Kind, Plan, RunId, ServiceRef, Way};
 
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::render::tame;
 use crate::session::folder;
 
 /// Writes the file of `run`.
@@ -28,9 +29,9 @@ pub(crate) fn write(directory: &Path, run: &RunId, plan: &Plan) -> Result<(), Cl
 fn text(run: &RunId, authority: &Authority) -> String {
     let mut out = format!(
         "# Run {run}: {} {} → {} in environment {}\n\nIf Lockstep can't be run any more, this is what it would do. Project {}, environment {}.\n",
-        authority.component,
-        authority.from.text,
-        authority.to.text,
+        tame(&authority.component),
+        tame(&authority.from.text),
+        tame(&authority.to.text),
         authority.environment.name,
         authority.environment.project_id,
         authority.environment.environment_id
@@ -44,7 +45,10 @@ fn text(run: &RunId, authority: &Authority) -> String {
         match &frozen.way {
             Way::Nothing => {}
             Way::Impossible(why) => {
-                put(&mut out, &format!("- step `{}` can't be undone: {why}", frozen.step.id));
+                put(
+                    &mut out,
+                    &format!("- step `{}` can't be undone: {}", frozen.step.id, tame(why)),
+                );
             }
             Way::Steps(ids) => {
                 put(&mut out, &format!("- if step `{}` began:", frozen.step.id));
@@ -68,12 +72,13 @@ fn text(run: &RunId, authority: &Authority) -> String {
 fn by_hand(kind: &Kind) -> String {
     let name = |service: &ServiceRef| {
         let (ServiceRef::Named(name) | ServiceRef::Made(name)) = service;
-        name.clone()
+        word(name)
     };
     if let Kind::SetImage { service, image } = kind {
         return format!(
-            "`railway service source connect --service {} --image {image}`",
-            name(service)
+            "`railway service source connect --service {} --image {}`",
+            name(service),
+            word(image)
         );
     }
     if let Kind::Deploy { service, .. } = kind {
@@ -95,6 +100,15 @@ fn by_hand(kind: &Kind) -> String {
         return "dashboard: apply the staged changes, after reading them".to_owned();
     }
     crate::render::effect(kind)
+}
+
+/// Returns a plugin's word as one word of a command line: a person may paste it into a shell.
+fn word(text: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@".contains(character);
+    if text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", tame(text).replace('\'', "'\\''").replace('`', "'\\`'"))
 }
 
 fn put(out: &mut String, line: &str) {

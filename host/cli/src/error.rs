@@ -24,6 +24,13 @@ impl CliError {
         Self::new(exit, anyhow::Error::msg(words.into()))
     }
 
+    /// Says what was attempted; what went wrong becomes the cause.
+    #[must_use]
+    pub(crate) fn within(mut self, words: impl Into<String>) -> Self {
+        self.error = self.error.context(words.into());
+        self
+    }
+
     /// Adds something that the user can do.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -3,9 +3,15 @@
 use lockstep_drivers::OpenError;
 use lockstep_engine::model::Failure;
 use lockstep_engine::run::{AppendError, GuestError, PlanError, RunError};
+use lockstep_runtime::LoadError;
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::render::{brief, lines_to_add};
+
+/// What to do about a plugin that broke the rules.
+const FAULTY: &str = "this is a fault of the plugin and not of the environment; nothing was changed. \
+    Tell its author, and name another build of it in lockstep.toml meanwhile";
 
 impl From<Failure> for CliError {
     fn from(failure: Failure) -> Self {
@@ -31,19 +37,49 @@ impl From<OpenError> for CliError {
 
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
-        let hints = match &error {
-            PlanError::Failed { failure, .. } | PlanError::World(failure) => hints(failure),
-            PlanError::Guest(GuestError::Trap { .. }) => {
-                vec!["this is a fault of the plugin; nothing was changed".to_owned()]
+        // A plugin's words stay on one line, so that they can't go on with lines that look like Lockstep's own.
+        let words = brief(&error.to_string());
+        let (mut error, hints) = match error {
+            PlanError::World(ref failure) => {
+                let hints = hints(failure);
+                (Self::new(Exit::Failed, error), hints)
             }
-            PlanError::Guest(GuestError::Host { .. })
-            | PlanError::Freeze(_)
-            | PlanError::Unstable { .. }
-            | PlanError::Unhashable(_) => Vec::new(),
+            PlanError::Unhashable(_) => (Self::new(Exit::Failed, error), Vec::new()),
+            PlanError::Guest(error) => (Self::from(error), Vec::new()),
+            PlanError::Failed { failure, ungranted, .. } => {
+                let lines = ungranted.iter().flat_map(lines_to_add);
+                let lines =
+                    lines.map(|lines| format!("to allow it, add to lockstep.toml:\n{lines}"));
+                (
+                    Self::words(Exit::Failed, words),
+                    hints(&failure).into_iter().chain(lines).collect(),
+                )
+            }
+            PlanError::Freeze(_) | PlanError::Unstable { .. } => {
+                (Self::words(Exit::Failed, words), vec![FAULTY.to_owned()])
+            }
         };
-        let mut error = Self::new(Exit::Failed, error);
-        error.hints = hints;
+        error.hints.extend(hints);
         error
+    }
+}
+
+impl From<GuestError> for CliError {
+    fn from(error: GuestError) -> Self {
+        let hint = match &error {
+            GuestError::Trap { .. } => FAULTY,
+            GuestError::Host { .. } => {
+                "this is no fault of the plugin: this machine was too busy, or Lockstep has a fault; nothing was changed, try again"
+            }
+        };
+        Self::words(Exit::Failed, brief(&error.to_string())).hint(hint)
+    }
+}
+
+impl From<LoadError> for CliError {
+    fn from(error: LoadError) -> Self {
+        Self::words(Exit::Failed, brief(&error.to_string()))
+            .hint("nothing of the plugin was run; this build of it can't be used here")
     }
 }
 
@@ -65,7 +101,7 @@ impl From<RunError> for CliError {
 /// Returns what an operator can do about a failure, by its code.
 fn hints(failure: &Failure) -> Vec<String> {
     let problem = failure.problem();
-    let mut hints: Vec<String> = match problem.code.as_str() {
+    match problem.code.as_str() {
         "railway:not-authorized" => vec![
             "the token is wrong, expired, or may not do this: Railway answers the same for all three".to_owned(),
             "a project token goes with kind = \"project\", an account token with kind = \"account\"".to_owned(),
@@ -77,10 +113,5 @@ fn hints(failure: &Failure) -> Vec<String> {
         "redis:unreachable" | "redis:connect" => vec!["is the service running? `lockstep status` tells".to_owned()],
         "redis:auth" | "redis:noauth" => vec!["the variable that holds the password is not what the server was started with".to_owned()],
         _ => Vec::new(),
-    };
-    let lines = problem.extra.iter().filter(|(name, _)| name == "add");
-    hints.extend(lines.map(|(_, line)| {
-        format!("to allow it, add to the grants of the plugin in lockstep.toml: {line}")
-    }));
-    hints
+    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::render::visible;
 
 /// The version of every JSON document.
 const VERSION: u32 = 1;
@@ -31,7 +32,7 @@ impl Output {
     )]
     pub(crate) fn say(&self, text: &str) {
         // Nobody is left to tell when standard error is gone.
-        let _written = writeln!(std::io::stderr(), "{}", text.trim_end_matches('\n'));
+        let _written = writeln!(std::io::stderr(), "{}", visible(text.trim_end_matches('\n')));
     }
 
     /// Prints lines for other programs, such as `KEY=value`.

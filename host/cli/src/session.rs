@@ -1,5 +1,6 @@
 //! Everything that a command needs, opened in order: the store, the environment, the drivers, the plugin.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lockstep_drivers::{Drivers, Settings};
@@ -15,7 +16,7 @@ use crate::config::{self, Document, EnvironmentDocument};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::lab;
-use crate::render::Announcer;
+use crate::render::{Announcer, brief, tame};
 
 /// The folder beside `lockstep.toml` that Lockstep keeps its own things in.
 const FOLDER: &str = ".lockstep";
@@ -54,8 +55,22 @@ pub(crate) struct Loaded {
     pub(crate) description: Description,
     /// Its name, version and digest.
     pub(crate) pin: PluginPin,
-    /// Whether it came with this binary.
-    pub(crate) bundled: bool,
+    /// The operator's name for it, under which `lockstep.toml` has its grants and options. Never what a plugin that is not
+    /// bundled calls itself: it could call itself by the name of one that was granted more.
+    pub(crate) called: String,
+    /// Where it came from.
+    pub(crate) origin: Origin,
+}
+
+/// Where a plugin came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// With this binary.
+    Bundled,
+    /// From a file.
+    File(PathBuf),
+    /// From the store, as it was when its run was approved.
+    Store,
 }
 
 impl Session {
@@ -123,17 +138,36 @@ impl Session {
         let own = self.document.as_ref().and_then(|document| document.plugins.get(component));
         if let Some(own) = own {
             let path = self.global.directory.join(&own.path);
+            let origin = Origin::File(path.clone());
             let bytes = std::fs::read(&path)
                 .map_err(|error| {
                     anyhow::Error::new(error)
                         .context(format!("could not read plugin `{}`", path.display()))
                 })
                 .or_exit(Exit::Usage)?;
-            return load(&runtime, bytes, false).await;
+            let mut loaded = load(&runtime, bytes, origin).await?;
+            component.clone_into(&mut loaded.called);
+            if loaded.description.components.iter().any(|known| known == component) {
+                return Ok(loaded);
+            }
+            let known: Vec<String> = loaded
+                .description
+                .components
+                .iter()
+                .map(|known| format!("`{}`", tame(known)))
+                .collect();
+            return Err(CliError::words(
+                Exit::Usage,
+                format!("{} does not upgrade `{component}`", loaded.title()),
+            )
+            .hint(format!(
+                "it upgrades {}: [plugins.…] of lockstep.toml is followed by the component",
+                if known.is_empty() { "nothing".to_owned() } else { known.join(", ") }
+            )));
         }
         let mut known = Vec::new();
         for bundled in lockstep_bundle::bundled() {
-            let loaded = load(&runtime, bundled.bytes.to_vec(), true).await?;
+            let loaded = load(&runtime, bundled.bytes.to_vec(), Origin::Bundled).await?;
             if loaded.description.components.iter().any(|name| name == component) {
                 return Ok(loaded);
             }
@@ -153,7 +187,7 @@ impl Session {
     /// It can't be loaded.
     pub(crate) async fn plugin_of(&self, bytes: Vec<u8>) -> Result<Loaded, CliError> {
         let runtime = self.runtime()?;
-        load(&runtime, bytes, true).await
+        load(&runtime, bytes, Origin::Store).await
     }
 
     fn runtime(&self) -> Result<Runtime, CliError> {
@@ -162,23 +196,42 @@ impl Session {
     }
 }
 
-async fn load(runtime: &Runtime, bytes: Vec<u8>, bundled: bool) -> Result<Loaded, CliError> {
-    let mut plugin = runtime.load(&bytes).or_exit(Exit::Failed)?;
-    let description = plugin.describe().await.or_exit(Exit::Failed)?;
+async fn load(runtime: &Runtime, bytes: Vec<u8>, origin: Origin) -> Result<Loaded, CliError> {
+    let attempted = |error: CliError| error.within(format!("could not load the plugin {origin}"));
+    let mut plugin = runtime.load(&bytes).map_err(|error| attempted(error.into()))?;
+    let description = plugin.describe().await.map_err(|error| attempted(error.into()))?;
     let pin = PluginPin {
         name: description.name.clone(),
         version: description.version.clone(),
         digest: Digest::of(&bytes),
     };
-    Ok(Loaded { plugin, bytes, description, pin, bundled })
+    let called = description.name.clone();
+    Ok(Loaded { plugin, bytes, description, pin, called, origin })
+}
+
+impl Loaded {
+    /// Returns the plugin's name, version and origin, for people.
+    pub(crate) fn title(&self) -> String {
+        format!("plugin `{}` {} ({})", brief(&self.pin.name), brief(&self.pin.version), self.origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled => out.write_str("of this binary"),
+            Self::File(path) => write!(out, "`{}`", path.display()),
+            Self::Store => out.write_str("of the run"),
+        }
+    }
 }
 
 impl Opened {
     /// Returns what the plugin may do here: what the operator wrote, or what a bundled plugin asks for.
     pub(crate) fn grant(&self, loaded: &Loaded) -> Grant {
-        match self.document.grants.get(&loaded.pin.name) {
+        let grant = match self.document.grants.get(&loaded.called) {
             Some(entries) => Grant::new(entries.clone()),
-            None if loaded.bundled => {
+            None if loaded.origin == Origin::Bundled => {
                 let asked = loaded.description.requests.iter().cloned();
                 Grant::new(
                     asked
@@ -190,7 +243,8 @@ impl Opened {
                 )
             }
             None => Grant::default(),
-        }
+        };
+        grant.written_for(&self.name, &loaded.called)
     }
 
     /// Returns the plugin's options.

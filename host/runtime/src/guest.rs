@@ -127,7 +127,7 @@ struct Nobody;
 impl Host for Nobody {
     async fn answer(&mut self, call: Call) -> Answer {
         let denied =
-            || Failure::denied("contract:call", "`describe` may not ask the host for anything");
+            || Failure::denied("call:not-here", "`describe` may not ask the host for anything");
         match call {
             Call::Read(_) | Call::DeploymentOf(_) => Answer::Read(Err(denied())),
             Call::Declare(_) => Answer::Declared(Err(denied())),

@@ -14,7 +14,7 @@ use crate::config;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::render::Announcer;
+use crate::render::{Announcer, brief};
 use crate::session::{Loaded, Opened, Session};
 use crate::signals::{Signals, asked_to_end};
 
@@ -200,26 +200,29 @@ fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
         Ended::Done => (Exit::Done, format!("Run {run} is done.")),
         Ended::RolledBack(why) => (
             Exit::RolledBack,
-            format!("Run {run} was rolled back: what ran before runs again. Why: {why}"),
+            format!("Run {run} was rolled back: what ran before runs again. Why: {}", brief(why)),
         ),
         Ended::Stuck(question) => (
             Exit::Stuck,
             format!(
-                "Run {run} is stuck and a person must decide:\n  {question}\n\
+                "Run {run} is stuck and a person must decide:\n  {}\n\
                  Look at it with `lockstep show {run}`, then `lockstep resume {run} [--assume happened:EFFECT | --assume \
-                 not-happened:EFFECT]` or `lockstep rollback {run}`."
+                 not-happened:EFFECT]` or `lockstep rollback {run}`.",
+                brief(question)
             ),
         ),
         Ended::Waiting(Wait::Gate { step, waits_for }) => (
             Exit::Waiting,
             format!(
-                "Run {run} waits at the gate of step `{step}`:\n  {waits_for}\nOpen it with `lockstep approve {run}`, then `lockstep resume {run}`."
+                "Run {run} waits at the gate of step `{step}`:\n  {}\nOpen it with `lockstep approve {run}`, then `lockstep resume {run}`.",
+                brief(waits_for)
             ),
         ),
         Ended::Waiting(Wait::Moved(why)) => (
             Exit::Moved,
             format!(
-                "Run {run} waits, because the environment moved:\n  {why}\nGo on with `lockstep resume {run} --accept-moved`, or back with `lockstep rollback {run}`."
+                "Run {run} waits, because the environment moved:\n  {}\nGo on with `lockstep resume {run} --accept-moved`, or back with `lockstep rollback {run}`.",
+                brief(why)
             ),
         ),
         Ended::Waiting(Wait::Until(step)) => (

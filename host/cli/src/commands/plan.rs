@@ -1,14 +1,15 @@
 //! `lockstep plan`: shows what an upgrade would do, and changes nothing.
 
 use lockstep_engine::model::{Digest, Plan, Severity, Target};
-use lockstep_engine::run::Planner;
+use lockstep_engine::policy::Grant;
+use lockstep_engine::run::{PlanError, Planner};
 
 use crate::args::PlanArguments;
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::render;
+use crate::render::{self, lines_to_add, tame};
 use crate::session::{Loaded, Opened, Session};
 
 /// A plan with what made it.
@@ -65,7 +66,7 @@ pub(crate) async fn make(
         component: component.to_owned(),
         environment: opened.name.clone(),
         desired,
-        options: opened.options(&loaded.pin.name),
+        options: opened.options(&loaded.called),
         now: now(),
     };
     let planner = Planner {
@@ -75,10 +76,40 @@ pub(crate) async fn make(
         plugin: &loaded.pin,
         environment: &opened.name,
     };
-    let plan = planner.plan(&mut loaded.plugin, &target).await.map_err(CliError::from)?;
+    let planned = planner.plan(&mut loaded.plugin, &target).await;
+    let plan = planned.map_err(|error| no_plan(error, &loaded, &grant))?;
     opened.announcer.finish();
     let digest = plan.authority.digest().or_exit(Exit::Failed)?;
     Ok(Planned { plan, digest, loaded })
+}
+
+/// Returns why there is no plan; with the grants that the plugin will ask for next, if it was denied one.
+fn no_plan(error: PlanError, loaded: &Loaded, grant: &Grant) -> CliError {
+    let denied: Vec<String> = match &error {
+        PlanError::Failed { ungranted, .. } => {
+            ungranted.iter().flat_map(lines_to_add).map(str::to_owned).collect()
+        }
+        PlanError::World(_) | PlanError::Unhashable(_) => return CliError::from(error),
+        PlanError::Guest(_) | PlanError::Freeze(_) | PlanError::Unstable { .. } => Vec::new(),
+    };
+    let error = CliError::from(error).within(format!("{} made no plan", loaded.title()));
+    if denied.is_empty() {
+        return error;
+    }
+    let next: Vec<String> = grant
+        .missing(&loaded.description.requests)
+        .map(|request| (grant.lines(request), tame(&request.why)))
+        .filter(|(lines, _)| !denied.iter().any(|denied| denied == lines.trim_end()))
+        .map(|(lines, why)| format!("{lines}# its author says why: {why}"))
+        .collect();
+    if next.is_empty() {
+        return error;
+    }
+    error.hint(format!(
+        "it asks for {} more; read each before you add it:\n{}",
+        next.len(),
+        next.join("\n")
+    ))
 }
 
 /// Shows a plan to people, or as JSON.

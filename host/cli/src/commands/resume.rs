@@ -9,6 +9,7 @@ use crate::config::EnvironmentDocument;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::render::brief;
 use crate::session::Session;
 
 /// A run as the store keeps it.
@@ -39,7 +40,7 @@ pub(crate) async fn resume(
         (Phase::Moved(why), None) if !arguments.accept_moved => {
             return Err(CliError::words(
                 Exit::Moved,
-                format!("run {} waits, because the environment moved: {why}", kept.run),
+                format!("run {} waits, because the environment moved: {}", kept.run, brief(why)),
             )
             .hint("go on all the same: --accept-moved")
             .hint(format!("or go back: `lockstep rollback {}`", kept.run)));
@@ -61,6 +62,7 @@ pub(crate) async fn go_on(
 ) -> Result<Exit, CliError> {
     let name = kept.plan.authority.environment.name.clone();
     let today = session.document.as_ref().and_then(|document| document.environments.get(&name));
+    let today = today.filter(|today| !today.is_this_lab(&name));
     if today.is_some_and(|today| *today != kept.configuration) {
         output.say("lockstep.toml changed since this run was approved; the run uses it as it was.");
     }

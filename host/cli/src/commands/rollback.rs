@@ -9,6 +9,7 @@ use crate::args::RollbackArguments;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::render::brief;
 use crate::session::Session;
 
 /// Runs the command.
@@ -30,7 +31,11 @@ pub(crate) async fn rollback(
     if let Some((step, why)) = lost {
         return Err(CliError::words(
             Exit::Stuck,
-            format!("run {} can't roll back: step `{step}` can't be undone: {why}", kept.run),
+            format!(
+                "run {} can't roll back: step `{step}` can't be undone: {}",
+                kept.run,
+                brief(&why)
+            ),
         )
         .hint("the break-glass file of the run says what is left to do by hand"));
     }

@@ -12,6 +12,9 @@ use crate::exit::Exit;
 /// The file's name.
 pub(crate) const FILE: &str = "lockstep.toml";
 
+/// The environment that is always there.
+pub(crate) const LAB: &str = "lab";
+
 /// The newest version of the format.
 const VERSION: u32 = 1;
 
@@ -40,12 +43,14 @@ pub(crate) struct PluginDocument {
 }
 
 /// One deployed stack.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct EnvironmentDocument {
-    /// Railway's project id.
+    /// Railway's project id. Only the environment `lab` may leave it out, and then the lab of this folder is meant.
+    #[serde(default)]
     pub(crate) project: String,
     /// Railway's environment id.
+    #[serde(default)]
     pub(crate) environment: String,
     /// Where the token is; the lab knows its own.
     #[serde(default)]
@@ -195,6 +200,31 @@ pub(crate) struct EndpointDocument {
     pub(crate) via: Option<ViaDocument>,
 }
 
+impl EnvironmentDocument {
+    /// Returns whether the lab of this folder is meant, wherever that is.
+    pub(crate) fn is_this_lab(&self, name: &str) -> bool {
+        name == LAB && self.project.is_empty() && self.environment.is_empty()
+    }
+
+    /// Returns what is missing, or is there and would not be heeded.
+    fn problem(&self, name: &str) -> Option<String> {
+        if !self.is_this_lab(name) {
+            let ids = [(&self.project, "project"), (&self.environment, "environment")];
+            let missing = ids.into_iter().find(|(id, _)| id.is_empty());
+            return missing.map(|(_, key)| format!("names no `{key}`"));
+        }
+        let given = [
+            (self.token != TokenDocument::default(), "`token`"),
+            (self.api.is_some(), "`api`"),
+            (self.registry.is_some(), "`registry`"),
+            (self.via != ViaDocument::default(), "`via`"),
+            (self.ssh != SshDocument::default(), "`ssh`"),
+        ];
+        let known = given.into_iter().find(|(given, _)| *given);
+        known.map(|(_, key)| format!("has {key}, which this folder's lab knows by itself"))
+    }
+}
+
 impl Document {
     /// Reads the file of `folder`; none when there is none.
     ///
@@ -219,16 +249,21 @@ impl Document {
             .map_err(|error| {
                 error.hint("README.md shows one example for each key of lockstep.toml")
             })?;
-        if document.version == VERSION {
-            return Ok(Some(document));
-        }
-        Err(CliError::words(
-            Exit::Usage,
-            format!(
+        if document.version != VERSION {
+            let words = format!(
                 "`{}` has version {}, and this lockstep reads version {VERSION}",
                 path.display(),
                 document.version
-            ),
-        ))
+            );
+            return Err(CliError::words(Exit::Usage, words));
+        }
+        for (name, environment) in &document.environments {
+            if let Some(problem) = environment.problem(name) {
+                let words = format!("`{}`: environment `{name}` {problem}", path.display());
+                return Err(CliError::words(Exit::Usage, words)
+                    .hint("README.md shows one example for each key of lockstep.toml"));
+            }
+        }
+        Ok(Some(document))
     }
 }

@@ -10,8 +10,8 @@ use lockstep_engine::model::Millis;
 use lockstep_engine::run::OnFailure;
 
 use super::document::{
-    ConnectionDocument, ConnectionKindDocument, Document, EnvironmentDocument, OnFailureDocument,
-    SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
+    ConnectionDocument, ConnectionKindDocument, Document, EnvironmentDocument, LAB,
+    OnFailureDocument, SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
 };
 use crate::args::Surroundings;
 use crate::clock::now;
@@ -21,9 +21,6 @@ use crate::lab::Address;
 
 /// Railway's GraphQL endpoint.
 const RAILWAY: &str = "https://backboard.railway.com/graphql/v2";
-
-/// The environment that is always there.
-const LAB: &str = "lab";
 
 /// Finds the environment that is meant.
 ///
@@ -36,13 +33,15 @@ pub(crate) fn choose(
 ) -> Result<(String, EnvironmentDocument), CliError> {
     let none = BTreeMap::new();
     let environments = document.map_or(&none, |document| &document.environments);
-    let known: Vec<&str> = environments.keys().map(String::as_str).chain([LAB]).collect();
+    let others = environments.keys().map(String::as_str).filter(|known| *known != LAB);
+    let known: Vec<&str> = others.chain([LAB]).collect();
     let usual = document.and_then(|document| document.default_environment.as_deref());
     let Some(name) = wanted.or(usual).or_else(|| only(environments)) else {
         return Err(CliError::words(Exit::Usage, "no environment was named")
             .hint(format!("name one with `-e`: {}", known.join(", "))));
     };
-    if let Some(environment) = environments.get(name) {
+    let written = environments.get(name);
+    if let Some(environment) = written.filter(|written| !written.is_this_lab(name)) {
         return Ok((name.to_owned(), environment.clone()));
     }
     if name != LAB {
@@ -50,7 +49,7 @@ pub(crate) fn choose(
             .hint(format!("there are: {}", known.join(", "))));
     }
     match lab {
-        Some(lab) => Ok((LAB.to_owned(), of_lab(lab))),
+        Some(lab) => Ok((LAB.to_owned(), of_lab(lab, written))),
         None => Err(CliError::words(Exit::Failed, "the lab is not running")
             .hint("start it with `lockstep lab up`")),
     }
@@ -61,11 +60,15 @@ fn only(environments: &BTreeMap<String, EnvironmentDocument>) -> Option<&str> {
     names.next().filter(|_| names.next().is_none()).map(String::as_str)
 }
 
-/// The lab, as an environment of `lockstep.toml`.
-fn of_lab(lab: &Address) -> EnvironmentDocument {
+/// The lab, as an environment of `lockstep.toml`, with what is `written` there of it.
+fn of_lab(lab: &Address, written: Option<&EnvironmentDocument>) -> EnvironmentDocument {
+    let written = written.cloned().unwrap_or_default();
+    let mut options = written.options;
     // Whoever rehearses wants to see the end of a soak, and of a server that never answers.
-    let short = [("soak", "1"), ("boot-limit", "20")];
-    let short = short.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let of_redis = options.entry("redis".to_owned()).or_default();
+    for (name, value) in [("soak", "1"), ("boot-limit", "20")] {
+        of_redis.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    }
     EnvironmentDocument {
         project: lab.project_id.clone(),
         environment: lab.environment_id.clone(),
@@ -74,11 +77,8 @@ fn of_lab(lab: &Address) -> EnvironmentDocument {
         registry: Some(lab.registry.clone()),
         via: ViaDocument::Private,
         ssh: SshDocument::default(),
-        on_failure: OnFailureDocument::Rollback,
-        connections: BTreeMap::new(),
-        endpoints: BTreeMap::new(),
-        options: BTreeMap::from([("redis".to_owned(), BTreeMap::from(short))]),
-        grants: BTreeMap::new(),
+        options,
+        ..written
     }
 }
 

@@ -7,7 +7,7 @@ mod run;
 mod text;
 
 pub(crate) use effect::kind as effect;
-pub(crate) use news::Announcer;
+pub(crate) use news::{Announcer, lines_to_add};
 pub(crate) use plan::plan;
 pub(crate) use run::{event, standing};
-pub(crate) use text::tame;
+pub(crate) use text::{brief, tame, visible};

@@ -6,14 +6,20 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lockstep_drivers::Redactor;
-use lockstep_engine::model::{Level, Millis, Moment};
+use lockstep_engine::model::{Level, Millis, Moment, Problem};
 use lockstep_engine::run::{News, Reporter};
 
-use super::text::{length, tame};
+use super::text::{brief, length, tame, visible};
 use crate::clock::now;
 
 /// How often the same wait is mentioned where lines do not move.
 const REMINDER: Millis = Millis::seconds(15);
+
+/// Returns the lines of `lockstep.toml` that would grant what the host denied.
+pub(crate) fn lines_to_add(denied: &Problem) -> impl Iterator<Item = &str> {
+    let lines = denied.extra.iter().filter(|(name, _)| name == "add");
+    lines.map(|(_, lines)| lines.trim_end_matches('\n'))
+}
 
 /// Tells people what a run does, on standard error.
 pub(crate) struct Announcer {
@@ -36,8 +42,9 @@ impl Announcer {
 
     /// Says one line.
     pub(crate) fn say(&self, line: &str) {
-        let line =
-            self.redactor.as_ref().map_or_else(|| line.to_owned(), |redactor| redactor.text(line));
+        let line = visible(
+            &self.redactor.as_ref().map_or_else(|| line.to_owned(), |redactor| redactor.text(line)),
+        );
         let print = || {
             // Nobody is left to tell when standard error is gone.
             let _written = writeln!(std::io::stderr(), "{line}");
@@ -50,8 +57,9 @@ impl Announcer {
     }
 
     fn wait(&self, step: &str, note: &str) {
-        let note =
-            self.redactor.as_ref().map_or_else(|| note.to_owned(), |redactor| redactor.text(note));
+        let note = tame(
+            &self.redactor.as_ref().map_or_else(|| note.to_owned(), |redactor| redactor.text(note)),
+        );
         if let Some(spinner) = &self.spinner {
             spinner.set_message(format!("{step}: {note}"));
             spinner.enable_steady_tick(Duration::from_millis(120));
@@ -95,7 +103,7 @@ impl Reporter for Announcer {
             News::Retrying(_, failure, after) => {
                 self.say(&format!(
                     "  … {}; trying again in {}",
-                    tame(&failure.to_string()),
+                    brief(&failure.to_string()),
                     length(after)
                 ));
             }
@@ -104,9 +112,18 @@ impl Reporter for Announcer {
                 self.say(&format!("✓ {step}: nothing to do: {}", tame(&why)));
             }
             News::StepFailed(step, failure) => {
-                self.say(&format!("✗ {step}: {}", tame(&failure.to_string())));
+                self.say(&format!("✗ {step}: {}", brief(&failure.to_string())));
             }
-            News::TurnedBack(why) => self.say(&format!("⟲ rolling back: {}", tame(&why))),
+            News::TurnedBack(why) => self.say(&format!("⟲ rolling back: {}", brief(&why))),
+            News::Ungranted(problem) => {
+                self.say(&format!(
+                    "! denied: {}; the plugin planned without it",
+                    brief(&problem.to_string())
+                ));
+                for lines in lines_to_add(&problem) {
+                    self.say(&format!("  to allow it, add to lockstep.toml:\n{lines}"));
+                }
+            }
             News::PluginSays(Level::Debug, _) => {}
             News::PluginSays(Level::Info | Level::Warn, text) => {
                 self.say(&format!("  \u{201c}{text}\u{201d}"));

@@ -5,6 +5,9 @@ use lockstep_engine::model::Millis;
 /// Widest line of a plan.
 const WIDTH: usize = 100;
 
+/// Longest text of a plugin inside one message, in characters.
+const LONGEST: usize = 2000;
+
 /// Returns a length of time as people say it.
 pub(crate) fn length(length: Millis) -> String {
     let seconds = length.0 / 1000;
@@ -44,17 +47,43 @@ pub(crate) fn wrap(text: &str, indent: &str) -> String {
     lines
 }
 
-/// Returns text of an untrusted plugin with control characters escaped.
+/// Returns text of an untrusted plugin on one line, with everything escaped that could show it as something else.
 pub(crate) fn tame(text: &str) -> String {
-    let mut tamed = String::with_capacity(text.len());
+    escaped(text, deceives)
+}
+
+/// Returns [`tame`]d text, cut where it is longer than anybody reads in one message.
+pub(crate) fn brief(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", tame(text.get(..end).unwrap_or_default())),
+        None => tame(text),
+    }
+}
+
+/// Returns text of several lines in which nothing moves the cursor or turns the order of reading.
+pub(crate) fn visible(text: &str) -> String {
+    escaped(text, |character| character != '\n' && character != '\t' && deceives(character))
+}
+
+fn escaped(text: &str, wanted: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
-            tamed.extend(character.escape_default());
+        if wanted(character) {
+            escaped.extend(character.escape_default());
         } else {
-            tamed.push(character);
+            escaped.push(character);
         }
     }
-    tamed
+    escaped
+}
+
+/// Control characters, and those that are not seen but turn or join what is.
+fn deceives(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        )
 }
 
 #[cfg(test)]
@@ -73,5 +102,14 @@ mod tests {
     #[test]
     fn a_plugin_can_not_move_the_cursor() {
         assert_eq!(tame("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(visible("a\u{1b}[2Jb\n\tc\r"), "a\\u{1b}[2Jb\n\tc\\r");
+    }
+
+    #[test]
+    fn a_plugin_can_neither_add_lines_nor_turn_the_order_of_reading_nor_flood_a_message() {
+        assert_eq!(tame("no\nHint: run this"), "no\\nHint: run this");
+        assert_eq!(tame("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(brief("é").chars().count(), 1);
+        assert_eq!(brief(&"é".repeat(1 << 20)).chars().count(), LONGEST + 1);
     }
 }

@@ -1,12 +1,19 @@
 //! What the operator granted one plugin, and what each call of the plugin needs.
 
+use std::fmt::Write as _;
+
 use crate::model::{Effect, Failure, Grantable, HttpMethod, Kind, Problem, Read, ServiceRef};
 
 /// What the operator granted one plugin in one environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     entries: Vec<Grantable>,
+    /// The head of the table in `lockstep.toml` that grants more.
+    table: String,
 }
+
+/// The extra of a denial that holds the lines which would grant what was denied.
+const ADD: &str = "add";
 
 /// What a call needs.
 struct Need<'a> {
@@ -21,7 +28,43 @@ impl Grant {
     pub fn new(mut entries: Vec<Grantable>) -> Self {
         entries.sort();
         entries.dedup();
-        Self { entries }
+        Self { entries, table: String::new() }
+    }
+
+    /// Says where `lockstep.toml` grants more, so that each denial holds the exact lines: under the operator's own name
+    /// for the plugin.
+    #[must_use]
+    pub fn written_for(mut self, environment: &str, plugin: &str) -> Self {
+        self.table = format!("[[environments.{}.grants.{}]]\n", key(environment), key(plugin));
+        self
+    }
+
+    /// Returns what of `requests` is not granted.
+    pub fn missing<'a>(&'a self, requests: &'a [Grantable]) -> impl Iterator<Item = &'a Grantable> {
+        let covers = |entry: &Grantable, request: &Grantable| {
+            entry.capability == request.capability
+                && entry.access == request.access
+                && (entry.name == request.name || entry.name == "*")
+                && request.paths.iter().all(|path| entry.paths.contains(path))
+        };
+        requests
+            .iter()
+            .filter(move |request| !self.entries.iter().any(|entry| covers(entry, request)))
+    }
+
+    /// Returns the lines of `lockstep.toml` that grant `entry`.
+    pub fn lines(&self, entry: &Grantable) -> String {
+        let Grantable { capability, name, access, paths, why: _ } = entry;
+        let mut lines = self.table.clone();
+        for (key, value) in [("capability", capability), ("name", name), ("access", access)] {
+            // Writing to a string can't fail.
+            let _written = writeln!(lines, "{key} = {}", quoted(value));
+        }
+        if !paths.is_empty() {
+            let paths: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
+            let _written = writeln!(lines, "paths = [{}]", paths.join(", "));
+        }
+        lines
     }
 
     /// Returns what was granted, in a stable order.
@@ -102,7 +145,18 @@ impl Grant {
                 && entry.access == need.access
                 && need.name.is_none_or(|name| entry.name == name || entry.name == "*")
         };
-        if self.entries.iter().any(fits) { Ok(()) } else { Err(denied(need)) }
+        if self.entries.iter().any(fits) { Ok(()) } else { Err(self.denied(need)) }
+    }
+
+    fn denied(&self, need: &Need<'_>) -> Failure {
+        let name = need.name.unwrap_or("*");
+        let text =
+            format!("the plugin was not granted `{}` of {} `{name}`", need.access, need.capability);
+        let mut problem = Problem::new("grant:missing", text);
+        problem
+            .extra
+            .push((ADD.to_owned(), self.lines(&entry(need.capability, name, need.access))));
+        Failure::Denied(problem)
     }
 
     fn path(&self, endpoint: &str, path: &str) -> Result<(), Failure> {
@@ -118,10 +172,8 @@ impl Grant {
                 "`{path}` is not granted as a read of endpoint `{endpoint}`: a GET may cause effects"
             ),
         );
-        problem.extra.push((
-            "add".to_owned(),
-            format!("paths = [\"{path}\"]  # to the read of `{endpoint}`"),
-        ));
+        let wanted = Grantable { paths: vec![path.to_owned()], ..entry("http", endpoint, "read") };
+        problem.extra.push((ADD.to_owned(), self.lines(&wanted)));
         Err(Failure::Denied(problem))
     }
 }
@@ -149,18 +201,38 @@ fn name_of(service: &ServiceRef) -> &str {
     name
 }
 
-fn denied(need: &Need<'_>) -> Failure {
-    let name = need.name.unwrap_or("*");
-    let mut problem = Problem::new(
-        "grant:missing",
-        format!("the plugin was not granted `{}` of {} `{name}`", need.access, need.capability),
-    );
-    let line = format!(
-        "{{ capability = \"{}\", name = \"{name}\", access = \"{}\" }}",
-        need.capability, need.access
-    );
-    problem.extra.push(("add".to_owned(), line));
-    Failure::Denied(problem)
+fn entry(capability: &str, name: &str, access: &str) -> Grantable {
+    Grantable {
+        capability: capability.to_owned(),
+        name: name.to_owned(),
+        access: access.to_owned(),
+        paths: Vec::new(),
+        why: String::new(),
+    }
+}
+
+/// Returns a key of TOML, in quotes where it needs them.
+fn key(text: &str) -> String {
+    let bare = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
+    if !text.is_empty() && text.chars().all(bare) { text.to_owned() } else { quoted(text) }
+}
+
+/// Returns a string of TOML. A plugin chooses the names in it, so none of them may end the string, begin a line or show
+/// itself as something else.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ' '..='~' => quoted.push(character),
+            _ if character.is_alphanumeric() => quoted.push(character),
+            _ => {
+                // Writing to a string can't fail.
+                let _written = write!(quoted, "\\U{:08X}", u32::from(character));
+            }
+        }
+    }
+    quoted + "\""
 }
 
 #[cfg(test)]
@@ -184,16 +256,38 @@ mod tests {
         Read::Http(HttpMethod::Get, request)
     }
 
+    #[track_caller]
+    fn lines(grant: &Grant, read: &Read) -> String {
+        let Err(Failure::Denied(problem)) = grant.read(read) else { panic!("must be denied") };
+        problem.extra[0].1.clone()
+    }
+
     #[test]
-    fn what_is_not_granted_is_denied_with_the_line_to_add() {
-        let Err(Failure::Denied(problem)) =
-            Grant::default().read(&Read::Keyspace("main".to_owned(), 1, false))
-        else {
-            panic!("must be denied");
-        };
+    fn what_is_not_granted_is_denied_with_the_lines_to_add() {
+        let grant = Grant::default().written_for("staging", "my-redis");
         assert_eq!(
-            problem.extra[0].1,
-            "{ capability = \"redis\", name = \"main\", access = \"read\" }"
+            lines(&grant, &Read::Keyspace("main".to_owned(), 1, false)),
+            "[[environments.staging.grants.my-redis]]\n\
+             capability = \"redis\"\nname = \"main\"\naccess = \"read\"\n"
+        );
+        let grant = Grant::new(vec![entry("http", "backup", "read")]).written_for("a b", "c.d");
+        assert_eq!(
+            lines(&grant, &get("/health")),
+            "[[environments.\"a b\".grants.\"c.d\"]]\n\
+             capability = \"http\"\nname = \"backup\"\naccess = \"read\"\npaths = [\"/health\"]\n"
+        );
+    }
+
+    #[test]
+    fn a_name_of_the_plugins_own_can_not_add_lines_to_the_lines() {
+        let name = "x\"\naccess = \"execute\"\u{1b}[2J\u{202e}\\";
+        let said = lines(&Grant::default(), &Read::Keyspace(name.to_owned(), 1, false));
+        assert_eq!(said.lines().count(), 3, "{said}");
+        assert_eq!(
+            said.lines().nth(1),
+            Some(
+                "name = \"x\\\"\\U0000000Aaccess = \\\"execute\\\"\\U0000001B[2J\\U0000202E\\\\\""
+            )
         );
     }
 

@@ -1,19 +1,41 @@
 //! The host as `plan`, `observe`, `check` and `probe` see it: reads, and declarations where planning allows them.
 
-use super::bounds::{MAX_EFFECTS, MAX_LABEL, line};
+use super::bounds::{MAX_EFFECTS, MAX_LABEL, MAX_UNGRANTED, line};
 use super::port::{Follow, Host, News, Reporter, World};
 use crate::journal::RunState;
 use crate::model::{
-    Answer, Authority, Call, Effect, Fact, Failure, Job, Label, Read, Reading, RunId,
+    Answer, Authority, Call, Effect, Fact, Failure, Job, Label, Problem, Read, Reading, RunId,
 };
 use crate::policy::{Grant, admit};
 
 /// What a look is about.
 pub(crate) enum About<'a> {
-    /// Planning: effects may be declared, and are collected here.
-    Plan(&'a mut Vec<Effect>),
+    /// Planning: effects may be declared.
+    Plan(&'a mut Proposed),
     /// A run's step.
     Run { authority: &'a Authority, state: &'a RunState, run: &'a RunId },
+}
+
+/// What came of one call of `plan`, beside its answer.
+#[derive(Debug, Default)]
+pub(crate) struct Proposed {
+    /// The effects that were declared.
+    pub(crate) declared: Vec<Effect>,
+    /// What was asked for and is not granted, each once. The host keeps it by itself: what a plugin says of it may be
+    /// left out or made up.
+    pub(crate) ungranted: Vec<Problem>,
+}
+
+impl Proposed {
+    fn remember(&mut self, granted: Result<(), Failure>) -> Result<(), Failure> {
+        if let Err(failure) = &granted
+            && self.ungranted.len() < MAX_UNGRANTED
+            && !self.ungranted.contains(failure.problem())
+        {
+            self.ungranted.push(failure.problem().clone());
+        }
+        granted
+    }
 }
 
 /// A host that changes nothing.
@@ -44,16 +66,21 @@ impl<W: World, R: Reporter> Host for Look<'_, W, R> {
 }
 
 impl<W: World, R: Reporter> Look<'_, W, R> {
-    async fn read(&self, read: &Read) -> Result<Reading, Failure> {
-        self.grant.read(read)?;
+    async fn read(&mut self, read: &Read) -> Result<Reading, Failure> {
+        let granted = self.grant.read(read);
+        match &mut self.about {
+            About::Plan(proposed) => proposed.remember(granted)?,
+            About::Run { .. } => granted?,
+        }
         self.world.read(read).await
     }
 
     fn declare(&mut self, effect: Effect) -> Result<(), Failure> {
-        let About::Plan(declared) = &mut self.about else {
+        let About::Plan(proposed) = &mut self.about else {
             return Err(Failure::denied("call:not-here", "effects can only be declared in `plan`"));
         };
-        self.grant.declare(&effect)?;
+        proposed.remember(self.grant.declare(&effect))?;
+        let declared = &mut proposed.declared;
         let refuse = |why: String| Err(Failure::permanent("plan:declaration", why));
         if declared.len() >= MAX_EFFECTS {
             return refuse(format!("a plan has at most {MAX_EFFECTS} effects"));

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::look::{About, Look};
-use super::port::{Guest, GuestError, Reporter, World};
+use super::look::{About, Look, Proposed};
+use super::port::{Guest, GuestError, News, Reporter, World};
 use crate::model::{
-    Authority, Draft, Effect, Environment, Failure, Kind, Pin, Plan, PluginPin, ServiceRef, Target,
+    Authority, Draft, Effect, Environment, Failure, Kind, Pin, Plan, PluginPin, Problem,
+    ServiceRef, Target,
 };
 use crate::policy::{FreezeError, Freezer, Grant, admit_for_planning};
 
@@ -20,8 +21,10 @@ pub enum PlanError {
     Failed {
         /// What was to be planned.
         component: String,
-        /// Why not.
+        /// Why not, in the plugin's words.
         failure: Failure,
+        /// What it had asked for and was not granted, in the host's words.
+        ungranted: Vec<Problem>,
     },
     /// The environment could not be read.
     #[error("could not read the environment: {0}")]
@@ -61,27 +64,37 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
     /// # Errors
     /// See [`PlanError`]. A plan with findings that refuse it is no error: the caller shows it.
     pub async fn plan(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
-        let first = self.once(guest, target).await?;
-        let second = self.once(guest, target).await?;
+        let (first, _) = self.once(guest, target).await?;
+        let (second, ungranted) = self.once(guest, target).await?;
         if first.authority.digest()? != second.authority.digest()? {
             return Err(PlanError::Unstable {
                 field: difference(&first.authority, &second.authority)?,
             });
         }
+        for problem in ungranted {
+            self.reporter.report(News::Ungranted(problem));
+        }
         Ok(second)
     }
 
-    async fn once(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
-        let mut declared = Vec::new();
-        let about = About::Plan(&mut declared);
+    /// Plans once. What was asked for and not granted comes beside the plan.
+    async fn once(
+        &self,
+        guest: &mut impl Guest,
+        target: &Target,
+    ) -> Result<(Plan, Vec<Problem>), PlanError> {
+        let mut proposed = Proposed::default();
+        let about = About::Plan(&mut proposed);
         let mut host =
             Look { world: self.world, reporter: self.reporter, grant: self.grant, about };
         let draft = guest.plan(target, &mut host).await?;
-        let draft = draft.map_err(|failure| PlanError::Failed {
-            component: target.component.clone(),
-            failure,
-        })?;
-        self.freeze(target, draft, declared).await
+        let Proposed { declared, ungranted } = proposed;
+        match draft {
+            Ok(draft) => Ok((self.freeze(target, draft, declared).await?, ungranted)),
+            Err(failure) => {
+                Err(PlanError::Failed { component: target.component.clone(), failure, ungranted })
+            }
+        }
     }
 
     async fn freeze(

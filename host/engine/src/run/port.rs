@@ -8,7 +8,7 @@
 use crate::journal::{Epoch, Fate, Head, Intent, Record, Sent, Standing};
 use crate::model::{
     Answer, Call, Description, Draft, Fact, Failure, Label, Level, Millis, Moment, Observation,
-    Progress, Read, Reading, RunId, Sample, StepCall, StepId, Survey, Target,
+    Problem, Progress, Read, Reading, RunId, Sample, StepCall, StepId, Survey, Target,
 };
 use crate::policy::Admitted;
 
@@ -218,6 +218,8 @@ pub enum News {
     StepFailed(StepId, Failure),
     /// The run turns round, and why.
     TurnedBack(String),
+    /// The plugin asked for this, was not granted it, and planned without it.
+    Ungranted(Problem),
     /// The plugin says something.
     PluginSays(Level, String),
     /// The host has something to say about the run.

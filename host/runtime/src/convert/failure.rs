@@ -1,6 +1,6 @@
 //! Failures.
 
-use lockstep_engine::model::{Failure, Problem};
+use lockstep_engine::model::{Extra, Failure, Problem};
 
 use super::{Inward, Outward, Refused, closed};
 use crate::bindings::lockstep::plugin::types;
@@ -8,8 +8,10 @@ use crate::bindings::lockstep::plugin::types;
 impl Inward for types::Problem {
     type Inside = Problem;
     fn inward(self) -> Result<Problem, Refused> {
-        let extra = closed("problem", self.extra, &[])?;
-        Ok(Problem { code: self.code, message: self.message, extra })
+        // A plugin may pass on a denial with the lines that would grant it. They are the host's own to say, and a plugin
+        // could have made them up, so they go no further.
+        let _lines = closed("problem", self.extra, &["add"])?;
+        Ok(Problem { code: self.code, message: self.message, extra: Extra::new() })
     }
 }
 

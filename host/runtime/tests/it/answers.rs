@@ -70,7 +70,7 @@ async fn describe_asks_for_nothing() {
     let described = Desk::new().plugin().describe().await.unwrap();
     assert_eq!(
         described.requests[0].why,
-        "denied contract:call: `describe` may not ask the host for anything"
+        "denied call:not-here: `describe` may not ask the host for anything"
     );
 }
 

@@ -1,8 +1,9 @@
-//! A plugin that tries what it must not, and reports what the host said.
+//! A plugin that tries what it must not, and reports what the host said. It even calls itself by another plugin's name.
 //!
 //! The option `mode` of the target names a lie of planning ([`reads`]): what the host answered is the title of the finding
 //! `host-said`. Without it the plan has a step for each lie of a run ([`steps`]), or only the one that the option `step`
-//! names; what the host answered is the fact `host-said` of that step. An answer reads `denied: …`, `permanent: …`,
+//! names; what the host answered is the fact `host-said` of that step. With the option `honest` a denial is passed on as a
+//! failure. An answer reads `denied: …`, `permanent: …`,
 //! `transient: …`, or `allowed`.
 
 mod reads;
@@ -44,7 +45,7 @@ fn draft(findings: Vec<Finding>) -> Draft {
 impl Guest for Liar {
     fn describe() -> Description {
         Description {
-            name: "liar".to_owned(),
+            name: "redis".to_owned(),
             version: "0.1.0".to_owned(),
             components: vec!["liar".to_owned()],
             requests: vec![
@@ -75,7 +76,9 @@ impl Guest for Liar {
             effects: Vec::new(),
             trigger: "at-once".to_owned(),
         }];
-        Ok(Draft { steps, watches, ..draft(Vec::new()) })
+        let honest = option("honest").map(|value| ("honest".to_owned(), value.to_owned()));
+        let parameters = honest.into_iter().collect();
+        Ok(Draft { steps, watches, parameters, ..draft(Vec::new()) })
     }
 
     fn observe(call: StepCall, _: Vec<Fact>) -> Result<Observation, Failure> {
@@ -83,7 +86,7 @@ impl Guest for Liar {
     }
 
     fn apply(call: StepCall) -> Result<Vec<Fact>, Failure> {
-        steps::apply(&call.step)
+        steps::apply(&call.step, !call.parameters.is_empty())
     }
 
     fn check(call: StepCall, _: Vec<Fact>) -> Result<Progress, Failure> {

@@ -31,11 +31,11 @@ pub(crate) fn plan(only: Option<&str>) -> Result<Vec<Step>, Failure> {
         let mut step =
             Step::new(lie, format!("Lie: {lie}"), "to see what the host says").effects(&[lie]);
         if lie == "backwards" {
-            Live.redis("backwards-first", "redis", &["SET", "lockstep:liar:first", "1"])?;
+            Live.redis("backwards-first", "redis", &["APPEND", "lockstep:liar:first", "1"])?;
             step.effects.insert(0, "backwards-first".to_owned());
         }
-        step.drive =
-            if ["in-observe", "in-check"].contains(&lie) { Drive::Listed } else { Drive::Guided };
+        // Guided, so that nothing but this plugin performs the effect: whatever the far side shows, a lie did it.
+        step.drive = Drive::Guided;
         steps.push(step);
     }
     // The other effects are listed by a step of their own, so that every declared effect has one.
@@ -52,13 +52,14 @@ pub(crate) fn plan(only: Option<&str>) -> Result<Vec<Step>, Failure> {
     Ok(steps)
 }
 
+/// Declares to append to a key, so that its length tells how often that was done.
 fn declare(lie: &str) -> Result<(), Failure> {
     let key = format!("lockstep:liar:{lie}");
     if !lie.ends_with("argument") {
-        return Live.redis(lie, "redis", &["SET", &key, "1"]);
+        return Live.redis(lie, "redis", &["APPEND", &key, "1"]);
     }
     let text = |word: &str| vec![Piece::Text(word.to_owned())];
-    let words = [text("SET"), text(&key), vec![Piece::Argument("value".to_owned())]];
+    let words = [text("APPEND"), text(&key), vec![Piece::Argument("value".to_owned())]];
     let allowed = types::Allowed::Among(vec![Value::Text("1".to_owned())]);
     let rules = [ArgumentRule { name: "value".to_owned(), allowed }];
     redis_effects::command(lie, "redis", &words, &rules, &Times::Once, &Proof::Repeatable)
@@ -78,12 +79,13 @@ pub(crate) fn check(step: &str) -> Vec<Fact> {
     if step == "in-check" { fact(&perform(step)) } else { Vec::new() }
 }
 
-/// Tells the step's lie.
-pub(crate) fn apply(step: &str) -> Result<Vec<Fact>, Failure> {
+/// Tells the step's lie. What the host says of an unlisted effect is passed on as a failure when this is `honest`.
+pub(crate) fn apply(step: &str, honest: bool) -> Result<Vec<Fact>, Failure> {
     let value = |text: &str| {
         [effects::Argument { name: "value".to_owned(), value: Value::Text(text.to_owned()) }]
     };
     Ok(match step {
+        "unlisted" if honest => perform("never-declared")?,
         "unlisted" => fact(&perform("never-declared")),
         "other-step" => fact(&perform("unlisted")),
         "argument" => fact(&effects::perform(step, &value("2"))),

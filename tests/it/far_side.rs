@@ -1,0 +1,135 @@
+//! What the far side has seen, asked of it directly: sessions, statements, commands, requests.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, NoTls};
+
+use crate::stage::{Stage, block_on};
+
+/// A session of the lab's PostgreSQL, as its administrator.
+pub(crate) struct Postgres {
+    client: Client,
+    connection: JoinHandle<Result<(), tokio_postgres::Error>>,
+    runtime: Runtime,
+}
+
+impl Postgres {
+    pub(crate) fn of(stage: &Stage) -> Self {
+        Self::named(stage, "test")
+    }
+
+    pub(crate) fn named(stage: &Stage, name: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut config: tokio_postgres::Config = stage.env("DATABASE_URL").parse().unwrap();
+        config.application_name(name);
+        let (client, connection) = runtime.block_on(config.connect(NoTls)).unwrap();
+        let connection = runtime.spawn(connection);
+        Self { client, connection, runtime }
+    }
+
+    #[track_caller]
+    pub(crate) fn run(&mut self, statements: &str) {
+        self.runtime.block_on(self.client.batch_execute(statements)).unwrap();
+    }
+
+    #[track_caller]
+    pub(crate) fn number(&mut self, query: &str) -> i64 {
+        self.runtime.block_on(self.client.query_one(query, &[])).unwrap().get(0)
+    }
+
+    /// Returns whether the server has ended this session.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        self.runtime.block_on(self.client.batch_execute("SELECT 1")).is_err()
+            && self.runtime.block_on(&mut self.connection).is_ok()
+    }
+
+    /// Has the server write down every statement that reaches it.
+    pub(crate) fn log_statements(&mut self) {
+        self.run("ALTER SYSTEM SET log_statement = 'all'");
+        self.run("SELECT pg_reload_conf()");
+        let set =
+            "SELECT count(*) FROM pg_settings WHERE name = 'log_statement' AND setting = 'all'";
+        while self.number(set) == 0 {}
+    }
+
+    /// Fails the test if one of these reached the server since it writes statements down.
+    #[track_caller]
+    pub(crate) fn never_heard(&mut self, stage: &Stage, statements: &[&str]) {
+        self.run("SELECT 'heard so far'");
+        let logs = logs(&stage.folder().join(".lockstep/lab"));
+        let heard: Vec<&str> = logs
+            .lines()
+            .filter(|line| line.contains("statement: ") || line.contains("execute "))
+            .collect();
+        assert!(
+            heard.iter().any(|line| line.contains("'heard so far'")),
+            "statements are not written down: {logs}"
+        );
+        for statement in statements {
+            let found = heard.iter().find(|line| line.contains(statement));
+            assert!(found.is_none(), "it reached the server: {found:?}");
+        }
+    }
+}
+
+/// Returns everything that the lab's processes wrote.
+fn logs(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text.push_str(&logs(&path));
+        } else if path.extension().is_some_and(|extension| extension == "log") {
+            text.push_str(&String::from_utf8_lossy(&std::fs::read(path).unwrap()));
+        }
+    }
+    text
+}
+
+/// Sends a command to the lab's Redis and returns its answer as text.
+#[track_caller]
+pub(crate) fn ask(stage: &Stage, words: &[&str]) -> String {
+    let server = stage.redis();
+    let url = format!("redis://:{}@{}:{}", server.password.unwrap(), server.address, server.port);
+    block_on(async {
+        let client = redis::Client::open(url).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(word);
+        }
+        let answer: Option<String> = command.query_async(&mut connection).await.unwrap();
+        answer.unwrap_or_default()
+    })
+}
+
+/// Has Redis forget which commands it was sent.
+pub(crate) fn forget_asked(stage: &Stage) {
+    ask(stage, &["CONFIG", "RESETSTAT"]);
+}
+
+/// Returns the commands that Redis was sent since, refused ones included, as `cmdstat_NAME:…` lines.
+#[track_caller]
+pub(crate) fn asked_of_redis(stage: &Stage) -> String {
+    // The second answer counts the first question, so something is always there to be seen.
+    ask(stage, &["INFO", "commandstats"]);
+    let asked = ask(stage, &["INFO", "commandstats"]);
+    assert!(asked.contains("cmdstat_info:"), "{asked}");
+    asked
+}
+
+/// Gets a path of the service at `address` and returns the body.
+#[track_caller]
+pub(crate) fn http(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect((address, 8080)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    // The body may come in chunks; what is asked for here is one JSON object.
+    body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap().to_owned()
+}
