@@ -8,6 +8,7 @@ mod check;
 mod compare;
 mod context;
 mod describe;
+mod dir;
 mod findings;
 mod look;
 mod names;

@@ -10,6 +10,7 @@ use crate::names;
 use crate::queues::Queues;
 use crate::server::Server;
 use crate::smoke;
+use crate::survey;
 
 /// The time between two looks whose difference shows which keys stand still.
 const BETWEEN_LOOKS: u64 = 1_500;
@@ -142,6 +143,9 @@ fn upgrade<O: Railway + Redis>(
     }
     let server = Server::read(outside, &context.connection)?;
     if let Some(moved) = not_as_planned(&server, context) {
+        return Ok(Observation::Moved(moved));
+    }
+    if let Some(moved) = survey::followed(outside, &context.connection, &server)? {
         return Ok(Observation::Moved(moved));
     }
     let look = match steady_look(outside, context, memo)? {

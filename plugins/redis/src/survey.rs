@@ -55,6 +55,8 @@ pub(crate) struct Inside {
     pub(crate) queues: Queues,
     /// Connected clients by address and user, and how often each.
     pub(crate) clients: BTreeMap<String, u64>,
+    /// Connections of sentinels.
+    pub(crate) sentinels: u64,
 }
 
 /// The stack as a plan finds it.
@@ -140,33 +142,63 @@ fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> 
 }
 
 fn inside<O: Redis>(outside: &O, connection: &str) -> Result<Inside, Failure> {
-    let server = Server::read(outside, connection)?;
+    let server = Server::read_whole(outside, connection)?;
     // A server that still loads answers nothing about its keys.
     let (look, queues) = if server.loads() {
         (Look::default(), Queues::default())
     } else {
         (Look::take(outside, connection)?, Queues::read(outside, connection)?)
     };
-    Ok(Inside { server, look, queues, clients: clients(outside, connection)? })
+    let list = sessions(outside, connection)?;
+    let sentinels = sentinels(&list);
+    Ok(Inside { server, look, queues, clients: clients(&list), sentinels })
 }
 
-fn clients<O: Redis>(outside: &O, connection: &str) -> Result<BTreeMap<String, u64>, Failure> {
-    let list = match outside.command(connection, &["CLIENT", "LIST"]) {
-        Ok(answer) => text(&answer).unwrap_or_default(),
-        Err(failure) if failure.may_pass() => return Err(failure),
-        Err(_) => String::new(),
-    };
-    let mut clients = BTreeMap::new();
-    for line in list.lines() {
-        let part =
-            |name: &str| line.split(' ').find_map(|part| part.strip_prefix(name)).unwrap_or("");
-        if part("name=").starts_with("lockstep") {
-            continue;
-        }
-        let host = part("addr=").rsplit_once(':').map_or("?", |(host, _)| host);
-        *clients.entry(format!("{host} as {}", part("user="))).or_insert(0) += 1;
+/// Returns what the server says of its connections, a line each; nothing where it does not tell.
+fn sessions<O: Redis>(outside: &O, connection: &str) -> Result<String, Failure> {
+    match outside.command(connection, &["CLIENT", "LIST"]) {
+        Ok(answer) => Ok(text(&answer).unwrap_or_default()),
+        Err(failure) if failure.may_pass() => Err(failure),
+        Err(_) => Ok(String::new()),
     }
-    Ok(clients)
+}
+
+/// Returns why the server does not stand alone, if it has replicas or is watched by a sentinel.
+///
+/// Stopping it would make a replica take over, and its clients would go on elsewhere while the plan works on a copy.
+pub(crate) fn followed<O: Redis>(
+    outside: &O,
+    connection: &str,
+    server: &Server,
+) -> Result<Option<String>, Failure> {
+    Ok(not_alone(server, sentinels(&sessions(outside, connection)?)))
+}
+
+/// Likewise, from what was read before.
+pub(crate) fn not_alone(server: &Server, sentinels: u64) -> Option<String> {
+    match (server.replicas(), sentinels) {
+        (0, 0) => None,
+        (0, watching) => Some(format!("sentinels watch the server: {watching} connections")),
+        (replicas, _) => Some(format!("replicas follow the server: {replicas}")),
+    }
+}
+
+fn part<'a>(line: &'a str, name: &str) -> &'a str {
+    line.split(' ').find_map(|part| part.strip_prefix(name)).unwrap_or("")
+}
+
+fn sentinels(list: &str) -> u64 {
+    let watching = list.lines().filter(|line| part(line, "name=").starts_with("sentinel-"));
+    u64::try_from(watching.count()).unwrap_or(u64::MAX)
+}
+
+fn clients(list: &str) -> BTreeMap<String, u64> {
+    let mut clients = BTreeMap::new();
+    for line in list.lines().filter(|line| !part(line, "name=").starts_with("lockstep")) {
+        let host = part(line, "addr=").rsplit_once(':').map_or("?", |(host, _)| host);
+        *clients.entry(format!("{host} as {}", part(line, "user="))).or_insert(0) += 1;
+    }
+    clients
 }
 
 /// Returns whether a variable leads to the service: by a reference, or by its address written out.

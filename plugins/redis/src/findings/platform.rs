@@ -4,11 +4,9 @@ use lockstep_sdk::blocks::{owner, proof, smoke};
 use lockstep_sdk::{Finding, history};
 
 use super::{Planned, server};
+use crate::dir;
 use crate::path::Path;
 use crate::survey::{Inside, Running, Survey};
-
-/// Folders in which the images keep their data if no volume is mounted there.
-const INSIDE_THE_IMAGE: [&str; 3] = ["/data", "/bitnami/redis/data", "/var/lib/redis"];
 
 pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
     let mut findings = vec![volume(survey)];
@@ -75,7 +73,12 @@ fn clients(survey: &Survey) -> Vec<Finding> {
 
 pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
     let mut findings = vec![outage(&survey.redis), grace(&survey.redis)];
-    findings.extend(mount(survey, inside));
+    if survey.redis.service.volume.is_some() {
+        match dir::next(survey, &inside.server, planned.lineage) {
+            Ok((_, warning)) => findings.extend(warning),
+            Err(refusal) => findings.push(*refusal),
+        }
+    }
     findings.extend(smoke::findings(&survey.answers));
     if server::variable(survey, "ALLOW_EMPTY_PASSWORD") == Some("yes") {
         findings.push(
@@ -113,26 +116,6 @@ fn grace(redis: &Running) -> Finding {
     } else {
         finding
     }
-}
-
-fn mount(survey: &Survey, inside: &Inside) -> Option<Finding> {
-    let volume = survey.redis.service.volume.as_ref()?;
-    let dir = inside.server.setting("dir")?;
-    if dir.starts_with(volume.mount.trim_end_matches('/')) {
-        return None;
-    }
-    let evidence = format!("dir {dir}, volume at {}", volume.mount);
-    Some(if INSIDE_THE_IMAGE.contains(&dir) {
-        Finding::refusal("mount", "the server keeps its data outside its volume, so a deploy would empty it")
-            .evidence(evidence)
-            .remedy("mount the volume where the data is kept; that in itself is a deploy, so save the data first")
-    } else {
-        Finding::warning(
-            "mount",
-            "the server names another folder than the one at which its volume is mounted",
-        )
-        .evidence(evidence)
-    })
 }
 
 fn migration(survey: &Survey) -> Vec<Finding> {

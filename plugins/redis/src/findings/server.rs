@@ -7,7 +7,7 @@ use super::Planned;
 use crate::observe::KEPT;
 use crate::path::{Lineage, Path};
 use crate::start;
-use crate::survey::{Inside, Survey};
+use crate::survey::{self, Inside, Survey};
 
 /// The eviction policy that Langfuse's queues need.
 pub(crate) const POLICY: &str = "noeviction";
@@ -33,6 +33,16 @@ pub(super) fn standing(inside: &Inside) -> Vec<Finding> {
                 "the server is part of a cluster or a sentinel, for which this plugin has no plan",
             )
             .evidence(format!("its mode is `{}`", server.field("redis_mode").unwrap_or("unknown"))),
+        );
+    }
+    if let Some(why) = survey::not_alone(server, inside.sentinels) {
+        findings.push(
+            Finding::refusal(
+                "followers",
+                "the server is the primary of others, and stopping it would make one of them take over",
+            )
+            .evidence(why)
+            .remedy("take the replicas and sentinels away first, or upgrade them by their own procedure, replicas before the primary"),
         );
     }
     if server.loads() {

@@ -122,7 +122,7 @@ impl Decided<'_> {
         let pins = pins(outside, &survey.redis, stops, self.lineage, found)?;
         let mut command = String::new();
         if path == Path::Migrate {
-            match migrate::start_command(inside) {
+            match migrate::start_command(survey, inside) {
                 Ok(official) => command = official,
                 Err(refusal) => found.push(*refusal),
             }

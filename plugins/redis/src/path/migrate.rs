@@ -4,18 +4,22 @@ use lockstep_sdk::image::Image;
 use lockstep_sdk::step::MINUTE;
 use lockstep_sdk::{Declare, Failure, Finding, Step};
 
+use super::Lineage;
 use super::parts::{LONG_SOAK, Parts};
+use crate::dir;
 use crate::names;
 use crate::start::{self, Unspeakable};
-use crate::survey::Inside;
+use crate::survey::{Inside, Survey};
 use crate::target::Goal;
 
-/// Where the official image keeps its data.
-const MOUNT: &str = "/data";
-
 /// Returns the start command, or why there can be none.
-pub(super) fn start_command(inside: &Inside) -> Result<String, Box<Finding>> {
-    start::official(&inside.server).map_err(|Unspeakable(name)| {
+///
+/// The volume is mounted at the official image's own folder, so what follows the mount in the server's folder follows that.
+pub(super) fn start_command(survey: &Survey, inside: &Inside) -> Result<String, Box<Finding>> {
+    let (former, _) = dir::next(survey, &inside.server, Lineage::Bitnami)?;
+    let mount = survey.redis.service.volume.as_ref().map_or("", |volume| volume.mount.as_str());
+    let dir = format!("{}{}", dir::OFFICIAL, dir::below(&former, mount).unwrap_or_default());
+    start::official(&inside.server, &dir).map_err(|Unspeakable(name)| {
         Finding::refusal(
             "start-command",
             format!("the setting `{name}` has a value that can't be put into a start command"),
@@ -88,8 +92,8 @@ fn change<D: Declare>(
 ) -> Result<(), Failure> {
     let service = &parts.context.service;
     let redis = &parts.survey.redis;
-    let mount = redis.service.volume.as_ref().map_or(MOUNT, |volume| volume.mount.as_str());
-    parts.declare.set_mount("mount", service, MOUNT)?;
+    let mount = redis.service.volume.as_ref().map_or(dir::OFFICIAL, |volume| volume.mount.as_str());
+    parts.declare.set_mount("mount", service, dir::OFFICIAL)?;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.set_settings(
         "start",

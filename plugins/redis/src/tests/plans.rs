@@ -162,6 +162,27 @@ fn bitnami_moves_in_place_and_first_to_where_its_bytes_still_are() {
 }
 
 #[test]
+fn what_follows_the_mount_follows_it_in_the_official_image_too() {
+    for (mount, dir) in [("/bitnami/redis", "/data/data"), ("/bitnami/", "/data/redis/data")] {
+        let mut stack = Stack::bitnami();
+        stack.redis().volume.as_mut().unwrap().mount = mount.to_owned();
+        let (_, declared) = planned(&stack, Some("7.2.4"));
+        let start = declared.iter().find(|line| line.starts_with("start:")).unwrap();
+        assert!(start.contains(&format!("--dir {dir} ")), "{start}");
+    }
+}
+
+#[test]
+fn a_server_outside_a_container_has_the_machines_folders() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("process_id".to_owned(), "4711".to_owned());
+    stack.config.insert("dir".to_owned(), "/tmp/lab/volumes/v1".to_owned());
+    let (draft, declared) = planned(&stack, Some("7.2.4"));
+    assert!(draft.findings.iter().any(|finding| finding.id == "mount"));
+    assert!(declared.iter().any(|line| line.contains("--dir /data --requirepass")));
+}
+
+#[test]
 fn a_wrong_policy_is_mended_and_mended_back() {
     let mut stack = Stack::bitnami();
     stack.config.insert("maxmemory-policy".to_owned(), "allkeys-lru".to_owned());

@@ -71,6 +71,33 @@ fn a_server_that_is_not_reachable_not_a_primary_or_loading() {
 }
 
 #[test]
+fn a_primary_that_others_follow() {
+    let mut stack = Stack::official("6.2.14");
+    stack.info.insert("connected_slaves".to_owned(), "1".to_owned());
+    refused(&stack, Some("7.0.15"), "followers");
+    stack.info.insert("connected_slaves".to_owned(), "0".to_owned());
+    stack.sessions.push_str("id=3 addr=10.0.0.3:7 name=sentinel-0a1b2c3d-cmd user=default\n");
+    refused(&stack, Some("7.0.15"), "followers");
+}
+
+#[test]
+fn data_in_a_folder_that_the_next_start_does_not_read() {
+    for (live, flag, id) in
+        [("/data/other", "", "dir"), ("/tmp", "", "dir"), ("/data2", " --dir /data2", "mount")]
+    {
+        let mut stack = Stack::official("6.2.14");
+        stack.config.insert("dir".to_owned(), live.to_owned());
+        for (_, command) in &mut stack.redis().settings {
+            *command = command.replace(" --appendonly", &format!("{flag} --appendonly"));
+        }
+        refused(&stack, Some("7.0.15"), id);
+    }
+    let mut bitnami = Stack::bitnami();
+    bitnami.redis().volume.as_mut().unwrap().mount = "/bitnami/redis/dat".to_owned();
+    refused(&bitnami, Some("7.2.4"), "mount");
+}
+
+#[test]
 fn a_read_that_is_not_granted_is_not_disguised() {
     let mut stack = Stack::official("6.2.14");
     let Failure::Permanent(problem) = Failure::permanently("grant:missing", "not granted") else {

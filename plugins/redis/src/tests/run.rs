@@ -119,6 +119,12 @@ fn a_stack_that_moved_since_the_plan_is_not_touched() {
     let mut replica = stack.clone();
     replica.info.insert("role".to_owned(), "slave".to_owned());
     moved(&replica, "primary");
+    let mut followed = stack.clone();
+    followed.info.insert("connected_slaves".to_owned(), "2".to_owned());
+    moved(&followed, "replicas follow");
+    let mut watched = stack.clone();
+    watched.sessions.push_str("id=3 addr=10.0.0.3:7 name=sentinel-0a1b2c3d-cmd user=default\n");
+    moved(&watched, "sentinels");
 }
 
 #[test]

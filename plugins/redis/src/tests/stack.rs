@@ -28,6 +28,7 @@ pub(super) struct Stack {
     pub(super) lists: BTreeMap<String, u64>,
     pub(super) texts: BTreeMap<String, String>,
     pub(super) keys: Vec<Print>,
+    pub(super) sessions: String,
     pub(super) down: Option<Failure>,
     pub(super) http: u16,
     pub(super) began: Vec<String>,
@@ -90,6 +91,8 @@ impl Stack {
                 ("redis_version", version),
                 ("redis_mode", "standalone"),
                 ("run_id", "r1"),
+                ("process_id", "1"),
+                ("connected_slaves", "0"),
                 ("role", "master"),
                 ("loading", "0"),
                 ("aof_enabled", "1"),
@@ -117,6 +120,8 @@ impl Stack {
             lists: [("bull:ingestion-queue:wait".to_owned(), 3)].into(),
             texts: [("lockstep:canary:redis".to_owned(), "here".to_owned())].into(),
             keys: (0..20).map(|id| print(id, "string")).collect(),
+            sessions: "id=1 addr=10.0.0.1:5 name= user=default\nid=2 addr=10.0.0.2:6 name=lockstep:x user=default\n"
+                .to_owned(),
             down: None,
             http: 200,
             began: vec!["image".to_owned(), "deploy".to_owned()],
@@ -267,9 +272,7 @@ impl Redis for Stack {
             }
             ["TYPE", _] => vec![text("list")],
             ["LLEN" | "ZCARD", key] => count(key),
-            ["CLIENT", "LIST"] => vec![text(
-                "id=1 addr=10.0.0.1:5 name= user=default\nid=2 addr=10.0.0.2:6 name=lockstep:x user=default\n",
-            )],
+            ["CLIENT", "LIST"] => vec![text(&self.sessions)],
             other => panic!("{other:?} is not scripted"),
         })
     }
