@@ -178,6 +178,16 @@ impl Server {
         self.count("process_id") == Some(1)
     }
 
+    /// Returns the seconds that it needs to end by itself: twice as long as its last save took, because it saves then.
+    ///
+    /// In steps, so that two plans of one server are the same though its saves are not equally long.
+    pub(crate) fn draining(&self) -> u32 {
+        const STEPS: [u32; 7] = [30, 60, 120, 300, 600, 1_200, 3_600];
+        const MOST: u32 = 3_600;
+        let needed = self.count("rdb_last_bgsave_time_sec").unwrap_or(0).saturating_mul(2);
+        STEPS.into_iter().find(|step| u64::from(*step) >= needed).unwrap_or(MOST)
+    }
+
     /// Returns whether it keeps an append-only file.
     pub(crate) fn appends(&self) -> bool {
         self.field("aof_enabled") == Some("1")

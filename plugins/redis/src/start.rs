@@ -20,6 +20,13 @@ pub(crate) fn names_a_file(command: &str) -> bool {
         .any(|word| word.trim_matches(['\'', '"']).to_ascii_lowercase().contains(".conf"))
 }
 
+/// Returns the names of the flags in a start command.
+pub(crate) fn flags(command: &str) -> impl Iterator<Item = &str> {
+    command
+        .split([' ', '\t', '\n', '\'', '"', '='])
+        .filter_map(|word| word.strip_prefix("--").filter(|name| !name.is_empty()))
+}
+
 /// Where the value of a flag stands.
 fn span(command: &str, name: &str) -> Option<(usize, usize)> {
     let mut searched = 0;

@@ -6,6 +6,7 @@ use lockstep_sdk::{Finding, history};
 use super::{Planned, server};
 use crate::dir;
 use crate::path::Path;
+use crate::server::Server;
 use crate::survey::{Inside, Running, Survey};
 
 pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
@@ -72,7 +73,7 @@ fn clients(survey: &Survey) -> Vec<Finding> {
 }
 
 pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
-    let mut findings = vec![outage(&survey.redis), grace(&survey.redis)];
+    let mut findings = vec![outage(&survey.redis), grace(&survey.redis, &inside.server, planned)];
     if survey.redis.service.volume.is_some() {
         match dir::next(survey, &inside.server, planned.lineage) {
             Ok((_, warning)) => findings.extend(warning),
@@ -85,9 +86,6 @@ pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> V
             Finding::warning("weak-password", "the image may start without a password")
                 .evidence("ALLOW_EMPTY_PASSWORD=yes"),
         );
-    }
-    if planned.path == Path::Migrate {
-        findings.extend(migration(survey));
     }
     if survey.worker.is_none() {
         findings.push(Finding::note(
@@ -107,45 +105,27 @@ fn outage(redis: &Running) -> Finding {
     }
 }
 
-fn grace(redis: &Running) -> Finding {
+fn grace(redis: &Running, server: &Server, planned: Planned<'_>) -> Finding {
     let set = redis.setting("draining-seconds").unwrap_or("0");
+    let wanted = server.draining();
     let finding = Finding::note("grace", "how long Railway lets the server end by itself")
-        .evidence(format!("draining-seconds: {set}"));
-    if set == "0" {
-        finding.evidence("not covered: if the former value counts, the first deploy kills at once and may lose the last second of writes")
-    } else {
-        finding
+        .evidence(format!("draining-seconds: {set}, at least {wanted} by this plan"));
+    if set.parse::<u32>().is_ok_and(|seconds| seconds >= wanted) {
+        return finding;
     }
-}
-
-fn migration(survey: &Survey) -> Vec<Finding> {
-    let mut findings = vec![
-        Finding::note("start-command", "the official image takes its password by a start command")
-            .evidence("a service with a start command of its own can't be converted to Railway's `redis-ha` later; Bitnami's image could"),
-    ];
-    if !survey.variables.iter().any(|variable| variable.name == "REDIS_PASSWORD") {
-        findings.push(
-            Finding::refusal("password", "the service has no variable `REDIS_PASSWORD` that the start command could refer to")
-                .remedy("set it to the password that the server has now"),
-        );
-    }
-    if server::variable(survey, "RAILWAY_RUN_UID").is_some_and(|user| user != "0") {
-        findings.push(
-            Finding::refusal(
-                "user",
-                "the service runs as a user who may not give the data to the official image's user",
-            )
-            .evidence("RAILWAY_RUN_UID is not 0")
-            .remedy(
-                "set RAILWAY_RUN_UID to 0: the official image changes to its own user by itself",
-            ),
-        );
-    } else if server::variable(survey, "RAILWAY_RUN_UID").is_none() {
-        findings.push(
-            Finding::warning("user", "the official image gives the data to its own user (999), and Bitnami's runs as another (1001)")
-                .evidence("RAILWAY_RUN_UID is not set")
-                .remedy("on the way back Bitnami's image must be able to write these files: with RAILWAY_RUN_UID=0 it is"),
-        );
-    }
-    findings
+    // A migration switches the append-only file on before anything is deployed.
+    let appends = server.appends() || planned.path == Path::Migrate;
+    let lost = match (appends, server.setting("appendfsync")) {
+        (false, _) => {
+            "everything that was written since the last save, which the plan therefore makes right before"
+        }
+        (true, Some("always")) => "nothing that was acknowledged",
+        (true, Some("no")) => {
+            "what the machine had not yet written of the append-only file: usually up to half a minute"
+        }
+        (true, _) => "the last second of writes, or two",
+    };
+    finding.evidence(format!(
+        "not covered: if the former value counts, the first deploy kills too early and may lose {lost}"
+    ))
 }

@@ -137,6 +137,7 @@ impl Decided<'_> {
             from: inside.server.version,
             to: goal.version,
             digest: survey.redis.digest().unwrap_or_default().to_owned(),
+            draining: inside.server.draining(),
         };
         let mut parts = Parts::new(declare, survey, &context, options.boot_limit);
         let back = (&former, pins.as_slice());

@@ -98,6 +98,53 @@ fn data_in_a_folder_that_the_next_start_does_not_read() {
 }
 
 #[test]
+fn what_the_official_image_could_not_be_told() {
+    let stack = Stack::bitnami();
+    for (name, value) in [
+        ("REDIS_ACLFILE", "/bitnami/redis/users.acl"),
+        ("REDIS_TLS_ENABLED", "yes"),
+        ("REDIS_EXTRA_FLAGS", "--maxclients 300 --loadmodule /x.so"),
+        ("REDIS_DISABLE_COMMANDS", "FLUSHALL"),
+    ] {
+        let mut stack = stack.clone();
+        let variables = stack.variables.get_mut("redis").unwrap();
+        variables.push((name.to_owned(), value.to_owned()));
+        refused(&stack, Some("7.2.4"), "bitnami-only");
+    }
+    let mut unread = stack.clone();
+    unread.config_refused = true;
+    refused(&unread, Some("7.2.4"), "settings-unread");
+    let mut users = stack.clone();
+    users.sessions.push_str("id=4 addr=10.0.0.4:7 name= user=worker\n");
+    refused(&users, Some("7.2.4"), "users");
+    let mut other = stack.clone();
+    other
+        .variables
+        .get_mut("redis")
+        .unwrap()
+        .push(("RAILWAY_RUN_UID".to_owned(), "1001".to_owned()));
+    refused(&other, Some("7.2.4"), "user");
+}
+
+#[test]
+fn a_server_without_room_for_what_the_plan_writes() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
+    stack.config.insert("appendonly".to_owned(), "no".to_owned());
+    stack.redis().volume.as_mut().unwrap().used_mb = 1_700;
+    refused(&stack, Some("7.2.4"), "disk");
+}
+
+#[test]
+fn a_full_cache_is_not_forbidden_to_evict() {
+    let mut stack = Stack::official("6.2.14");
+    stack.config.insert("maxmemory-policy".to_owned(), "allkeys-lru".to_owned());
+    stack.config.insert("maxmemory".to_owned(), "1200000".to_owned());
+    stack.redis().settings[0].1 = "redis-server --appendonly yes --maxmemory 1200000".to_owned();
+    refused(&stack, Some("7.0.15"), "memory-full");
+}
+
+#[test]
 fn a_read_that_is_not_granted_is_not_disguised() {
     let mut stack = Stack::official("6.2.14");
     let Failure::Permanent(problem) = Failure::permanently("grant:missing", "not granted") else {

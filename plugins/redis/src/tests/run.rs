@@ -209,6 +209,29 @@ fn the_way_back_never_ends_in_an_empty_server() {
 }
 
 #[test]
+fn a_server_without_the_data_is_not_saved_over_the_last_save() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
+    stack.config.insert("appendonly".to_owned(), "no".to_owned());
+    let given = kept(&stack, "7.2.4");
+    let found = |stack: &Stack| observe(stack, &call("back-save", &given), &[]).unwrap();
+    assert!(matches!(found(&stack), Observation::Ready(_)));
+    let mut empty = stack.clone();
+    empty.texts.clear();
+    assert!(matches!(found(&empty), Observation::Moved(why) if why.contains("by hand")));
+    let mut down = stack.clone();
+    down.deployments.insert("redis".to_owned(), Vec::new());
+    assert!(matches!(found(&down), Observation::NothingToDo(_)));
+    let mut unstarted = stack.clone();
+    unstarted.began.clear();
+    assert!(matches!(found(&unstarted), Observation::NothingToDo(_)));
+    // What the official image wrote is read as root only, so the variable stays once it has run.
+    let user = |stack: &Stack| observe(stack, &call("user-undo", &given), &[]).unwrap();
+    assert!(matches!(user(&stack), Observation::NothingToDo(_)));
+    assert!(matches!(user(&unstarted), Observation::Ready(_)));
+}
+
+#[test]
 fn an_empty_server_does_not_lower_what_its_rollback_demands() {
     let stack = Stack::official("7.2.3");
     let given = ready(&stack, "upgrade", &kept(&stack, "7.2.4"));

@@ -1,13 +1,14 @@
 //! A stack that answers from memory.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use lockstep_sdk::outside::{Effects, Http, Railway, Redis};
 use lockstep_sdk::{
-    Backup, Declare, Deployment, DeploymentStatus, Failure, Job, KeySummary, Location, LogLine,
-    Node, Print, Publication, Response, Service, Tally, Target, Variable, VariableValue, Volume,
+    Backup, Deployment, DeploymentStatus, Failure, Job, KeySummary, Location, LogLine, Node, Print,
+    Publication, Response, Service, Tally, Target, Variable, VariableValue, Volume,
 };
+
+pub(super) use super::declared::Declared;
 
 /// Returns a digest of one repeated digit.
 pub(super) fn digest(digit: char) -> String {
@@ -28,6 +29,7 @@ pub(super) struct Stack {
     pub(super) lists: BTreeMap<String, u64>,
     pub(super) texts: BTreeMap<String, String>,
     pub(super) keys: Vec<Print>,
+    pub(super) config_refused: bool,
     pub(super) sessions: String,
     pub(super) down: Option<Failure>,
     pub(super) http: u16,
@@ -120,6 +122,7 @@ impl Stack {
             lists: [("bull:ingestion-queue:wait".to_owned(), 3)].into(),
             texts: [("lockstep:canary:redis".to_owned(), "here".to_owned())].into(),
             keys: (0..20).map(|id| print(id, "string")).collect(),
+            config_refused: false,
             sessions: "id=1 addr=10.0.0.1:5 name= user=default\nid=2 addr=10.0.0.2:6 name=lockstep:x user=default\n"
                 .to_owned(),
             down: None,
@@ -254,6 +257,9 @@ impl Redis for Stack {
                     self.info.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
                 vec![text(&lines.concat())]
             }
+            ["CONFIG", ..] if self.config_refused => {
+                return Err(Failure::permanently("redis:error", "ERR unknown command `CONFIG`"));
+            }
             ["CONFIG", "GET", name] => match self.config.get(*name) {
                 Some(value) => vec![Node::Array(2), text(name), text(value)],
                 None => vec![Node::Array(0)],
@@ -300,72 +306,5 @@ impl Effects for Stack {
     fn progress(&self, label: &str) -> Result<Option<Job>, Failure> {
         let job = Job { finished: true, done: 1, total: 1, note: String::new(), facts: Vec::new() };
         Ok(self.began.iter().any(|began| began == label).then_some(job))
-    }
-}
-
-/// Writes down what is declared, a line each.
-#[derive(Debug, Default)]
-pub(super) struct Declared(pub(super) RefCell<Vec<String>>);
-
-impl Declared {
-    fn add(&self, line: String) {
-        self.0.borrow_mut().push(line);
-    }
-}
-
-impl Declare for Declared {
-    fn set_image(&self, label: &str, service: &str, image: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: set-image {service} {image}"));
-        Ok(())
-    }
-
-    fn set_settings(
-        &self,
-        label: &str,
-        service: &str,
-        settings: &[(&str, &str)],
-    ) -> Result<(), Failure> {
-        self.add(format!("{label}: set-settings {service} {settings:?}"));
-        Ok(())
-    }
-
-    fn set_mount(&self, label: &str, service: &str, mount: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: set-mount {service} {mount}"));
-        Ok(())
-    }
-
-    fn deploy(&self, label: &str, service: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: deploy {service}"));
-        Ok(())
-    }
-
-    fn stop(&self, label: &str, service: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: stop {service}"));
-        Ok(())
-    }
-
-    fn backup_volume(&self, label: &str, service: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: backup-volume {service}"));
-        Ok(())
-    }
-
-    fn lock_backup(&self, label: &str, backup_of: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: lock-backup {backup_of}"));
-        Ok(())
-    }
-
-    fn restore_volume(&self, label: &str, service: &str, backup_of: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: restore-volume {service} {backup_of}"));
-        Ok(())
-    }
-
-    fn commit_staged(&self, label: &str, staged_by: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: commit-staged {staged_by}"));
-        Ok(())
-    }
-
-    fn redis(&self, label: &str, connection: &str, words: &[&str]) -> Result<(), Failure> {
-        self.add(format!("{label}: redis {connection} {}", words.join(" ")));
-        Ok(())
     }
 }
