@@ -5,6 +5,7 @@
 
 mod after;
 mod check;
+mod clients;
 mod compare;
 mod context;
 mod describe;
@@ -22,6 +23,7 @@ mod smoke;
 mod start;
 mod survey;
 mod target;
+mod topology;
 mod version;
 
 #[cfg(test)]

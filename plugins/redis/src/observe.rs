@@ -4,13 +4,13 @@ use lockstep_sdk::blocks::{canary, keep, owner, proof, smoke as block};
 use lockstep_sdk::outside::{Effects, Http, Railway, Redis};
 use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, history};
 
+use crate::clients;
 use crate::context::Context;
 use crate::look::Look;
 use crate::names;
 use crate::queues::Queues;
 use crate::server::Server;
 use crate::smoke;
-use crate::survey;
 
 /// The time between two looks whose difference shows which keys stand still.
 const BETWEEN_LOOKS: u64 = 1_500;
@@ -153,7 +153,7 @@ fn upgrade<O: Railway + Redis>(
     if let Some(moved) = not_as_planned(&server, context) {
         return Ok(Observation::Moved(moved));
     }
-    if let Some(moved) = survey::followed(outside, &context.connection, &server)? {
+    if let Some(moved) = clients::followed(outside, &context.connection, &server)? {
         return Ok(Observation::Moved(moved));
     }
     let look = match steady_look(outside, context, memo)? {

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use lockstep_sdk::blocks::smoke::{self as block, Answered, Look as Path};
 use lockstep_sdk::image::Image;
-use lockstep_sdk::outside::{Http, Railway, Redis, text};
-use lockstep_sdk::{Deployment, Failure, Finding, Service, Variable, VariableValue, history};
+use lockstep_sdk::outside::{Http, Railway, Redis};
+use lockstep_sdk::{Deployment, Failure, Finding, Service, Variable, history};
 
+use crate::clients::{self, Referrers};
 use crate::look::Look;
 use crate::options::{Options, WORKER};
 use crate::queues::Queues;
@@ -68,8 +69,10 @@ pub(crate) struct Survey {
     pub(crate) worker: Option<Running>,
     /// The variables of the Redis service.
     pub(crate) variables: Vec<Variable>,
-    /// Which services refer to Redis, and by which variables.
-    pub(crate) referrers: BTreeMap<String, Vec<String>>,
+    /// Which services refer to Redis.
+    pub(crate) referrers: Referrers,
+    /// Services that work off queues too, and that no option names.
+    pub(crate) others: Vec<Running>,
     /// What is staged.
     pub(crate) staged: Vec<String>,
     /// How many backups there are of the volume, or why they can't be listed.
@@ -98,23 +101,22 @@ pub(crate) fn survey<O: Railway + Redis + Http>(
         let deployments = outside.deployments(&service.name, 10)?;
         Ok(Running { service, deployments })
     };
-    let mut referrers = BTreeMap::new();
-    let mut variables = Vec::new();
-    for other in &services {
+    let mut referrers = Referrers::default();
+    let mut variables = outside.variables(&options.service)?;
+    let password = variables.iter().find(|variable| variable.name == "REDIS_PASSWORD").cloned();
+    let mut others = Vec::new();
+    for other in services.iter().filter(|other| other.name != options.service) {
         let found = outside.variables(&other.name)?;
-        if other.name == options.service {
-            variables = found;
-            continue;
-        }
-        let names: Vec<String> = found
-            .into_iter()
-            .filter(|variable| refers(variable, &options.service))
-            .map(|variable| variable.name)
-            .collect();
-        if !names.is_empty() {
-            referrers.insert(other.name.clone(), names);
+        referrers.look(outside, &other.name, &found, (&options.service, password.as_ref()))?;
+        let chosen = worker.as_ref().is_some_and(|worker| worker.name == other.name);
+        if !chosen
+            && clients::is_worker(other)
+            && !clients::lead_elsewhere(&found, &options.service)
+        {
+            others.push(running(other.clone())?);
         }
     }
+    others.retain(|other: &Running| other.up().is_some());
     variables.sort_by(|one, other| one.name.cmp(&other.name));
     let present: Vec<Path> = smoke::LOOKS
         .into_iter()
@@ -125,6 +127,7 @@ pub(crate) fn survey<O: Railway + Redis + Http>(
         worker: worker.map(running).transpose()?,
         variables,
         referrers,
+        others,
         staged: outside.staged()?,
         backups: allowed(outside.backups(&options.service))?.map(|backups| backups.len()),
         inside: allowed(inside(outside, &options.connection))?,
@@ -149,63 +152,9 @@ fn inside<O: Redis>(outside: &O, connection: &str) -> Result<Inside, Failure> {
     } else {
         (Look::take(outside, connection)?, Queues::read(outside, connection)?)
     };
-    let list = sessions(outside, connection)?;
-    let sentinels = sentinels(&list);
-    Ok(Inside { server, look, queues, clients: clients(&list), sentinels })
-}
-
-/// Returns what the server says of its connections, a line each; nothing where it does not tell.
-fn sessions<O: Redis>(outside: &O, connection: &str) -> Result<String, Failure> {
-    match outside.command(connection, &["CLIENT", "LIST"]) {
-        Ok(answer) => Ok(text(&answer).unwrap_or_default()),
-        Err(failure) if failure.may_pass() => Err(failure),
-        Err(_) => Ok(String::new()),
-    }
-}
-
-/// Returns why the server does not stand alone, if it has replicas or is watched by a sentinel.
-///
-/// Stopping it would make a replica take over, and its clients would go on elsewhere while the plan works on a copy.
-pub(crate) fn followed<O: Redis>(
-    outside: &O,
-    connection: &str,
-    server: &Server,
-) -> Result<Option<String>, Failure> {
-    Ok(not_alone(server, sentinels(&sessions(outside, connection)?)))
-}
-
-/// Likewise, from what was read before.
-pub(crate) fn not_alone(server: &Server, sentinels: u64) -> Option<String> {
-    match (server.replicas(), sentinels) {
-        (0, 0) => None,
-        (0, watching) => Some(format!("sentinels watch the server: {watching} connections")),
-        (replicas, _) => Some(format!("replicas follow the server: {replicas}")),
-    }
-}
-
-fn part<'a>(line: &'a str, name: &str) -> &'a str {
-    line.split(' ').find_map(|part| part.strip_prefix(name)).unwrap_or("")
-}
-
-fn sentinels(list: &str) -> u64 {
-    let watching = list.lines().filter(|line| part(line, "name=").starts_with("sentinel-"));
-    u64::try_from(watching.count()).unwrap_or(u64::MAX)
-}
-
-fn clients(list: &str) -> BTreeMap<String, u64> {
-    let mut clients = BTreeMap::new();
-    for line in list.lines().filter(|line| !part(line, "name=").starts_with("lockstep")) {
-        let host = part(line, "addr=").rsplit_once(':').map_or("?", |(host, _)| host);
-        *clients.entry(format!("{host} as {}", part(line, "user="))).or_insert(0) += 1;
-    }
-    clients
-}
-
-/// Returns whether a variable leads to the service: by a reference, or by its address written out.
-fn refers(variable: &Variable, service: &str) -> bool {
-    let VariableValue::Shown(text) = &variable.value else { return false };
-    text.contains(&format!("${{{{{service}."))
-        || text.contains(&format!("{service}.railway.internal"))
+    let list = clients::sessions(outside, connection)?;
+    let sentinels = clients::sentinels(&list);
+    Ok(Inside { server, look, queues, clients: clients::sessions_by_client(&list), sentinels })
 }
 
 fn absent(option: &str, name: &str, services: &[Service]) -> Finding {

@@ -59,6 +59,11 @@ fn format(inside: &Inside, planned: Planned<'_>) -> Finding {
         name(inside.server.version),
         name(planned.goal.version)
     );
+    let line = if inside.server.version.rdb().is_none() {
+        format!("{line}: within one minor version it has never changed")
+    } else {
+        line
+    };
     match planned.path {
         Path::VersionStep => Finding::warning("format", "once the new server has started, the former one can't read the data")
             .evidence(line)

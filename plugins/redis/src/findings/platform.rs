@@ -62,14 +62,41 @@ fn volume(survey: &Survey) -> Finding {
 
 fn clients(survey: &Survey) -> Vec<Finding> {
     let finding = Finding::note("clients", "services that refer to Redis");
-    let finding = survey.referrers.iter().fold(finding, |finding, (service, names)| {
+    let finding = survey.referrers.known.iter().fold(finding, |finding, (service, names)| {
         finding.evidence(format!("{service}: {}", names.join(", ")))
     });
     let sessions = survey.inside.iter().flat_map(|inside| &inside.clients);
     let finding = sessions.fold(finding, |finding, (client, count)| {
         finding.evidence(format!("connected: {client}, {count} times"))
     });
-    vec![finding]
+    let unclear = Finding::warning(
+        "clients-unclear",
+        "these services may use this Redis too, by variables that can't be seen",
+    )
+    .remedy("see whom the connections above belong to: whoever uses this server is without it while it is replaced");
+    let unclear = survey.referrers.unclear.iter().fold(unclear, |finding, (service, names)| {
+        finding.evidence(format!("{service}: {}", names.join(", ")))
+    });
+    let any = !unclear.evidence.is_empty();
+    [Some(finding), any.then_some(unclear)].into_iter().flatten().collect()
+}
+
+/// A second worker would work off, and remove, the jobs that the check after the change looks for.
+fn workers(survey: &Survey) -> Option<Finding> {
+    let finding = Finding::refusal(
+        "workers",
+        "another service works off the queues and would not be stopped while the server changes",
+    )
+    .remedy(if survey.worker.is_some() {
+        "stop it for the time of the run, or make both one service with replicas"
+    } else {
+        "name it in the option `worker`"
+    });
+    let finding = survey.others.iter().fold(finding, |finding, other| {
+        let image = other.service.image.as_deref().unwrap_or("unknown");
+        finding.evidence(format!("{}: {image}", other.service.name))
+    });
+    (!survey.others.is_empty()).then_some(finding)
 }
 
 pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
@@ -87,7 +114,10 @@ pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> V
                 .evidence("ALLOW_EMPTY_PASSWORD=yes"),
         );
     }
-    if survey.worker.is_none() {
+    if matches!(planned.path, Path::Migrate | Path::VersionStep) {
+        findings.extend(workers(survey));
+    }
+    if survey.worker.is_none() && survey.others.is_empty() {
         findings.push(Finding::note(
             "worker",
             "there is no service that works off the queues, so none is stopped",

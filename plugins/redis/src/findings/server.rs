@@ -4,11 +4,12 @@ use lockstep_sdk::Finding;
 use lockstep_sdk::image::short;
 
 use super::Planned;
+use crate::clients;
 use crate::observe::KEPT;
 use crate::path::{Lineage, Path};
 use crate::server::Server;
 use crate::start;
-use crate::survey::{self, Inside, Survey};
+use crate::survey::{Inside, Survey};
 
 const MEGABYTE: u64 = 1_048_576;
 
@@ -38,7 +39,7 @@ pub(super) fn standing(inside: &Inside) -> Vec<Finding> {
             .evidence(format!("its mode is `{}`", server.field("redis_mode").unwrap_or("unknown"))),
         );
     }
-    if let Some(why) = survey::not_alone(server, inside.sentinels) {
+    if let Some(why) = clients::not_alone(server, inside.sentinels) {
         findings.push(
             Finding::refusal(
                 "followers",
@@ -255,8 +256,16 @@ fn settings(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Findi
     }
     let command = survey.redis.setting("start-command").unwrap_or("");
     let handled = ["appendonly", "dir", "maxmemory-policy"];
+    // The first two are otherwise in 6.2, and `maxclients` is cut to what the container may open.
+    let by_version = ["acl-pubsub-default", "repl-diskless-sync", "maxclients"];
     if planned.lineage == Lineage::Official && !start::names_a_file(command) {
-        let lost: Vec<_> = unusual
+        // What a Valkey has without being told is not known.
+        let standing: Vec<_> = if server.field("valkey_version").is_some() {
+            unusual.clone()
+        } else {
+            server.carried().filter(|(name, _)| !by_version.contains(name)).collect()
+        };
+        let lost: Vec<_> = standing
             .iter()
             .filter(|(name, _)| !handled.contains(name) && start::flag(command, name).is_none())
             .collect();

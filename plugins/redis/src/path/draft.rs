@@ -15,6 +15,7 @@ use crate::names;
 use crate::options::Options;
 use crate::survey::{Inside, Running, Survey, survey};
 use crate::target::{self, Goal};
+use crate::topology;
 
 /// What a person confirms before a path on which the volume itself is at stake.
 pub(super) const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
@@ -47,6 +48,10 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
         }
     };
     let mut found = findings::standing(&survey);
+    if let Some(refusal) = target.desired.as_deref().and_then(topology::refused) {
+        found.push(refusal);
+        return Ok(refused(Version::moving("unknown"), desired(target), found));
+    }
     let Ok(inside) = &survey.inside else {
         let configured = survey.redis.service.image.clone().unwrap_or_else(|| "unknown".to_owned());
         return Ok(refused(Version::moving(configured), desired(target), found));
@@ -60,7 +65,7 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
             return Ok(refused(current, desired(target), found));
         }
     };
-    let goal = match target::find(outside, target.desired.as_deref(), running)? {
+    let goal = match target::find(outside, target.desired.as_deref(), running, lineage)? {
         Ok((goal, note)) => {
             found.extend(note);
             goal

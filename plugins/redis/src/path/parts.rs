@@ -3,7 +3,7 @@
 use lockstep_sdk::blocks::{Block, canary, close, grace, keep, pin, proof};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
-use lockstep_sdk::{Declare, Failure, Service, Step, history};
+use lockstep_sdk::{Declare, Failure, Gate, Service, Step, history};
 
 use crate::context::Context;
 use crate::findings;
@@ -24,8 +24,8 @@ pub(super) struct Parts<'a, D> {
     pub(super) context: &'a Context,
     /// How long a new server may take until it answers as it should.
     boot_limit: u64,
-    /// What a person is asked before the next step.
-    question: Option<Option<String>>,
+    /// What the next step waits for.
+    gates: Vec<Gate>,
     pub(super) block: Block,
 }
 
@@ -36,7 +36,7 @@ impl<'a, D: Declare> Parts<'a, D> {
         context: &'a Context,
         boot_limit: u64,
     ) -> Self {
-        Self { declare, survey, context, boot_limit, question: None, block: Block::default() }
+        Self { declare, survey, context, boot_limit, gates: Vec::new(), block: Block::default() }
     }
 
     /// How long a new server may take until it answers as it should.
@@ -58,18 +58,16 @@ impl<'a, D: Declare> Parts<'a, D> {
     /// Begins a section: the next step waits for the window and for a person's answer to `question`, and no later one does.
     /// What was saved and stopped there must not grow old while somebody sleeps.
     pub(super) fn section(&mut self, question: Option<&str>) {
-        self.question = Some(question.map(str::to_owned));
+        self.gates =
+            question.map(|question| Gate::Approval(question.to_owned())).into_iter().collect();
+        self.gates.push(Gate::Window);
     }
 
     /// Adds a step, which is given the facts of the first one and, once it is there, of the canary's.
     pub(super) fn push(&mut self, step: Step) {
         let canary = self.block.steps.iter().any(|step| step.id == names::CANARY);
-        let step = step.needs(&[names::KEEP]);
-        let step = match self.question.take() {
-            None => step,
-            Some(None) => step.in_window(),
-            Some(Some(question)) => step.approved(question).in_window(),
-        };
+        let mut step = step.needs(&[names::KEEP]);
+        step.gates.append(&mut self.gates);
         self.block.steps.push(if canary { step.needs(&[names::CANARY]) } else { step });
     }
 

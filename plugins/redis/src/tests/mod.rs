@@ -1,5 +1,6 @@
 //! The plugin against a scripted stack.
 
+mod clients;
 mod declared;
 mod plans;
 mod refusals;

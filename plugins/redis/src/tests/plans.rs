@@ -325,6 +325,23 @@ fn without_a_wish_the_next_step_toward_7_2_is_taken() {
 }
 
 #[test]
+fn from_bitnami_the_same_minor_version_is_recommended() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("redis_version".to_owned(), "7.0.12".to_owned());
+    assert_eq!(planned(&stack, None).0.desired.text, "7.0.15");
+}
+
+#[test]
+fn a_newer_minor_version_than_is_known_may_be_patched() {
+    let mut stack = Stack::official("8.2.1");
+    for patch in ["8.2.1", "8.2.2"] {
+        stack.published.insert(format!("redis:{patch}"), digest('9'));
+    }
+    assert_eq!(planned(&stack, Some("8.2.2")).0.desired.text, "8.2.2");
+    assert_eq!(planned(&stack, None).0.desired.text, "8.2.2");
+}
+
+#[test]
 fn a_tag_that_moves_is_taken_as_the_exact_version_that_it_is_today() {
     let (draft, declared) = planned(&Stack::official("6.2.14"), Some("7.0"));
     assert_eq!(draft.desired.text, "7.0.15");

@@ -38,6 +38,16 @@ fn targets_that_can_not_be_gone_to() {
 }
 
 #[test]
+fn no_step_leads_to_a_minor_version_that_is_not_known() {
+    let mut stack = Stack::official("8.0.4");
+    stack.published.insert("redis:8.2.2".to_owned(), digest('9'));
+    refused(&stack, Some("8.2.2"), "target");
+    let mut stack = Stack::official("8.2.2");
+    stack.published.insert("redis:8.2.1".to_owned(), digest('9'));
+    refused(&stack, Some("8.2.1"), "path");
+}
+
+#[test]
 fn bitnami_does_not_jump() {
     let mut stack = Stack::bitnami();
     stack.published.insert("redis:7.4.6".to_owned(), digest('9'));

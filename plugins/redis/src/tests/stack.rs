@@ -29,6 +29,7 @@ pub(super) struct Stack {
     pub(super) lists: BTreeMap<String, u64>,
     pub(super) texts: BTreeMap<String, String>,
     pub(super) keys: Vec<Print>,
+    pub(super) destinations: BTreeMap<String, String>,
     pub(super) config_refused: bool,
     pub(super) sessions: String,
     pub(super) down: Option<Failure>,
@@ -67,7 +68,7 @@ impl Stack {
                 redis,
             ],
             variables: [
-                ("redis".to_owned(), vec![("REDIS_PASSWORD".to_owned(), "***".to_owned())]),
+                ("redis".to_owned(), vec![("REDIS_PASSWORD".to_owned(), "***p".to_owned())]),
                 (
                     "litellm".to_owned(),
                     vec![("REDIS_HOST".to_owned(), "${{redis.REDIS_HOST}}".to_owned())],
@@ -122,6 +123,7 @@ impl Stack {
             lists: [("bull:ingestion-queue:wait".to_owned(), 3)].into(),
             texts: [("lockstep:canary:redis".to_owned(), "here".to_owned())].into(),
             keys: (0..20).map(|id| print(id, "string")).collect(),
+            destinations: BTreeMap::new(),
             config_refused: false,
             sessions: "id=1 addr=10.0.0.1:5 name= user=default\nid=2 addr=10.0.0.2:6 name=lockstep:x user=default\n"
                 .to_owned(),
@@ -206,12 +208,26 @@ impl Railway for Stack {
         let variables = self.variables.get(service).cloned().unwrap_or_default();
         Ok(variables
             .into_iter()
-            .map(|(name, value)| Variable { name, value: VariableValue::Shown(value) })
+            .map(|(name, value)| Variable {
+                name,
+                value: match value.strip_prefix("***") {
+                    Some(print) => VariableValue::Masked(print.to_owned()),
+                    None => VariableValue::Shown(value),
+                },
+            })
             .collect())
     }
 
-    fn destination(&self, _: &str, _: &str) -> Result<Option<Location>, Failure> {
-        Ok(None)
+    fn destination(&self, service: &str, name: &str) -> Result<Option<Location>, Failure> {
+        let host = self.destinations.get(&format!("{service}.{name}"));
+        Ok(host.map(|host| Location {
+            scheme: "redis".to_owned(),
+            host: host.clone(),
+            port: None,
+            user: None,
+            path: String::new(),
+            extra: Vec::new(),
+        }))
     }
 
     fn deployments(&self, service: &str, _: u32) -> Result<Vec<Deployment>, Failure> {
