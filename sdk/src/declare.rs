@@ -16,6 +16,15 @@ pub trait Declare {
         service: &str,
         settings: &[(&str, &str)],
     ) -> Result<(), Failure>;
+    /// Declares that variables are set to these texts, without a deploy.
+    fn set_variables(
+        &self,
+        label: &str,
+        service: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure>;
+    /// Declares that variables are deleted, without a deploy.
+    fn delete_variables(&self, label: &str, service: &str, names: &[&str]) -> Result<(), Failure>;
     /// Declares that a volume is mounted elsewhere, without a deploy.
     fn set_mount(&self, label: &str, service: &str, mount: &str) -> Result<(), Failure>;
     /// Declares a deployment of what is configured.
@@ -50,6 +59,27 @@ impl Declare for Live {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         railway_effects::set_settings(label, &named(service), &settings)
+    }
+
+    fn set_variables(
+        &self,
+        label: &str,
+        service: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        let assignments: Vec<_> = variables
+            .iter()
+            .map(|(name, text)| railway_effects::Assignment {
+                name: (*name).to_owned(),
+                value: vec![crate::Piece::Text((*text).to_owned())],
+            })
+            .collect();
+        railway_effects::set_variables(label, &named(service), &assignments)
+    }
+
+    fn delete_variables(&self, label: &str, service: &str, names: &[&str]) -> Result<(), Failure> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        railway_effects::delete_variables(label, &named(service), &names)
     }
 
     fn set_mount(&self, label: &str, service: &str, mount: &str) -> Result<(), Failure> {

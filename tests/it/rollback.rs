@@ -46,7 +46,7 @@ fn a_gate_waits_for_an_approval_and_a_second_run_is_refused_meanwhile() {
         .expect(14)
         .says("holds environment");
     stage.lockstep(&["approve"]).expect(2).says("waits at no gate");
-    stage.lockstep(&["resume"]).expect(10).says("waits at the gate of step `upgrade`");
+    stage.lockstep(&["resume"]).expect(10).says("waits at the gate of step `worker-stop`");
     assert!(stage.census().version.starts_with("6.2"));
     stage.lockstep(&["approve"]).expect(0).says("is open");
     stage.lockstep(&["resume"]).expect(0).says("is done");

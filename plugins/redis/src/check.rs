@@ -31,7 +31,9 @@ pub(crate) fn check<O: Railway + Redis + Http>(
         names::GRACE => grace::check(outside, &names::graces(&context)),
         names::CANARY => canary::check(outside, COMPONENT, connection),
         names::CANARY_UNDO | names::CLOSE => canary::check_removed(outside, COMPONENT, connection),
-        names::SAVE | names::FINAL_SAVE => proof::check_save(outside, connection, facts),
+        names::SAVE | names::FINAL_SAVE | names::LAST_SAVE | names::BACK_SAVE => {
+            proof::check_save(outside, connection, facts)
+        }
         names::BACKUP | names::FINAL_BACKUP => {
             proof::check_backup(outside, &context.service, facts)
         }
@@ -50,7 +52,9 @@ pub(crate) fn check<O: Railway + Redis + Http>(
         names::BACK_STOP => stopped(outside, Some(&context.service)),
         names::BACK_RESTORE => restored(outside, &context.service),
         names::SMOKE => answers(outside, &context, facts, memo),
-        names::KEEP | names::POLICY_UNDO | names::AOF_UNDO => Ok(Progress::Done(Vec::new())),
+        names::KEEP | names::POLICY_UNDO | names::AOF_UNDO | names::USER | names::USER_UNDO => {
+            Ok(Progress::Done(Vec::new()))
+        }
         other => {
             Err(Failure::permanently("plugin:step", format!("`{other}` is no step of this plugin")))
         }

@@ -10,6 +10,7 @@ const CONNECTION: &str = "connection";
 const FROM: &str = "from";
 const TO: &str = "to";
 const DIGEST: &str = "digest";
+const DRAINING: &str = "draining";
 
 /// Names and versions of one plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) to: Exact,
     /// The digest that runs.
     pub(crate) digest: String,
+    /// Seconds that the server is given to end, at least.
+    pub(crate) draining: u32,
 }
 
 impl Context {
@@ -37,6 +40,7 @@ impl Context {
             (FROM, self.from.to_string()),
             (TO, self.to.to_string()),
             (DIGEST, self.digest.clone()),
+            (DRAINING, self.draining.to_string()),
         ];
         parameters.extend(self.worker.clone().map(|worker| (WORKER, worker)));
         parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -62,6 +66,9 @@ impl Context {
             from: version(FROM)?,
             to: version(TO)?,
             digest: needed(DIGEST)?,
+            draining: text(DRAINING)
+                .and_then(|seconds| seconds.parse().ok())
+                .ok_or_else(|| broken(DRAINING))?,
         })
     }
 
@@ -87,6 +94,7 @@ mod tests {
             from: version("6.2.14"),
             to: version("7.0.15"),
             digest: "sha256:0a1b2c3d4e5f".to_owned(),
+            draining: 120,
         };
         let mut call = StepCall {
             step: "pin".to_owned(),

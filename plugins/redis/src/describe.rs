@@ -38,6 +38,11 @@ fn requests() -> Vec<Request> {
     let service = [
         ("set-image", "pins the image and sets the new one"),
         ("set-settings", "gives the server time to end, and the official image its start command"),
+        (
+            "set-variables",
+            "lets the image start as root, so that each image can read the other's files",
+        ),
+        ("delete-variables", "takes that back where the server was never replaced"),
         ("set-mount", "mounts the volume where the official image keeps its data"),
         ("deploy", "starts the new version, and the former one on the way back"),
         ("stop", "stops the server before its volume is restored"),

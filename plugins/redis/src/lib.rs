@@ -5,9 +5,11 @@
 
 mod after;
 mod check;
+mod clients;
 mod compare;
 mod context;
 mod describe;
+mod dir;
 mod findings;
 mod look;
 mod names;
@@ -21,6 +23,7 @@ mod smoke;
 mod start;
 mod survey;
 mod target;
+mod topology;
 mod version;
 
 #[cfg(test)]

@@ -15,14 +15,19 @@ pub(crate) const AOF: &str = "aof";
 pub(crate) const AOF_UNDO: &str = "aof-undo";
 pub(crate) const POLICY: &str = "policy";
 pub(crate) const POLICY_UNDO: &str = "policy-undo";
+pub(crate) const USER: &str = "user";
+pub(crate) const USER_UNDO: &str = "user-undo";
 pub(crate) const WORKER_STOP: &str = "worker-stop";
 pub(crate) const WORKER_STOP_UNDO: &str = "worker-stop-undo";
 /// What the names of the second save and backup begin with.
 pub(crate) const FINAL: &str = "final-";
+/// The save right before a server without an append-only file is replaced.
+pub(crate) const LAST_SAVE: &str = "last-save";
 pub(crate) const FINAL_SAVE: &str = "final-save";
 pub(crate) const FINAL_BACKUP: &str = "final-backup";
 pub(crate) const UPGRADE: &str = "upgrade";
 pub(crate) const UPGRADE_UNDO: &str = "upgrade-undo";
+pub(crate) const BACK_SAVE: &str = "back-save";
 pub(crate) const BACK_STOP: &str = "back-stop";
 pub(crate) const BACK_RESTORE: &str = "back-restore";
 pub(crate) const BACK_START: &str = "back-start";
@@ -38,7 +43,7 @@ pub(crate) const WATCH_CANARY: &str = "canary";
 
 /// Returns how much time each service that the plan deploys or stops is given to end.
 pub(crate) fn graces(context: &Context) -> Vec<Grace<'_>> {
-    let redis = Grace { service: &context.service, draining: 30, overlap: None };
+    let redis = Grace { service: &context.service, draining: context.draining, overlap: None };
     // The worker hands back its jobs; two of them at a time would fetch jobs that the old one still works on.
     let worker =
         context.worker.as_deref().map(|service| Grace { service, draining: 90, overlap: Some(0) });

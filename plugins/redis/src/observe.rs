@@ -1,9 +1,10 @@
 //! What each step finds before it starts: its preconditions, proven again, and what its check will compare with.
 
-use lockstep_sdk::blocks::{keep, owner, proof, smoke as block};
+use lockstep_sdk::blocks::{canary, keep, owner, proof, smoke as block};
 use lockstep_sdk::outside::{Effects, Http, Railway, Redis};
 use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, history};
 
+use crate::clients;
 use crate::context::Context;
 use crate::look::Look;
 use crate::names;
@@ -30,6 +31,10 @@ pub(crate) fn observe<O: Railway + Redis + Http + Effects>(
         names::BACK_STOP | names::BACK_RESTORE if !outside.began("deploy")? => {
             Ok(Observation::NothingToDo("the new server was never started".to_owned()))
         }
+        names::USER_UNDO if outside.began("deploy")? => Ok(Observation::NothingToDo(
+            "the new image has run: the former one reads its files only as root".to_owned(),
+        )),
+        names::BACK_SAVE => back_save(outside, &context),
         names::BACK_STOP => up(outside, &context.service),
         names::BACK_RESTORE => back_restore(outside),
         names::WORKER_START_UNDO => up(outside, context.worker.as_deref().unwrap_or_default()),
@@ -38,6 +43,7 @@ pub(crate) fn observe<O: Railway + Redis + Http + Effects>(
         | names::CANARY_UNDO
         | names::POLICY_UNDO
         | names::AOF_UNDO
+        | names::USER_UNDO
         | names::WORKER_STOP_UNDO => Ok(Observation::Ready(Vec::new())),
         forward => {
             if let Some(why) = owner::disturbed(outside, &context.services())? {
@@ -56,7 +62,9 @@ fn forward<O: Railway + Redis + Http>(
     memo: &[Fact],
 ) -> Result<Observation, Failure> {
     match step {
-        names::SAVE | names::FINAL_SAVE => proof::observe_save(outside, &context.connection),
+        names::SAVE | names::FINAL_SAVE | names::LAST_SAVE => {
+            proof::observe_save(outside, &context.connection)
+        }
         names::BACKUP => proof::observe_backup(outside, &context.service),
         names::FINAL_BACKUP => {
             let backups = proof::observe_backup(outside, &context.service)?;
@@ -74,6 +82,7 @@ fn forward<O: Railway + Redis + Http>(
         | names::CANARY
         | names::AOF
         | names::POLICY
+        | names::USER
         | names::WORKER_STOP
         | names::WORKER_START
         | names::SMOKE
@@ -144,6 +153,9 @@ fn upgrade<O: Railway + Redis>(
     if let Some(moved) = not_as_planned(&server, context) {
         return Ok(Observation::Moved(moved));
     }
+    if let Some(moved) = clients::followed(outside, &context.connection, &server)? {
+        return Ok(Observation::Moved(moved));
+    }
     let look = match steady_look(outside, context, memo)? {
         Ok(look) => look,
         Err(pending) => return Ok(pending.into()),
@@ -194,6 +206,30 @@ fn fresh_look<O: Redis>(outside: &O, context: &Context) -> Vec<Fact> {
         Ok(look) if look.keys > 0 => look.facts(),
         Ok(_) | Err(_) => Vec::new(),
     }
+}
+
+/// The former image starts from this save. A server that does not hold the data must not overwrite the last one with it,
+/// neither now nor when it is told to end: a person restores the locked backup then.
+fn back_save<O: Railway + Redis + Effects>(
+    outside: &O,
+    context: &Context,
+) -> Result<Observation, Failure> {
+    if !outside.began("deploy")? {
+        return Ok(Observation::NothingToDo("the new server was never started".to_owned()));
+    }
+    if history::running(&outside.deployments(&context.service, 10)?).is_none() {
+        return Ok(Observation::NothingToDo(format!(
+            "nothing of `{}` runs, so nothing was written since the last save",
+            context.service
+        )));
+    }
+    Ok(match canary::missing(outside, "redis", &context.connection)? {
+        Some(why) => Observation::Moved(format!(
+            "{why}: this server does not hold the data, and at its end would write that over the last save; restore the \
+             locked backup of the volume by hand"
+        )),
+        None => proof::observe_save(outside, &context.connection)?,
+    })
 }
 
 /// Nothing is to be stopped where nothing is up.

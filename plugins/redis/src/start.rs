@@ -20,6 +20,13 @@ pub(crate) fn names_a_file(command: &str) -> bool {
         .any(|word| word.trim_matches(['\'', '"']).to_ascii_lowercase().contains(".conf"))
 }
 
+/// Returns the names of the flags in a start command.
+pub(crate) fn flags(command: &str) -> impl Iterator<Item = &str> {
+    command
+        .split([' ', '\t', '\n', '\'', '"', '='])
+        .filter_map(|word| word.strip_prefix("--").filter(|name| !name.is_empty()))
+}
+
 /// Where the value of a flag stands.
 fn span(command: &str, name: &str) -> Option<(usize, usize)> {
     let mut searched = 0;
@@ -50,27 +57,49 @@ fn unquoted(value: &str) -> &str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unspeakable(pub(crate) &'static str);
 
-/// Returns the start command with which the official image serves the data of a Bitnami one.
+/// Returns the start command with which the official image serves the data of a Bitnami one, which it finds in `dir`.
 ///
 /// A start command replaces the image's entry point and nothing expands variables in it, so a shell does, and hands over to
 /// the entry point, which gives `/data` to the server's user. Every setting that differs from the image's own is passed on.
-pub(crate) fn official(server: &Server) -> Result<String, Unspeakable> {
+pub(crate) fn official(server: &Server, dir: &str) -> Result<String, Unspeakable> {
     const FIXED: [&str; 4] = ["appendfsync", "appendonly", "dir", "maxmemory-policy"];
     let sync = word("appendfsync", server.setting("appendfsync").unwrap_or("everysec"))?;
     let mut flags = vec![
-        "--dir /data --requirepass \"$REDIS_PASSWORD\" --appendonly yes".to_owned(),
+        format!("--dir {} --requirepass \"$REDIS_PASSWORD\" --appendonly yes", word("dir", dir)?),
         format!("--appendfsync {sync}"),
         "--maxmemory-policy noeviction".to_owned(),
     ];
-    for (name, value) in server.unusual().filter(|(name, _)| !FIXED.contains(name)) {
-        flags.push(format!("--{name} {}", word(name, value)?));
+    for (name, value) in server.carried().filter(|(name, _)| !FIXED.contains(name)) {
+        flags.extend(spoken(name, value)?);
     }
     Ok(format!("/bin/sh -c 'exec docker-entrypoint.sh redis-server {}'", flags.join(" ")))
 }
 
+/// Returns the flags that give a setting its value.
+///
+/// A setting of several values is told in groups of words. As one word, Redis 6.2 does not start with
+/// `client-output-buffer-limit`, and takes `save` for "never" without an error.
+fn spoken(name: &'static str, value: &str) -> Result<Vec<String>, Unspeakable> {
+    let size = match name {
+        "save" => 2,
+        "client-output-buffer-limit" => 4,
+        _ => return Ok(vec![format!("--{name} {}", word(name, value)?)]),
+    };
+    let words: Vec<_> =
+        value.split_whitespace().map(|part| word(name, part)).collect::<Result<_, _>>()?;
+    if words.len() % size != 0 {
+        return Err(Unspeakable(name));
+    }
+    if words.is_empty() {
+        return Ok(vec![format!("--{name} \"\"")]);
+    }
+    Ok(words.chunks(size).map(|group| format!("--{name} {}", group.join(" "))).collect())
+}
+
 /// Returns a value as one word inside the shell's single quotes.
 fn word(name: &'static str, value: &str) -> Result<String, Unspeakable> {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    let plain =
+        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-' | '/');
     if !value.is_empty() && value.chars().all(plain) {
         Ok(value.to_owned())
     } else if value.chars().all(|letter| plain(letter) || letter == ' ') {
@@ -105,9 +134,20 @@ mod tests {
 
     #[test]
     fn a_value_that_a_shell_would_read_is_not_spoken() {
-        assert_eq!(word("save", "900 1 300 10"), Ok("\"900 1 300 10\"".to_owned()));
-        assert_eq!(word("save", ""), Ok("\"\"".to_owned()));
+        assert_eq!(word("dbfilename", ""), Ok("\"\"".to_owned()));
         assert_eq!(word("dbfilename", "$(id)"), Err(Unspeakable("dbfilename")));
         assert_eq!(word("dbfilename", "a'b"), Err(Unspeakable("dbfilename")));
+    }
+
+    #[test]
+    fn several_values_are_several_flags_because_6_2_reads_one_word_as_never() {
+        assert_eq!(spoken("save", "900 1 300 10").unwrap(), ["--save 900 1", "--save 300 10"]);
+        assert_eq!(spoken("save", "").unwrap(), ["--save \"\""]);
+        assert!(spoken("save", "900 1 300").is_err());
+        let limits = "normal 0 0 0 slave 1 2 3 pubsub 4 5 6";
+        assert_eq!(
+            spoken("client-output-buffer-limit", limits).unwrap().get(1).map(String::as_str),
+            Some("--client-output-buffer-limit slave 1 2 3")
+        );
     }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use lockstep_sdk::blocks::smoke::{self as block, Answered, Look as Path};
 use lockstep_sdk::image::Image;
-use lockstep_sdk::outside::{Http, Railway, Redis, text};
-use lockstep_sdk::{Deployment, Failure, Finding, Service, Variable, VariableValue, history};
+use lockstep_sdk::outside::{Http, Railway, Redis};
+use lockstep_sdk::{Deployment, Failure, Finding, Service, Variable, history};
 
+use crate::clients::{self, Referrers};
 use crate::look::Look;
 use crate::options::{Options, WORKER};
 use crate::queues::Queues;
@@ -55,6 +56,8 @@ pub(crate) struct Inside {
     pub(crate) queues: Queues,
     /// Connected clients by address and user, and how often each.
     pub(crate) clients: BTreeMap<String, u64>,
+    /// Connections of sentinels.
+    pub(crate) sentinels: u64,
 }
 
 /// The stack as a plan finds it.
@@ -66,8 +69,10 @@ pub(crate) struct Survey {
     pub(crate) worker: Option<Running>,
     /// The variables of the Redis service.
     pub(crate) variables: Vec<Variable>,
-    /// Which services refer to Redis, and by which variables.
-    pub(crate) referrers: BTreeMap<String, Vec<String>>,
+    /// Which services refer to Redis.
+    pub(crate) referrers: Referrers,
+    /// Services that work off queues too, and that no option names.
+    pub(crate) others: Vec<Running>,
     /// What is staged.
     pub(crate) staged: Vec<String>,
     /// How many backups there are of the volume, or why they can't be listed.
@@ -96,23 +101,22 @@ pub(crate) fn survey<O: Railway + Redis + Http>(
         let deployments = outside.deployments(&service.name, 10)?;
         Ok(Running { service, deployments })
     };
-    let mut referrers = BTreeMap::new();
-    let mut variables = Vec::new();
-    for other in &services {
+    let mut referrers = Referrers::default();
+    let mut variables = outside.variables(&options.service)?;
+    let password = variables.iter().find(|variable| variable.name == "REDIS_PASSWORD").cloned();
+    let mut others = Vec::new();
+    for other in services.iter().filter(|other| other.name != options.service) {
         let found = outside.variables(&other.name)?;
-        if other.name == options.service {
-            variables = found;
-            continue;
-        }
-        let names: Vec<String> = found
-            .into_iter()
-            .filter(|variable| refers(variable, &options.service))
-            .map(|variable| variable.name)
-            .collect();
-        if !names.is_empty() {
-            referrers.insert(other.name.clone(), names);
+        referrers.look(outside, &other.name, &found, (&options.service, password.as_ref()))?;
+        let chosen = worker.as_ref().is_some_and(|worker| worker.name == other.name);
+        if !chosen
+            && clients::is_worker(other)
+            && !clients::lead_elsewhere(&found, &options.service)
+        {
+            others.push(running(other.clone())?);
         }
     }
+    others.retain(|other: &Running| other.up().is_some());
     variables.sort_by(|one, other| one.name.cmp(&other.name));
     let present: Vec<Path> = smoke::LOOKS
         .into_iter()
@@ -123,6 +127,7 @@ pub(crate) fn survey<O: Railway + Redis + Http>(
         worker: worker.map(running).transpose()?,
         variables,
         referrers,
+        others,
         staged: outside.staged()?,
         backups: allowed(outside.backups(&options.service))?.map(|backups| backups.len()),
         inside: allowed(inside(outside, &options.connection))?,
@@ -140,40 +145,16 @@ fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> 
 }
 
 fn inside<O: Redis>(outside: &O, connection: &str) -> Result<Inside, Failure> {
-    let server = Server::read(outside, connection)?;
+    let server = Server::read_whole(outside, connection)?;
     // A server that still loads answers nothing about its keys.
     let (look, queues) = if server.loads() {
         (Look::default(), Queues::default())
     } else {
         (Look::take(outside, connection)?, Queues::read(outside, connection)?)
     };
-    Ok(Inside { server, look, queues, clients: clients(outside, connection)? })
-}
-
-fn clients<O: Redis>(outside: &O, connection: &str) -> Result<BTreeMap<String, u64>, Failure> {
-    let list = match outside.command(connection, &["CLIENT", "LIST"]) {
-        Ok(answer) => text(&answer).unwrap_or_default(),
-        Err(failure) if failure.may_pass() => return Err(failure),
-        Err(_) => String::new(),
-    };
-    let mut clients = BTreeMap::new();
-    for line in list.lines() {
-        let part =
-            |name: &str| line.split(' ').find_map(|part| part.strip_prefix(name)).unwrap_or("");
-        if part("name=").starts_with("lockstep") {
-            continue;
-        }
-        let host = part("addr=").rsplit_once(':').map_or("?", |(host, _)| host);
-        *clients.entry(format!("{host} as {}", part("user="))).or_insert(0) += 1;
-    }
-    Ok(clients)
-}
-
-/// Returns whether a variable leads to the service: by a reference, or by its address written out.
-fn refers(variable: &Variable, service: &str) -> bool {
-    let VariableValue::Shown(text) = &variable.value else { return false };
-    text.contains(&format!("${{{{{service}."))
-        || text.contains(&format!("{service}.railway.internal"))
+    let list = clients::sessions(outside, connection)?;
+    let sentinels = clients::sentinels(&list);
+    Ok(Inside { server, look, queues, clients: clients::sessions_by_client(&list), sentinels })
 }
 
 fn absent(option: &str, name: &str, services: &[Service]) -> Finding {

@@ -4,6 +4,7 @@ use lockstep_sdk::image::{Image, short};
 use lockstep_sdk::outside::Railway;
 use lockstep_sdk::{Failure, Finding};
 
+use crate::path::Lineage;
 use crate::version::{Exact, Line, NoVersion, Wanted, line, lines_of};
 
 /// Patches looked at on either side of the one that is known.
@@ -25,13 +26,14 @@ pub(crate) fn find<O: Railway>(
     outside: &O,
     desired: Option<&str>,
     current: Exact,
+    lineage: Lineage,
 ) -> Result<Result<(Goal, Option<Finding>), Finding>, Failure> {
-    let Some(typed) = desired else { return recommended(outside, current) };
+    let Some(typed) = desired else { return recommended(outside, current, lineage) };
     match Wanted::parse(typed) {
         Ok(Wanted::Exact { version, base, digest }) => {
-            exact(outside, version, &base, digest.as_deref())
+            exact(outside, version, &base, digest.as_deref(), current)
         }
-        Ok(Wanted::Moving { numbers, base }) => moving(outside, typed, &numbers, &base),
+        Ok(Wanted::Moving { numbers, base }) => moving(outside, typed, &numbers, &base, current),
         Ok(Wanted::Bitnami(version)) => Ok(Err(Finding::refusal(
             "target",
             format!("`{typed}` is a tag of Bitnami's image, which is no longer published"),
@@ -46,8 +48,10 @@ fn exact<O: Railway>(
     version: Exact,
     base: &str,
     digest: Option<&str>,
+    current: Exact,
 ) -> Result<Result<(Goal, Option<Finding>), Finding>, Failure> {
-    if version.rdb().is_none() {
+    // Within one minor version the data format has never changed, so a patch is safe whatever the format is called.
+    if version.rdb().is_none() && !version.same_minor(current) {
         return Ok(Err(unknown_line(version)));
     }
     let image = official(&format!("{version}{base}"));
@@ -72,17 +76,18 @@ fn moving<O: Railway>(
     typed: &str,
     numbers: &[u64],
     base: &str,
+    current: Exact,
 ) -> Result<Result<(Goal, Option<Finding>), Finding>, Failure> {
     let tag = official(typed);
     let Some(published) = outside.published(&tag.to_string())? else {
         return Ok(Err(Finding::refusal("target", format!("`{tag}` is not published"))));
     };
-    let lines: Vec<&Line> = match *numbers {
-        [major] => lines_of(major).collect(),
-        [major, minor] => line(major, minor).into_iter().collect(),
+    let near: Vec<Exact> = match *numbers {
+        [major] => lines_of(major).map(Line::near).collect(),
+        [major, minor] => near(major, minor, current).into_iter().collect(),
         _ => Vec::new(),
     };
-    for known in lines {
+    for known in near {
         for version in patches(outside, known, base)? {
             let image = official(&format!("{version}{base}"));
             if outside
@@ -110,20 +115,22 @@ fn moving<O: Railway>(
     .remedy("name an exact version, such as `redis@7.2.4`")))
 }
 
-/// One minor version further, up to 7.2; from there on the newest patch of the same minor version.
+/// The newest patch of the next minor version up to 7.2, or else of the same one. From Bitnami's image always of the same
+/// one: moving to the official image and to another version at once could not be gone back from without loss.
 fn recommended<O: Railway>(
     outside: &O,
     current: Exact,
+    lineage: Lineage,
 ) -> Result<Result<(Goal, Option<Finding>), Finding>, Failure> {
-    let (major, minor) = match (current.major, current.minor) {
-        (6, 2) => (7, 0),
-        (7, 0) => (7, 2),
-        same => same,
+    let (major, minor) = match (lineage, current.major, current.minor) {
+        (Lineage::Official, 6, 2) => (7, 0),
+        (Lineage::Official, 7, 0) => (7, 2),
+        (Lineage::Official | Lineage::Bitnami, major, minor) => (major, minor),
     };
-    let Some(known) = line(major, minor) else { return Ok(Err(unknown_line(current))) };
+    let Some(known) = near(major, minor, current) else { return Ok(Err(unknown_line(current))) };
     let newest = patches(outside, known, "")?.into_iter().find(|version| *version >= current);
     match newest {
-        Some(version) => exact(outside, version, "", None),
+        Some(version) => exact(outside, version, "", None, current),
         None => Ok(Err(Finding::refusal(
             "target",
             format!("no version of {major}.{minor} from {current} on is published"),
@@ -132,10 +139,16 @@ fn recommended<O: Railway>(
     }
 }
 
-/// Returns the published patches of a minor version near the one that is known, newest first: upwards until the first that
-/// is missing, or downwards from the first that is there.
-fn patches<O: Railway>(outside: &O, known: &Line, base: &str) -> Result<Vec<Exact>, Failure> {
-    let at = |patch| Exact { major: known.major, minor: known.minor, patch };
+/// Returns a version of a minor version from which to look for others: the one that is known, or else the one that runs.
+fn near(major: u64, minor: u64, current: Exact) -> Option<Exact> {
+    let runs = (current.major, current.minor) == (major, minor);
+    line(major, minor).map(Line::near).or_else(|| runs.then_some(current))
+}
+
+/// Returns the published patches near a version, newest first: upwards until the first that is missing, or downwards from
+/// the first that is there.
+fn patches<O: Railway>(outside: &O, known: Exact, base: &str) -> Result<Vec<Exact>, Failure> {
+    let at = |patch| Exact { patch, ..known };
     let there = |patch| -> Result<bool, Failure> {
         Ok(outside.published(&official(&format!("{}{base}", at(patch))).to_string())?.is_some())
     };

@@ -30,6 +30,13 @@ pub(crate) struct Line {
     pub(crate) patch: u64,
 }
 
+impl Line {
+    /// Returns the patch near the newest one.
+    pub(crate) const fn near(&self) -> Exact {
+        Exact { major: self.major, minor: self.minor, patch: self.patch }
+    }
+}
+
 /// Returns what is known of a minor version.
 pub(crate) fn line(major: u64, minor: u64) -> Option<&'static Line> {
     LINES.iter().find(|line| line.major == major && line.minor == minor)

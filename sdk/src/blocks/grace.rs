@@ -12,21 +12,30 @@ use crate::{Declare, Failure, Progress, Service, Step};
 pub struct Grace<'a> {
     /// The service.
     pub service: &'a str,
-    /// Seconds between SIGTERM and SIGKILL.
+    /// Seconds between SIGTERM and SIGKILL, at least.
     pub draining: u32,
     /// Seconds for which the old deployment keeps serving beside the new one; only without a volume.
     pub overlap: Option<u32>,
 }
 
 impl Grace<'_> {
-    /// Returns the settings that stand otherwise.
+    /// Returns the settings that do not stand: time to end is only ever raised, because an operator who gave more had a
+    /// reason.
     fn missing(&self, service: &Service) -> Vec<(&'static str, String)> {
-        let overlap = self.overlap.map(|seconds| ("overlap-seconds", seconds.to_string()));
-        let wanted = [Some(("draining-seconds", self.draining.to_string())), overlap];
-        let stands = |(name, value): &(&str, String)| {
-            service.settings.iter().any(|(set, to)| set == name && to == value)
+        let standing = |name: &str| {
+            let (_, value) = service.settings.iter().find(|(set, _)| set == name)?;
+            value.parse::<u32>().ok()
         };
-        wanted.into_iter().flatten().filter(|setting| !stands(setting)).collect()
+        let mut missing = Vec::new();
+        if standing("draining-seconds").is_none_or(|seconds| seconds < self.draining) {
+            missing.push(("draining-seconds", self.draining.to_string()));
+        }
+        if let Some(overlap) =
+            self.overlap.filter(|wanted| standing("overlap-seconds") != Some(*wanted))
+        {
+            missing.push(("overlap-seconds", overlap.to_string()));
+        }
+        missing
     }
 }
 
@@ -66,8 +75,37 @@ pub fn check<O: Railway>(outside: &O, graces: &[Grace<'_>]) -> Result<Progress, 
             return Ok(Progress::Failed(format!("the service `{}` is gone", grace.service)));
         };
         if let Some((name, value)) = grace.missing(service).first() {
-            return Ok(Progress::Failed(format!("`{name}` of `{}` is not {value}", grace.service)));
+            return Ok(Progress::Failed(format!(
+                "`{name}` of `{}` does not stand at {value}",
+                grace.service
+            )));
         }
     }
     Ok(Progress::Done(Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing(draining: &str, wanted: u32) -> Vec<(&'static str, String)> {
+        let service = Service {
+            name: "redis".to_owned(),
+            image: None,
+            repository: None,
+            volume: None,
+            settings: vec![("draining-seconds".to_owned(), draining.to_owned())],
+            extra: Vec::new(),
+        };
+        Grace { service: "redis", draining: wanted, overlap: None }.missing(&service)
+    }
+
+    #[test]
+    fn time_to_end_is_raised_and_never_cut() {
+        assert!(missing("300", 30).is_empty());
+        assert!(missing("30", 30).is_empty());
+        for shorter in ["9", "0", "", "soon"] {
+            assert_eq!(missing(shorter, 30), [("draining-seconds", "30".to_owned())], "{shorter}");
+        }
+    }
 }

@@ -101,7 +101,10 @@ pub fn check_save<O: Redis>(
     }
     if !saves.fine {
         return Ok(Progress::Failed(
-            "the save failed (`rdb_last_bgsave_status` is not `ok`)".to_owned(),
+            "the save failed (`rdb_last_bgsave_status` is not `ok`), and until one succeeds the server may refuse every write \
+             (MISCONF): free memory or space on the volume and send BGSAVE again, or lift it with `CONFIG SET \
+             stop-writes-on-bgsave-error no`"
+                .to_owned(),
         ));
     }
     let proven = match (facts.maybe_count("saves"), saves.count) {

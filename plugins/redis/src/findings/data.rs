@@ -3,7 +3,7 @@
 use lockstep_sdk::Finding;
 
 use super::Planned;
-use crate::path::Path;
+use crate::path::{Path, going_back};
 use crate::survey::Inside;
 use crate::version::Exact;
 
@@ -59,11 +59,19 @@ fn format(inside: &Inside, planned: Planned<'_>) -> Finding {
         name(inside.server.version),
         name(planned.goal.version)
     );
+    let line = if inside.server.version.rdb().is_none() {
+        format!("{line}: within one minor version it has never changed")
+    } else {
+        line
+    };
     match planned.path {
         Path::VersionStep => Finding::warning("format", "once the new server has started, the former one can't read the data")
             .evidence(line)
             .remedy("the plan goes back by restoring the volume; what is written after the last backup is lost then"),
-        Path::Nothing | Path::Patch | Path::Migrate => {
+        Path::Migrate => Finding::note("format", "the data format stays the same")
+            .evidence(line)
+            .evidence(going_back(inside.server.appends())),
+        Path::Nothing | Path::Patch => {
             Finding::note("format", "the data format stays the same, so going back loses nothing").evidence(line)
         }
     }

@@ -1,10 +1,12 @@
 //! What a plan says about what it found.
 
 mod data;
+mod migrate;
 mod platform;
 mod server;
 
 use lockstep_sdk::Finding;
+pub(crate) use migrate::USER;
 pub(crate) use server::POLICY;
 
 use crate::path::{Lineage, Path};
@@ -44,5 +46,8 @@ pub(crate) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> V
     let mut findings = server::going(survey, inside, planned);
     findings.extend(data::going(inside, planned));
     findings.extend(platform::going(survey, inside, planned));
+    if planned.path == Path::Migrate {
+        findings.extend(migrate::going(survey, inside));
+    }
     findings
 }

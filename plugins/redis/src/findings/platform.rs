@@ -4,11 +4,10 @@ use lockstep_sdk::blocks::{owner, proof, smoke};
 use lockstep_sdk::{Finding, history};
 
 use super::{Planned, server};
+use crate::dir;
 use crate::path::Path;
+use crate::server::Server;
 use crate::survey::{Inside, Running, Survey};
-
-/// Folders in which the images keep their data if no volume is mounted there.
-const INSIDE_THE_IMAGE: [&str; 3] = ["/data", "/bitnami/redis/data", "/var/lib/redis"];
 
 pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
     let mut findings = vec![volume(survey)];
@@ -63,19 +62,51 @@ fn volume(survey: &Survey) -> Finding {
 
 fn clients(survey: &Survey) -> Vec<Finding> {
     let finding = Finding::note("clients", "services that refer to Redis");
-    let finding = survey.referrers.iter().fold(finding, |finding, (service, names)| {
+    let finding = survey.referrers.known.iter().fold(finding, |finding, (service, names)| {
         finding.evidence(format!("{service}: {}", names.join(", ")))
     });
     let sessions = survey.inside.iter().flat_map(|inside| &inside.clients);
     let finding = sessions.fold(finding, |finding, (client, count)| {
         finding.evidence(format!("connected: {client}, {count} times"))
     });
-    vec![finding]
+    let unclear = Finding::warning(
+        "clients-unclear",
+        "these services may use this Redis too, by variables that can't be seen",
+    )
+    .remedy("see whom the connections above belong to: whoever uses this server is without it while it is replaced");
+    let unclear = survey.referrers.unclear.iter().fold(unclear, |finding, (service, names)| {
+        finding.evidence(format!("{service}: {}", names.join(", ")))
+    });
+    let any = !unclear.evidence.is_empty();
+    [Some(finding), any.then_some(unclear)].into_iter().flatten().collect()
+}
+
+/// A second worker would work off, and remove, the jobs that the check after the change looks for.
+fn workers(survey: &Survey) -> Option<Finding> {
+    let finding = Finding::refusal(
+        "workers",
+        "another service works off the queues and would not be stopped while the server changes",
+    )
+    .remedy(if survey.worker.is_some() {
+        "stop it for the time of the run, or make both one service with replicas"
+    } else {
+        "name it in the option `worker`"
+    });
+    let finding = survey.others.iter().fold(finding, |finding, other| {
+        let image = other.service.image.as_deref().unwrap_or("unknown");
+        finding.evidence(format!("{}: {image}", other.service.name))
+    });
+    (!survey.others.is_empty()).then_some(finding)
 }
 
 pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
-    let mut findings = vec![outage(&survey.redis), grace(&survey.redis)];
-    findings.extend(mount(survey, inside));
+    let mut findings = vec![outage(&survey.redis), grace(&survey.redis, &inside.server, planned)];
+    if survey.redis.service.volume.is_some() {
+        match dir::next(survey, &inside.server, planned.lineage) {
+            Ok((_, warning)) => findings.extend(warning),
+            Err(refusal) => findings.push(*refusal),
+        }
+    }
     findings.extend(smoke::findings(&survey.answers));
     if server::variable(survey, "ALLOW_EMPTY_PASSWORD") == Some("yes") {
         findings.push(
@@ -83,10 +114,10 @@ pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> V
                 .evidence("ALLOW_EMPTY_PASSWORD=yes"),
         );
     }
-    if planned.path == Path::Migrate {
-        findings.extend(migration(survey));
+    if matches!(planned.path, Path::Migrate | Path::VersionStep) {
+        findings.extend(workers(survey));
     }
-    if survey.worker.is_none() {
+    if survey.worker.is_none() && survey.others.is_empty() {
         findings.push(Finding::note(
             "worker",
             "there is no service that works off the queues, so none is stopped",
@@ -104,65 +135,27 @@ fn outage(redis: &Running) -> Finding {
     }
 }
 
-fn grace(redis: &Running) -> Finding {
+fn grace(redis: &Running, server: &Server, planned: Planned<'_>) -> Finding {
     let set = redis.setting("draining-seconds").unwrap_or("0");
+    let wanted = server.draining();
     let finding = Finding::note("grace", "how long Railway lets the server end by itself")
-        .evidence(format!("draining-seconds: {set}"));
-    if set == "0" {
-        finding.evidence("not covered: if the former value counts, the first deploy kills at once and may lose the last second of writes")
-    } else {
-        finding
+        .evidence(format!("draining-seconds: {set}, at least {wanted} by this plan"));
+    if set.parse::<u32>().is_ok_and(|seconds| seconds >= wanted) {
+        return finding;
     }
-}
-
-fn mount(survey: &Survey, inside: &Inside) -> Option<Finding> {
-    let volume = survey.redis.service.volume.as_ref()?;
-    let dir = inside.server.setting("dir")?;
-    if dir.starts_with(volume.mount.trim_end_matches('/')) {
-        return None;
-    }
-    let evidence = format!("dir {dir}, volume at {}", volume.mount);
-    Some(if INSIDE_THE_IMAGE.contains(&dir) {
-        Finding::refusal("mount", "the server keeps its data outside its volume, so a deploy would empty it")
-            .evidence(evidence)
-            .remedy("mount the volume where the data is kept; that in itself is a deploy, so save the data first")
-    } else {
-        Finding::warning(
-            "mount",
-            "the server names another folder than the one at which its volume is mounted",
-        )
-        .evidence(evidence)
-    })
-}
-
-fn migration(survey: &Survey) -> Vec<Finding> {
-    let mut findings = vec![
-        Finding::note("start-command", "the official image takes its password by a start command")
-            .evidence("a service with a start command of its own can't be converted to Railway's `redis-ha` later; Bitnami's image could"),
-    ];
-    if !survey.variables.iter().any(|variable| variable.name == "REDIS_PASSWORD") {
-        findings.push(
-            Finding::refusal("password", "the service has no variable `REDIS_PASSWORD` that the start command could refer to")
-                .remedy("set it to the password that the server has now"),
-        );
-    }
-    if server::variable(survey, "RAILWAY_RUN_UID").is_some_and(|user| user != "0") {
-        findings.push(
-            Finding::refusal(
-                "user",
-                "the service runs as a user who may not give the data to the official image's user",
-            )
-            .evidence("RAILWAY_RUN_UID is not 0")
-            .remedy(
-                "set RAILWAY_RUN_UID to 0: the official image changes to its own user by itself",
-            ),
-        );
-    } else if server::variable(survey, "RAILWAY_RUN_UID").is_none() {
-        findings.push(
-            Finding::warning("user", "the official image gives the data to its own user (999), and Bitnami's runs as another (1001)")
-                .evidence("RAILWAY_RUN_UID is not set")
-                .remedy("on the way back Bitnami's image must be able to write these files: with RAILWAY_RUN_UID=0 it is"),
-        );
-    }
-    findings
+    // A migration switches the append-only file on before anything is deployed.
+    let appends = server.appends() || planned.path == Path::Migrate;
+    let lost = match (appends, server.setting("appendfsync")) {
+        (false, _) => {
+            "everything that was written since the last save, which the plan therefore makes right before"
+        }
+        (true, Some("always")) => "nothing that was acknowledged",
+        (true, Some("no")) => {
+            "what the machine had not yet written of the append-only file: usually up to half a minute"
+        }
+        (true, _) => "the last second of writes, or two",
+    };
+    finding.evidence(format!(
+        "not covered: if the former value counts, the first deploy kills too early and may lose {lost}"
+    ))
 }

@@ -4,10 +4,14 @@ use lockstep_sdk::Finding;
 use lockstep_sdk::image::short;
 
 use super::Planned;
+use crate::clients;
 use crate::observe::KEPT;
 use crate::path::{Lineage, Path};
+use crate::server::Server;
 use crate::start;
 use crate::survey::{Inside, Survey};
+
+const MEGABYTE: u64 = 1_048_576;
 
 /// The eviction policy that Langfuse's queues need.
 pub(crate) const POLICY: &str = "noeviction";
@@ -33,6 +37,16 @@ pub(super) fn standing(inside: &Inside) -> Vec<Finding> {
                 "the server is part of a cluster or a sentinel, for which this plugin has no plan",
             )
             .evidence(format!("its mode is `{}`", server.field("redis_mode").unwrap_or("unknown"))),
+        );
+    }
+    if let Some(why) = clients::not_alone(server, inside.sentinels) {
+        findings.push(
+            Finding::refusal(
+                "followers",
+                "the server is the primary of others, and stopping it would make one of them take over",
+            )
+            .evidence(why)
+            .remedy("take the replicas and sentinels away first, or upgrade them by their own procedure, replicas before the primary"),
         );
     }
     if server.loads() {
@@ -65,7 +79,7 @@ pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> V
     findings.extend(policy(survey, inside));
     findings.extend(persistence(survey, inside, planned));
     findings.extend(settings(survey, inside, planned));
-    findings.extend(extensions(inside));
+    findings.extend(extensions(inside, planned));
     findings
 }
 
@@ -111,12 +125,24 @@ fn policy(survey: &Survey, inside: &Inside) -> Vec<Finding> {
     let used = inside.server.count("used_memory").unwrap_or(0);
     let mut findings = vec![
         Finding::note("memory", "memory in use and its limit")
-            .evidence(format!("used {} MB, maxmemory {limit}", used / 1_048_576))
+            .evidence(format!("used {} MB, maxmemory {limit}", used / MEGABYTE))
             .evidence(format!(
                 "evicted since the start: {}",
                 inside.server.count("evicted_keys").unwrap_or(0)
             )),
+        fork(&inside.server),
     ];
+    let most = inside.server.setting("maxmemory").and_then(|limit| limit.parse::<u64>().ok());
+    if let Some(most) = most.filter(|most| live != POLICY && is_nearly_full(used, *most)) {
+        findings.push(
+            Finding::refusal(
+                "memory-full",
+                format!("the server has nearly all the memory that it may have, so under `{POLICY}` it would soon refuse every write that needs more"),
+            )
+            .evidence(format!("used {} MB of {} MB, policy `{live}`", used / MEGABYTE, most / MEGABYTE))
+            .remedy("raise `maxmemory` first, in the server and in what starts it, as far as the service's memory allows; then plan again"),
+        );
+    }
     let hidden = survey.redis.setting("start-command").is_some_and(start::names_a_file);
     findings.push(if live != POLICY && hidden {
         Finding::refusal("policy", format!("the eviction policy is `{live}`, and the next start takes it from a file that can't be seen"))
@@ -144,6 +170,33 @@ fn policy(survey: &Survey, inside: &Inside) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Returns whether less than a fifth of the memory is left. What evicted until now only grows from then on: queues while
+/// the worker is stopped, and the cache until its keys expire.
+const fn is_nearly_full(used: u64, most: u64) -> bool {
+    most > 0 && used.saturating_mul(5) > most.saturating_mul(4)
+}
+
+/// A save and a rewrite happen in a copy of the process, which shares memory until clients change it.
+fn fork(server: &Server) -> Finding {
+    /// Below this no container is so small that it matters.
+    const SMALL: u64 = 256 * MEGABYTE;
+    let resident = server.count("used_memory_rss").unwrap_or(0);
+    let copied = server.count("rdb_last_cow_size").unwrap_or(0);
+    let evidence = format!(
+        "resident {} MB, copied during the last save {} MB",
+        resident / MEGABYTE,
+        copied / MEGABYTE
+    );
+    let title = "while it saves, the server may need as much memory again";
+    if resident < SMALL {
+        return Finding::note("fork", title).evidence(evidence);
+    }
+    Finding::warning("fork", title)
+        .evidence(evidence)
+        .evidence("not covered: how much memory the service may have, which nothing here tells")
+        .remedy("see that the service has room for that: a server that is killed for its memory is down, and loses what was not on disk")
 }
 
 fn persistence(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
@@ -203,8 +256,16 @@ fn settings(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Findi
     }
     let command = survey.redis.setting("start-command").unwrap_or("");
     let handled = ["appendonly", "dir", "maxmemory-policy"];
+    // The first two are otherwise in 6.2, and `maxclients` is cut to what the container may open.
+    let by_version = ["acl-pubsub-default", "repl-diskless-sync", "maxclients"];
     if planned.lineage == Lineage::Official && !start::names_a_file(command) {
-        let lost: Vec<_> = unusual
+        // What a Valkey has without being told is not known.
+        let standing: Vec<_> = if server.field("valkey_version").is_some() {
+            unusual.clone()
+        } else {
+            server.carried().filter(|(name, _)| !by_version.contains(name)).collect()
+        };
+        let lost: Vec<_> = standing
             .iter()
             .filter(|(name, _)| !handled.contains(name) && start::flag(command, name).is_none())
             .collect();
@@ -221,7 +282,7 @@ fn settings(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Findi
             .fold(finding, |finding, (name, value)| finding.evidence(format!("--{name} {value}")));
         findings.extend((!finding.evidence.is_empty()).then_some(finding));
     }
-    if !server.unread.is_empty() {
+    if !server.unread.is_empty() && planned.path != Path::Migrate {
         let finding = Finding::warning(
             "settings-unread",
             "these settings could not be read, so they are neither compared nor carried over",
@@ -233,7 +294,7 @@ fn settings(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Findi
     findings
 }
 
-fn extensions(inside: &Inside) -> Vec<Finding> {
+fn extensions(inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
     let server = &inside.server;
     let mut findings = Vec::new();
     // From 8.0 on the official image has the former modules built in.
@@ -246,18 +307,23 @@ fn extensions(inside: &Inside) -> Vec<Finding> {
             .evidence(server.modules.join(", ")),
         );
     }
-    let users = inside
-        .clients
-        .keys()
-        .filter(|client| !client.ends_with(" as default") && !client.ends_with(" as "));
+    if planned.path == Path::Migrate {
+        return findings;
+    }
     let finding = Finding::warning(
         "users",
         "clients are logged in as users of their own, which no flag carries over",
     )
     .remedy("see that the users are in a file on the volume, or that the clients can do without");
-    let finding = users.fold(finding, |finding, client| finding.evidence(client.as_str()));
+    let finding = strangers(inside).fold(finding, Finding::evidence);
     findings.extend((!finding.evidence.is_empty()).then_some(finding));
     findings
+}
+
+/// Returns the clients that are logged in as another user than the default one.
+pub(super) fn strangers(inside: &Inside) -> impl Iterator<Item = &str> {
+    let usual = |client: &&str| client.ends_with(" as default") || client.ends_with(" as ");
+    inside.clients.keys().map(String::as_str).filter(move |client| !usual(client))
 }
 
 /// Returns the text of one of the service's variables.

@@ -67,7 +67,7 @@ pub(crate) fn choose(
         )
         .evidence("another image, another folder, another user and another data format at once")
         .remedy(format!(
-            "move to the official image of {}.{} first: `lockstep plan redis`",
+            "move to the official image of {}.{} first: `lockstep plan redis@{current}`, or without a version for its newest patch",
             current.major, current.minor
         ))
         .into()),
@@ -77,7 +77,7 @@ pub(crate) fn choose(
 fn downgrade(current: Exact, wanted: Exact) -> Finding {
     let refusal = Finding::refusal("path", format!("{wanted} is older than {current}, which runs"));
     match (current.rdb(), wanted.rdb()) {
-        (Some(now), Some(then)) if now == then => refusal
+        (now, then) if now.is_some() && now == then || wanted.same_minor(current) => refusal
             .evidence("the data format is the same, but mended faults would come back")
             .remedy("to undo an upgrade of Lockstep's, roll its run back"),
         _ => refusal

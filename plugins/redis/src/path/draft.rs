@@ -15,6 +15,7 @@ use crate::names;
 use crate::options::Options;
 use crate::survey::{Inside, Running, Survey, survey};
 use crate::target::{self, Goal};
+use crate::topology;
 
 /// What a person confirms before a path on which the volume itself is at stake.
 pub(super) const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
@@ -47,6 +48,10 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
         }
     };
     let mut found = findings::standing(&survey);
+    if let Some(refusal) = target.desired.as_deref().and_then(topology::refused) {
+        found.push(refusal);
+        return Ok(refused(Version::moving("unknown"), desired(target), found));
+    }
     let Ok(inside) = &survey.inside else {
         let configured = survey.redis.service.image.clone().unwrap_or_else(|| "unknown".to_owned());
         return Ok(refused(Version::moving(configured), desired(target), found));
@@ -60,7 +65,7 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
             return Ok(refused(current, desired(target), found));
         }
     };
-    let goal = match target::find(outside, target.desired.as_deref(), running)? {
+    let goal = match target::find(outside, target.desired.as_deref(), running, lineage)? {
         Ok((goal, note)) => {
             found.extend(note);
             goal
@@ -122,7 +127,7 @@ impl Decided<'_> {
         let pins = pins(outside, &survey.redis, stops, self.lineage, found)?;
         let mut command = String::new();
         if path == Path::Migrate {
-            match migrate::start_command(inside) {
+            match migrate::start_command(survey, inside) {
                 Ok(official) => command = official,
                 Err(refusal) => found.push(*refusal),
             }
@@ -137,6 +142,7 @@ impl Decided<'_> {
             from: inside.server.version,
             to: goal.version,
             digest: survey.redis.digest().unwrap_or_default().to_owned(),
+            draining: inside.server.draining(),
         };
         let mut parts = Parts::new(declare, survey, &context, options.boot_limit);
         let back = (&former, pins.as_slice());

@@ -1,21 +1,26 @@
 //! From Bitnami's image to the official one of the same minor version, on the same volume.
 
 use lockstep_sdk::image::Image;
-use lockstep_sdk::step::MINUTE;
+use lockstep_sdk::step::{MINUTE, SECOND};
 use lockstep_sdk::{Declare, Failure, Finding, Step};
 
+use super::Lineage;
 use super::parts::{LONG_SOAK, Parts};
+use crate::dir;
+use crate::findings::USER;
 use crate::names;
 use crate::start::{self, Unspeakable};
-use crate::survey::Inside;
+use crate::survey::{Inside, Survey};
 use crate::target::Goal;
 
-/// Where the official image keeps its data.
-const MOUNT: &str = "/data";
-
 /// Returns the start command, or why there can be none.
-pub(super) fn start_command(inside: &Inside) -> Result<String, Box<Finding>> {
-    start::official(&inside.server).map_err(|Unspeakable(name)| {
+///
+/// The volume is mounted at the official image's own folder, so what follows the mount in the server's folder follows that.
+pub(super) fn start_command(survey: &Survey, inside: &Inside) -> Result<String, Box<Finding>> {
+    let (former, _) = dir::next(survey, &inside.server, Lineage::Bitnami)?;
+    let mount = survey.redis.service.volume.as_ref().map_or("", |volume| volume.mount.as_str());
+    let dir = format!("{}{}", dir::OFFICIAL, dir::below(&former, mount).unwrap_or_default());
+    start::official(&inside.server, &dir).map_err(|Unspeakable(name)| {
         Finding::refusal(
             "start-command",
             format!("the setting `{name}` has a value that can't be put into a start command"),
@@ -39,9 +44,13 @@ pub(super) fn lay_out<D: Declare>(
         append(parts)?;
     }
     parts.prove("")?;
-    parts.policy()?;
+    user(parts)?;
+    parts.section(Some(&format!(
+        "Redis is replaced now and is down until the new deployment is up. {}. Go on?",
+        going_back(appends)
+    )));
     parts.stop_worker()?;
-    change(parts, goal, former, command)?;
+    change(parts, goal, former, (command, appends))?;
     parts.start_worker()?;
     parts.finish(
         soak.unwrap_or(LONG_SOAK),
@@ -50,6 +59,7 @@ pub(super) fn lay_out<D: Declare>(
             "the pinned images",
             "the time to end",
             "the start command of the official image",
+            "RAILWAY_RUN_UID=0",
         ],
     );
     Ok(())
@@ -80,16 +90,75 @@ fn append<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Returns what going back costs.
+pub(crate) const fn going_back(appends: bool) -> &'static str {
+    if appends {
+        "Going back loses nothing"
+    } else {
+        "Going back saves first, because the former image starts from its last save; it loses what is written after that \
+         save only if the server is then killed before it has saved once more"
+    }
+}
+
+/// Lets both images start as root, where nobody has decided otherwise. Once the official image has given the data to its
+/// own user, the former one reads it only so; the undo step knows.
+fn user<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
+    if parts.survey.variables.iter().any(|variable| variable.name == USER) {
+        return Ok(());
+    }
+    let service = &parts.context.service;
+    parts.declare.set_variables("user", service, &[(USER, "0")])?;
+    parts.declare.delete_variables("user-undo", service, &[USER])?;
+    parts.push(
+        Step::new(
+            names::USER,
+            "Start both images as root",
+            "each gives the data to its own user then; otherwise the former image could not read what the new one wrote",
+        )
+        .effects(&["user"])
+        .undone_by(&[names::USER_UNDO]),
+    );
+    parts.push_undo(
+        Step::new(
+            names::USER_UNDO,
+            "Start the image as its own user again",
+            "as it was; not where the new image has run, whose files the former one reads only as root",
+        )
+        .effects(&["user-undo"])
+        .reverses(&[("user-undo", "user")]),
+        &[],
+    );
+    Ok(())
+}
+
+/// The former image reads the last save and not the append-only file, if it had none: so a save comes before it.
+fn save_before_going_back<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
+    parts.declare.redis("back-save", &parts.context.connection, &["BGSAVE", "SCHEDULE"])?;
+    parts.push_undo(
+        Step::new(
+            names::BACK_SAVE,
+            "Save the data set for the former image and prove it",
+            "it starts from the last save, because it keeps no append-only file",
+        )
+        .effects(&["back-save"])
+        .reverses(&[("back-save", "deploy")])
+        .expected(5 * SECOND)
+        .limit(30 * MINUTE),
+        &[names::CANARY],
+    );
+    Ok(())
+}
+
 fn change<D: Declare>(
     parts: &mut Parts<'_, D>,
     goal: &Goal,
     former: &Image,
-    command: &str,
+    (command, appends): (&str, bool),
 ) -> Result<(), Failure> {
     let service = &parts.context.service;
     let redis = &parts.survey.redis;
-    let mount = redis.service.volume.as_ref().map_or(MOUNT, |volume| volume.mount.as_str());
-    parts.declare.set_mount("mount", service, MOUNT)?;
+    let mount = redis.service.volume.as_ref().map_or(dir::OFFICIAL, |volume| volume.mount.as_str());
+    parts.declare.set_mount("mount", service, dir::OFFICIAL)?;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.set_settings(
         "start",
@@ -105,21 +174,30 @@ fn change<D: Declare>(
     parts.declare.set_settings("start-undo", service, &settings)?;
     parts.declare.deploy("deploy-undo", service)?;
     let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
+    let back_limit = parts.back_limit();
+    let undo: &[_] = if appends {
+        &[names::UPGRADE_UNDO]
+    } else {
+        save_before_going_back(parts)?;
+        &[names::BACK_SAVE, names::UPGRADE_UNDO]
+    };
     parts.push(
-        Step::new(names::UPGRADE, format!("Serve the data with the official Redis {}", goal.version), "Bitnami's image is no longer published")
-            .effects(&["mount", "image", "start", "deploy"])
-            .undone_by(&[names::UPGRADE_UNDO])
-            .approved("Redis is replaced now and is down until the new deployment is up. Going back loses nothing. Go on?")
-            .in_window()
-            .expected(boot)
-            .outage(boot)
-            .limit(boot_limit),
+        Step::new(
+            names::UPGRADE,
+            format!("Serve the data with the official Redis {}", goal.version),
+            "Bitnami's image is no longer published",
+        )
+        .effects(&["mount", "image", "start", "deploy"])
+        .undone_by(undo)
+        .expected(boot)
+        .outage(boot)
+        .limit(boot_limit),
     );
     parts.push_undo(
         Step::new(
             names::UPGRADE_UNDO,
             "Serve the data with the former image",
-            "the data format is the same, so nothing is lost",
+            "the data format is the same",
         )
         .effects(&["mount-undo", "image-undo", "start-undo", "deploy-undo"])
         .reverses(&[
@@ -130,7 +208,7 @@ fn change<D: Declare>(
         ])
         .expected(boot)
         .outage(boot)
-        .limit(20 * MINUTE),
+        .limit(back_limit),
         &[names::UPGRADE],
     );
     Ok(())

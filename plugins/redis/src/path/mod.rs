@@ -9,3 +9,4 @@ mod version_step;
 
 pub(crate) use choose::{Lineage, Path, choose};
 pub(crate) use draft::plan;
+pub(crate) use migrate::going_back;

@@ -3,7 +3,7 @@
 use lockstep_sdk::blocks::{Block, canary, close, grace, keep, pin, proof};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
-use lockstep_sdk::{Declare, Failure, Service, Step, history};
+use lockstep_sdk::{Declare, Failure, Gate, Service, Step, history};
 
 use crate::context::Context;
 use crate::findings;
@@ -24,6 +24,8 @@ pub(super) struct Parts<'a, D> {
     pub(super) context: &'a Context,
     /// How long a new server may take until it answers as it should.
     boot_limit: u64,
+    /// What the next step waits for.
+    gates: Vec<Gate>,
     pub(super) block: Block,
 }
 
@@ -34,7 +36,7 @@ impl<'a, D: Declare> Parts<'a, D> {
         context: &'a Context,
         boot_limit: u64,
     ) -> Self {
-        Self { declare, survey, context, boot_limit, block: Block::default() }
+        Self { declare, survey, context, boot_limit, gates: Vec::new(), block: Block::default() }
     }
 
     /// How long a new server may take until it answers as it should.
@@ -42,10 +44,30 @@ impl<'a, D: Declare> Parts<'a, D> {
         self.boot_limit
     }
 
+    /// How long the way back may wait for the former server, which has as much to load. Never short: giving up there helps
+    /// nobody.
+    pub(super) fn back_limit(&self) -> u64 {
+        self.boot_limit.max(20 * MINUTE)
+    }
+
+    /// Returns whether the server keeps an append-only file.
+    pub(super) fn appends(&self) -> bool {
+        self.survey.inside.as_ref().is_ok_and(|inside| inside.server.appends())
+    }
+
+    /// Begins a section: the next step waits for the window and for a person's answer to `question`, and no later one does.
+    /// What was saved and stopped there must not grow old while somebody sleeps.
+    pub(super) fn section(&mut self, question: Option<&str>) {
+        self.gates =
+            question.map(|question| Gate::Approval(question.to_owned())).into_iter().collect();
+        self.gates.push(Gate::Window);
+    }
+
     /// Adds a step, which is given the facts of the first one and, once it is there, of the canary's.
     pub(super) fn push(&mut self, step: Step) {
         let canary = self.block.steps.iter().any(|step| step.id == names::CANARY);
-        let step = step.needs(&[names::KEEP]);
+        let mut step = step.needs(&[names::KEEP]);
+        step.gates.append(&mut self.gates);
         self.block.steps.push(if canary { step.needs(&[names::CANARY]) } else { step });
     }
 
@@ -64,7 +86,7 @@ impl<'a, D: Declare> Parts<'a, D> {
         }
     }
 
-    /// KEEP, PIN, GRACE, CANARY.
+    /// KEEP, PIN, GRACE, POLICY, CANARY: the key is written when nothing evicts it any more.
     pub(super) fn open(
         &mut self,
         question: Option<&str>,
@@ -87,6 +109,7 @@ impl<'a, D: Declare> Parts<'a, D> {
         if let Some(step) = grace::plan(self.declare, names::GRACE, &graces)? {
             self.push(step);
         }
+        self.policy()?;
         let canary = canary::plan(self.declare, COMPONENT, &self.context.connection)?;
         self.push_block(canary);
         Ok(())
@@ -100,8 +123,28 @@ impl<'a, D: Declare> Parts<'a, D> {
         Ok(())
     }
 
+    /// Saves once more, as the last thing before a server without an append-only file is replaced.
+    pub(super) fn save_last(&mut self) -> Result<(), Failure> {
+        if self.appends() {
+            return Ok(());
+        }
+        let words = ["BGSAVE", "SCHEDULE"];
+        self.declare.redis("last-save", &self.context.connection, &words)?;
+        self.push(
+            Step::new(
+                names::LAST_SAVE,
+                "Save the data set once more and prove it",
+                "without an append-only file the new server starts from the last save",
+            )
+            .effects(&["last-save"])
+            .expected(5 * SECOND)
+            .limit(30 * MINUTE),
+        );
+        Ok(())
+    }
+
     /// Sets the eviction policy that Langfuse needs, in the server and in what starts it.
-    pub(super) fn policy(&mut self) -> Result<(), Failure> {
+    fn policy(&mut self) -> Result<(), Failure> {
         let former = self
             .survey
             .inside

@@ -1,7 +1,6 @@
 //! The same data format: another image, and the former one again on the way back.
 
 use lockstep_sdk::image::Image;
-use lockstep_sdk::step::MINUTE;
 use lockstep_sdk::{Declare, Failure, Step};
 
 use super::parts::{Parts, SHORT_SOAK};
@@ -15,15 +14,17 @@ pub(super) fn lay_out<D: Declare>(
     (former, pins): (&Image, &[(&str, Image)]),
     soak: Option<u64>,
 ) -> Result<(), Failure> {
-    parts.open(None, pins)?;
-    parts.policy()?;
+    parts.open(Some(super::draft::SECRETS), pins)?;
     parts.prove("")?;
+    parts.section(None);
+    parts.save_last()?;
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.deploy("deploy", service)?;
     parts.declare.set_image("image-undo", service, &former.to_string())?;
     parts.declare.deploy("deploy-undo", service)?;
     let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
+    let back_limit = parts.back_limit();
     parts.push(
         Step::new(
             names::UPGRADE,
@@ -32,7 +33,6 @@ pub(super) fn lay_out<D: Declare>(
         )
         .effects(&["image", "deploy"])
         .undone_by(&[names::UPGRADE_UNDO])
-        .in_window()
         .expected(boot)
         .outage(boot)
         .limit(boot_limit),
@@ -47,7 +47,7 @@ pub(super) fn lay_out<D: Declare>(
         .reverses(&[("image-undo", "image"), ("deploy-undo", "deploy")])
         .expected(boot)
         .outage(boot)
-        .limit(20 * MINUTE),
+        .limit(back_limit),
         &[names::UPGRADE],
     );
     parts.finish(

@@ -8,6 +8,10 @@ use super::parts::{LONG_SOAK, Parts};
 use crate::names;
 use crate::target::Goal;
 
+/// What is lost when the volume goes back.
+const LOSS: &str = "what is written after the last backup: jobs that were queued (their events also lie in object storage), LiteLLM's \
+    counters and cache";
+
 /// Lays out the plan. `former` is the image to go back to.
 pub(super) fn lay_out<D: Declare>(
     parts: &mut Parts<'_, D>,
@@ -16,11 +20,16 @@ pub(super) fn lay_out<D: Declare>(
     soak: Option<u64>,
 ) -> Result<(), Failure> {
     parts.open(Some(super::draft::SECRETS), pins)?;
-    parts.policy()?;
     parts.prove("")?;
+    let question = format!(
+        "Redis is replaced now, without another question: the queues' worker is stopped if there is one, the data is backed up a \
+         last time, and the new version starts. Once it has, going back loses {LOSS}. Go on?"
+    );
+    parts.section(Some(&question));
     parts.stop_worker()?;
-    // The second backup is the one to go back to: all that is written before the gate is in it.
+    // The second backup is the one to go back to: all that is written before it is in it.
     parts.prove(names::FINAL)?;
+    parts.save_last()?;
     change(parts, goal)?;
     back(parts, former)?;
     parts.start_worker()?;
@@ -36,25 +45,23 @@ pub(super) fn lay_out<D: Declare>(
     Ok(())
 }
 
-/// What is lost when the volume goes back.
-const LOSS: &str = "what is written after the last backup: jobs that were queued (their events also lie in object storage), LiteLLM's \
-                    counters and cache";
-
 fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failure> {
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.deploy("deploy", service)?;
     let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
     parts.push(
-        Step::new(names::UPGRADE, format!("Start Redis {}", goal.version), "the new version on the same volume, which it rewrites in its own format")
-            .effects(&["image", "deploy"])
-            .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
-            .losing(LOSS)
-            .approved(format!("From here on, going back loses {LOSS}. Go on?"))
-            .in_window()
-            .expected(boot)
-            .outage(boot)
-            .limit(boot_limit),
+        Step::new(
+            names::UPGRADE,
+            format!("Start Redis {}", goal.version),
+            "the new version on the same volume, which it rewrites in its own format",
+        )
+        .effects(&["image", "deploy"])
+        .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
+        .losing(LOSS)
+        .expected(boot)
+        .outage(boot)
+        .limit(boot_limit),
     );
     Ok(())
 }
@@ -67,7 +74,7 @@ fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Fail
     parts.declare.commit_staged("back-commit", "back-volume")?;
     parts.declare.set_image("back-image", service, &former.to_string())?;
     parts.declare.deploy("back-deploy", service)?;
-    let boot = parts.boot();
+    let (boot, back_limit) = (parts.boot(), parts.back_limit());
     parts.push_undo(
         Step::new(
             names::BACK_STOP,
@@ -103,7 +110,7 @@ fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Fail
         .reverses(&[("back-image", "image"), ("back-deploy", "deploy")])
         .expected(boot)
         .outage(boot)
-        .limit(20 * MINUTE),
+        .limit(back_limit),
         &[names::FINAL_BACKUP],
     );
     Ok(())

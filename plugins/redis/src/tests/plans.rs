@@ -100,7 +100,17 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
             "back-start".to_owned()
         ])
     );
-    assert!(matches!(upgrade.gates.first(), Some(Gate::Approval(text)) if text.contains("loses")));
+    // Whoever answers does so before anything is stopped, and nothing waits for a person or a window from there on.
+    let gated: Vec<_> = draft
+        .steps
+        .iter()
+        .filter(|step| !step.gates.is_empty())
+        .map(|step| step.id.as_str())
+        .collect();
+    assert_eq!(gated, ["keep", "worker-stop"]);
+    let section = draft.steps.iter().find(|step| step.id == "worker-stop").unwrap();
+    assert!(matches!(section.gates.first(), Some(Gate::Approval(text)) if text.contains("loses")));
+    assert_eq!(section.gates.last(), Some(&Gate::Window));
     assert!(declared.contains(&format!("image: set-image redis redis:7.0.15@{}", digest('7'))));
     assert!(declared.contains(&"back-volume: restore-volume redis final-backup".to_owned()));
     assert!(declared.contains(&format!(
@@ -137,6 +147,7 @@ fn bitnami_moves_in_place_and_first_to_where_its_bytes_still_are() {
             "canary",
             "save",
             "backup",
+            "user",
             "worker-stop",
             "upgrade",
             "worker-start",
@@ -157,8 +168,32 @@ fn bitnami_moves_in_place_and_first_to_where_its_bytes_still_are() {
         start.contains("exec docker-entrypoint.sh redis-server --dir /data --requirepass"),
         "{start}"
     );
+    assert!(
+        declared.contains(&"user: set-variables redis [(\"RAILWAY_RUN_UID\", \"0\")]".to_owned())
+    );
     let undo = declared.iter().find(|line| line.starts_with("start-undo:")).unwrap();
     assert!(undo.contains("(\"start-command\", \"\")"), "{undo}");
+}
+
+#[test]
+fn what_follows_the_mount_follows_it_in_the_official_image_too() {
+    for (mount, dir) in [("/bitnami/redis", "/data/data"), ("/bitnami/", "/data/redis/data")] {
+        let mut stack = Stack::bitnami();
+        stack.redis().volume.as_mut().unwrap().mount = mount.to_owned();
+        let (_, declared) = planned(&stack, Some("7.2.4"));
+        let start = declared.iter().find(|line| line.starts_with("start:")).unwrap();
+        assert!(start.contains(&format!("--dir {dir} ")), "{start}");
+    }
+}
+
+#[test]
+fn a_server_outside_a_container_has_the_machines_folders() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("process_id".to_owned(), "4711".to_owned());
+    stack.config.insert("dir".to_owned(), "/tmp/lab/volumes/v1".to_owned());
+    let (draft, declared) = planned(&stack, Some("7.2.4"));
+    assert!(draft.findings.iter().any(|finding| finding.id == "mount"));
+    assert!(declared.iter().any(|line| line.contains("--dir /data --requirepass")));
 }
 
 #[test]
@@ -166,7 +201,8 @@ fn a_wrong_policy_is_mended_and_mended_back() {
     let mut stack = Stack::bitnami();
     stack.config.insert("maxmemory-policy".to_owned(), "allkeys-lru".to_owned());
     let (draft, declared) = planned(&stack, None);
-    assert!(ids(&draft).contains(&"policy"));
+    let at = |id: &str| ids(&draft).iter().position(|step| *step == id).unwrap();
+    assert!(at("policy") < at("canary"), "a key that may be evicted proves nothing");
     assert!(
         declared.contains(
             &"policy-live: redis redis CONFIG SET maxmemory-policy noeviction".to_owned()
@@ -182,9 +218,77 @@ fn the_append_only_file_is_written_before_a_start_that_demands_it() {
     let mut stack = Stack::bitnami();
     stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
     stack.config.insert("appendonly".to_owned(), "no".to_owned());
-    let (draft, _) = planned(&stack, None);
+    let (draft, declared) = planned(&stack, None);
     let at = |id: &str| ids(&draft).iter().position(|step| *step == id).unwrap();
     assert!(at("aof") < at("backup") && at("backup") < at("upgrade"));
+    // The former image starts from the last save on the way back.
+    let upgrade = draft.steps.iter().find(|step| step.id == "upgrade").unwrap();
+    assert_eq!(upgrade.undo, Undo::Steps(vec!["back-save".to_owned(), "upgrade-undo".to_owned()]));
+    assert!(declared.contains(&"back-save: redis redis BGSAVE SCHEDULE".to_owned()));
+}
+
+#[test]
+fn what_bitnami_was_told_is_handed_on() {
+    let mut stack = Stack::bitnami();
+    stack.variables.get_mut("redis").unwrap().extend([
+        ("RAILWAY_RUN_UID".to_owned(), "0".to_owned()),
+        ("REDIS_TLS_ENABLED".to_owned(), "no".to_owned()),
+        ("REDIS_EXTRA_FLAGS".to_owned(), "--maxclients 300 --hz 20".to_owned()),
+    ]);
+    for (name, value) in [
+        ("maxclients", "300"),
+        ("hz", "20"),
+        ("port", "6380"),
+        ("save", "900 1 300 10"),
+        ("maxmemory-policy", "noeviction"),
+    ] {
+        stack.config.insert(name.to_owned(), value.to_owned());
+    }
+    let (draft, declared) = planned(&stack, None);
+    assert!(!ids(&draft).contains(&"user"), "it is root already");
+    let start = declared.iter().find(|line| line.starts_with("start:")).unwrap();
+    for flag in ["--maxclients 300", "--hz 20", "--port 6380", "--save 900 1 --save 300 10"] {
+        assert!(start.contains(flag), "{flag}: {start}");
+    }
+}
+
+#[test]
+fn without_an_append_only_file_a_save_is_the_last_thing_before_the_new_server() {
+    for (from, to, gated) in [("6.2.14", "7.0.15", "worker-stop"), ("7.2.3", "7.2.4", "last-save")]
+    {
+        let mut stack = Stack::official(from);
+        stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
+        stack.config.insert("appendonly".to_owned(), "no".to_owned());
+        stack.redis().settings[0].1 = "redis-server --dir /data".to_owned();
+        let (draft, declared) = planned(&stack, Some(to));
+        let upgrade = ids(&draft).iter().position(|id| *id == "upgrade").unwrap();
+        assert_eq!(ids(&draft)[upgrade - 1], "last-save");
+        assert!(declared.contains(&"last-save: redis redis BGSAVE SCHEDULE".to_owned()));
+        let waits = draft.steps.iter().find(|step| step.gates.contains(&Gate::Window)).unwrap();
+        assert_eq!(waits.id, gated);
+    }
+}
+
+#[test]
+fn a_server_whose_saves_take_long_is_given_longer_to_end() {
+    let mut stack = Stack::official("6.2.14");
+    stack.info.insert("rdb_last_bgsave_time_sec".to_owned(), "45".to_owned());
+    let (draft, declared) = planned(&stack, Some("7.0.15"));
+    let grace =
+        |declared: &[String]| declared.iter().find(|line| line.starts_with("grace-redis")).cloned();
+    assert!(grace(&declared).unwrap().contains("(\"draining-seconds\", \"120\")"));
+    assert!(draft.parameters.contains(&("draining".to_owned(), "120".to_owned())));
+    stack.redis().settings.push(("draining-seconds".to_owned(), "300".to_owned()));
+    assert_eq!(grace(&planned(&stack, Some("7.0.15")).1), None);
+}
+
+#[test]
+fn a_way_back_waits_at_least_as_long_as_the_way_there() {
+    let stack = Stack::official("6.2.14");
+    let target = target(Some("7.0.15"), &[("boot-limit", "40m")]);
+    let draft = plan(&stack, &Declared::default(), &target).unwrap();
+    let back = draft.undo.iter().find(|step| step.id == "back-start").unwrap();
+    assert_eq!(back.limit, 40 * 60_000);
 }
 
 #[test]
@@ -218,6 +322,23 @@ fn without_a_wish_the_next_step_toward_7_2_is_taken() {
     assert_eq!(planned(&Stack::official("6.2.14"), None).0.desired.text, "7.0.15");
     assert_eq!(planned(&Stack::official("7.0.15"), None).0.desired.text, "7.2.4");
     assert_eq!(planned(&Stack::bitnami(), None).0.desired.text, "7.2.4");
+}
+
+#[test]
+fn from_bitnami_the_same_minor_version_is_recommended() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("redis_version".to_owned(), "7.0.12".to_owned());
+    assert_eq!(planned(&stack, None).0.desired.text, "7.0.15");
+}
+
+#[test]
+fn a_newer_minor_version_than_is_known_may_be_patched() {
+    let mut stack = Stack::official("8.2.1");
+    for patch in ["8.2.1", "8.2.2"] {
+        stack.published.insert(format!("redis:{patch}"), digest('9'));
+    }
+    assert_eq!(planned(&stack, Some("8.2.2")).0.desired.text, "8.2.2");
+    assert_eq!(planned(&stack, None).0.desired.text, "8.2.2");
 }
 
 #[test]

@@ -38,6 +38,16 @@ fn targets_that_can_not_be_gone_to() {
 }
 
 #[test]
+fn no_step_leads_to_a_minor_version_that_is_not_known() {
+    let mut stack = Stack::official("8.0.4");
+    stack.published.insert("redis:8.2.2".to_owned(), digest('9'));
+    refused(&stack, Some("8.2.2"), "target");
+    let mut stack = Stack::official("8.2.2");
+    stack.published.insert("redis:8.2.1".to_owned(), digest('9'));
+    refused(&stack, Some("8.2.1"), "path");
+}
+
+#[test]
 fn bitnami_does_not_jump() {
     let mut stack = Stack::bitnami();
     stack.published.insert("redis:7.4.6".to_owned(), digest('9'));
@@ -68,6 +78,80 @@ fn a_server_that_is_not_reachable_not_a_primary_or_loading() {
     refused(&stack, Some("7.0.15"), "mode");
     stack.down = Some(Failure::transiently("redis:unreachable", "could not reach the server"));
     refused(&stack, Some("7.0.15"), "server");
+}
+
+#[test]
+fn a_primary_that_others_follow() {
+    let mut stack = Stack::official("6.2.14");
+    stack.info.insert("connected_slaves".to_owned(), "1".to_owned());
+    refused(&stack, Some("7.0.15"), "followers");
+    stack.info.insert("connected_slaves".to_owned(), "0".to_owned());
+    stack.sessions.push_str("id=3 addr=10.0.0.3:7 name=sentinel-0a1b2c3d-cmd user=default\n");
+    refused(&stack, Some("7.0.15"), "followers");
+}
+
+#[test]
+fn data_in_a_folder_that_the_next_start_does_not_read() {
+    for (live, flag, id) in
+        [("/data/other", "", "dir"), ("/tmp", "", "dir"), ("/data2", " --dir /data2", "mount")]
+    {
+        let mut stack = Stack::official("6.2.14");
+        stack.config.insert("dir".to_owned(), live.to_owned());
+        for (_, command) in &mut stack.redis().settings {
+            *command = command.replace(" --appendonly", &format!("{flag} --appendonly"));
+        }
+        refused(&stack, Some("7.0.15"), id);
+    }
+    let mut bitnami = Stack::bitnami();
+    bitnami.redis().volume.as_mut().unwrap().mount = "/bitnami/redis/dat".to_owned();
+    refused(&bitnami, Some("7.2.4"), "mount");
+}
+
+#[test]
+fn what_the_official_image_could_not_be_told() {
+    let stack = Stack::bitnami();
+    for (name, value) in [
+        ("REDIS_ACLFILE", "/bitnami/redis/users.acl"),
+        ("REDIS_TLS_ENABLED", "yes"),
+        ("REDIS_EXTRA_FLAGS", "--maxclients 300 --loadmodule /x.so"),
+        ("REDIS_DISABLE_COMMANDS", "FLUSHALL"),
+    ] {
+        let mut stack = stack.clone();
+        let variables = stack.variables.get_mut("redis").unwrap();
+        variables.push((name.to_owned(), value.to_owned()));
+        refused(&stack, Some("7.2.4"), "bitnami-only");
+    }
+    let mut unread = stack.clone();
+    unread.config_refused = true;
+    refused(&unread, Some("7.2.4"), "settings-unread");
+    let mut users = stack.clone();
+    users.sessions.push_str("id=4 addr=10.0.0.4:7 name= user=worker\n");
+    refused(&users, Some("7.2.4"), "users");
+    let mut other = stack.clone();
+    other
+        .variables
+        .get_mut("redis")
+        .unwrap()
+        .push(("RAILWAY_RUN_UID".to_owned(), "1001".to_owned()));
+    refused(&other, Some("7.2.4"), "user");
+}
+
+#[test]
+fn a_server_without_room_for_what_the_plan_writes() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
+    stack.config.insert("appendonly".to_owned(), "no".to_owned());
+    stack.redis().volume.as_mut().unwrap().used_mb = 1_700;
+    refused(&stack, Some("7.2.4"), "disk");
+}
+
+#[test]
+fn a_full_cache_is_not_forbidden_to_evict() {
+    let mut stack = Stack::official("6.2.14");
+    stack.config.insert("maxmemory-policy".to_owned(), "allkeys-lru".to_owned());
+    stack.config.insert("maxmemory".to_owned(), "1200000".to_owned());
+    stack.redis().settings[0].1 = "redis-server --appendonly yes --maxmemory 1200000".to_owned();
+    refused(&stack, Some("7.0.15"), "memory-full");
 }
 
 #[test]

@@ -119,6 +119,12 @@ fn a_stack_that_moved_since_the_plan_is_not_touched() {
     let mut replica = stack.clone();
     replica.info.insert("role".to_owned(), "slave".to_owned());
     moved(&replica, "primary");
+    let mut followed = stack.clone();
+    followed.info.insert("connected_slaves".to_owned(), "2".to_owned());
+    moved(&followed, "replicas follow");
+    let mut watched = stack.clone();
+    watched.sessions.push_str("id=3 addr=10.0.0.3:7 name=sentinel-0a1b2c3d-cmd user=default\n");
+    moved(&watched, "sentinels");
 }
 
 #[test]
@@ -200,6 +206,29 @@ fn the_way_back_never_ends_in_an_empty_server() {
         observe(&nothing, &call("back-stop", &given), &[]).unwrap(),
         Observation::NothingToDo(_)
     ));
+}
+
+#[test]
+fn a_server_without_the_data_is_not_saved_over_the_last_save() {
+    let mut stack = Stack::bitnami();
+    stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
+    stack.config.insert("appendonly".to_owned(), "no".to_owned());
+    let given = kept(&stack, "7.2.4");
+    let found = |stack: &Stack| observe(stack, &call("back-save", &given), &[]).unwrap();
+    assert!(matches!(found(&stack), Observation::Ready(_)));
+    let mut empty = stack.clone();
+    empty.texts.clear();
+    assert!(matches!(found(&empty), Observation::Moved(why) if why.contains("by hand")));
+    let mut down = stack.clone();
+    down.deployments.insert("redis".to_owned(), Vec::new());
+    assert!(matches!(found(&down), Observation::NothingToDo(_)));
+    let mut unstarted = stack.clone();
+    unstarted.began.clear();
+    assert!(matches!(found(&unstarted), Observation::NothingToDo(_)));
+    // What the official image wrote is read as root only, so the variable stays once it has run.
+    let user = |stack: &Stack| observe(stack, &call("user-undo", &given), &[]).unwrap();
+    assert!(matches!(user(&stack), Observation::NothingToDo(_)));
+    assert!(matches!(user(&unstarted), Observation::Ready(_)));
 }
 
 #[test]

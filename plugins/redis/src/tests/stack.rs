@@ -1,13 +1,14 @@
 //! A stack that answers from memory.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use lockstep_sdk::outside::{Effects, Http, Railway, Redis};
 use lockstep_sdk::{
-    Backup, Declare, Deployment, DeploymentStatus, Failure, Job, KeySummary, Location, LogLine,
-    Node, Print, Publication, Response, Service, Tally, Target, Variable, VariableValue, Volume,
+    Backup, Deployment, DeploymentStatus, Failure, Job, KeySummary, Location, LogLine, Node, Print,
+    Publication, Response, Service, Tally, Target, Variable, VariableValue, Volume,
 };
+
+pub(super) use super::declared::Declared;
 
 /// Returns a digest of one repeated digit.
 pub(super) fn digest(digit: char) -> String {
@@ -28,6 +29,9 @@ pub(super) struct Stack {
     pub(super) lists: BTreeMap<String, u64>,
     pub(super) texts: BTreeMap<String, String>,
     pub(super) keys: Vec<Print>,
+    pub(super) destinations: BTreeMap<String, String>,
+    pub(super) config_refused: bool,
+    pub(super) sessions: String,
     pub(super) down: Option<Failure>,
     pub(super) http: u16,
     pub(super) began: Vec<String>,
@@ -64,7 +68,7 @@ impl Stack {
                 redis,
             ],
             variables: [
-                ("redis".to_owned(), vec![("REDIS_PASSWORD".to_owned(), "***".to_owned())]),
+                ("redis".to_owned(), vec![("REDIS_PASSWORD".to_owned(), "***p".to_owned())]),
                 (
                     "litellm".to_owned(),
                     vec![("REDIS_HOST".to_owned(), "${{redis.REDIS_HOST}}".to_owned())],
@@ -90,6 +94,8 @@ impl Stack {
                 ("redis_version", version),
                 ("redis_mode", "standalone"),
                 ("run_id", "r1"),
+                ("process_id", "1"),
+                ("connected_slaves", "0"),
                 ("role", "master"),
                 ("loading", "0"),
                 ("aof_enabled", "1"),
@@ -117,6 +123,10 @@ impl Stack {
             lists: [("bull:ingestion-queue:wait".to_owned(), 3)].into(),
             texts: [("lockstep:canary:redis".to_owned(), "here".to_owned())].into(),
             keys: (0..20).map(|id| print(id, "string")).collect(),
+            destinations: BTreeMap::new(),
+            config_refused: false,
+            sessions: "id=1 addr=10.0.0.1:5 name= user=default\nid=2 addr=10.0.0.2:6 name=lockstep:x user=default\n"
+                .to_owned(),
             down: None,
             http: 200,
             began: vec!["image".to_owned(), "deploy".to_owned()],
@@ -198,12 +208,26 @@ impl Railway for Stack {
         let variables = self.variables.get(service).cloned().unwrap_or_default();
         Ok(variables
             .into_iter()
-            .map(|(name, value)| Variable { name, value: VariableValue::Shown(value) })
+            .map(|(name, value)| Variable {
+                name,
+                value: match value.strip_prefix("***") {
+                    Some(print) => VariableValue::Masked(print.to_owned()),
+                    None => VariableValue::Shown(value),
+                },
+            })
             .collect())
     }
 
-    fn destination(&self, _: &str, _: &str) -> Result<Option<Location>, Failure> {
-        Ok(None)
+    fn destination(&self, service: &str, name: &str) -> Result<Option<Location>, Failure> {
+        let host = self.destinations.get(&format!("{service}.{name}"));
+        Ok(host.map(|host| Location {
+            scheme: "redis".to_owned(),
+            host: host.clone(),
+            port: None,
+            user: None,
+            path: String::new(),
+            extra: Vec::new(),
+        }))
     }
 
     fn deployments(&self, service: &str, _: u32) -> Result<Vec<Deployment>, Failure> {
@@ -249,6 +273,9 @@ impl Redis for Stack {
                     self.info.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
                 vec![text(&lines.concat())]
             }
+            ["CONFIG", ..] if self.config_refused => {
+                return Err(Failure::permanently("redis:error", "ERR unknown command `CONFIG`"));
+            }
             ["CONFIG", "GET", name] => match self.config.get(*name) {
                 Some(value) => vec![Node::Array(2), text(name), text(value)],
                 None => vec![Node::Array(0)],
@@ -267,9 +294,7 @@ impl Redis for Stack {
             }
             ["TYPE", _] => vec![text("list")],
             ["LLEN" | "ZCARD", key] => count(key),
-            ["CLIENT", "LIST"] => vec![text(
-                "id=1 addr=10.0.0.1:5 name= user=default\nid=2 addr=10.0.0.2:6 name=lockstep:x user=default\n",
-            )],
+            ["CLIENT", "LIST"] => vec![text(&self.sessions)],
             other => panic!("{other:?} is not scripted"),
         })
     }
@@ -297,72 +322,5 @@ impl Effects for Stack {
     fn progress(&self, label: &str) -> Result<Option<Job>, Failure> {
         let job = Job { finished: true, done: 1, total: 1, note: String::new(), facts: Vec::new() };
         Ok(self.began.iter().any(|began| began == label).then_some(job))
-    }
-}
-
-/// Writes down what is declared, a line each.
-#[derive(Debug, Default)]
-pub(super) struct Declared(pub(super) RefCell<Vec<String>>);
-
-impl Declared {
-    fn add(&self, line: String) {
-        self.0.borrow_mut().push(line);
-    }
-}
-
-impl Declare for Declared {
-    fn set_image(&self, label: &str, service: &str, image: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: set-image {service} {image}"));
-        Ok(())
-    }
-
-    fn set_settings(
-        &self,
-        label: &str,
-        service: &str,
-        settings: &[(&str, &str)],
-    ) -> Result<(), Failure> {
-        self.add(format!("{label}: set-settings {service} {settings:?}"));
-        Ok(())
-    }
-
-    fn set_mount(&self, label: &str, service: &str, mount: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: set-mount {service} {mount}"));
-        Ok(())
-    }
-
-    fn deploy(&self, label: &str, service: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: deploy {service}"));
-        Ok(())
-    }
-
-    fn stop(&self, label: &str, service: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: stop {service}"));
-        Ok(())
-    }
-
-    fn backup_volume(&self, label: &str, service: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: backup-volume {service}"));
-        Ok(())
-    }
-
-    fn lock_backup(&self, label: &str, backup_of: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: lock-backup {backup_of}"));
-        Ok(())
-    }
-
-    fn restore_volume(&self, label: &str, service: &str, backup_of: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: restore-volume {service} {backup_of}"));
-        Ok(())
-    }
-
-    fn commit_staged(&self, label: &str, staged_by: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: commit-staged {staged_by}"));
-        Ok(())
-    }
-
-    fn redis(&self, label: &str, connection: &str, words: &[&str]) -> Result<(), Failure> {
-        self.add(format!("{label}: redis {connection} {}", words.join(" ")));
-        Ok(())
     }
 }
