@@ -145,7 +145,7 @@ fn inside<O: Redis>(outside: &O, connection: &str) -> Result<Inside, Failure> {
     let (look, queues) = if server.loads() {
         (Look::default(), Queues::default())
     } else {
-        (Look::take(outside, connection)?, Queues::read(outside, connection)?)
+        (Look::take(outside, connection)?, Queues::search(outside, connection)?)
     };
     Ok(Inside { server, look, queues, clients: clients(outside, connection)? })
 }

@@ -41,6 +41,7 @@ pub(super) fn lay_out<D: Declare>(
     parts.prove("")?;
     parts.policy()?;
     parts.stop_worker()?;
+    parts.mark()?;
     change(parts, goal, former, command)?;
     parts.start_worker()?;
     parts.finish(

@@ -18,6 +18,7 @@ pub(super) fn lay_out<D: Declare>(
     parts.open(None, pins)?;
     parts.policy()?;
     parts.prove("")?;
+    parts.mark()?;
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.deploy("deploy", service)?;

@@ -19,6 +19,8 @@ pub(super) fn lay_out<D: Declare>(
     parts.policy()?;
     parts.prove("")?;
     parts.stop_worker()?;
+    // Before the last save, so that the backup to go back to is told from the first one.
+    parts.mark()?;
     // The second backup is the one to go back to: all that is written before the gate is in it.
     parts.prove(names::FINAL)?;
     change(parts, goal)?;
@@ -43,6 +45,7 @@ fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failu
     let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
     parts.push(
         Step::new(names::UPGRADE, format!("Start Redis {}", goal.version), "the new version on the same volume, which it rewrites in its own format")
+            .needs(&[names::FINAL_SAVE])
             .effects(&["image", "deploy"])
             .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
             .approved(
@@ -75,7 +78,9 @@ fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Fail
         .effects(&["back-stop"])
         .reverses(&[("back-stop", "deploy")])
         .expected(35 * SECOND)
-        .outage(35 * SECOND),
+        .outage(35 * SECOND)
+        // The server serves on while somebody settles what is staged.
+        .limit(60 * MINUTE),
         &[],
     );
     parts.push_undo(
@@ -102,7 +107,7 @@ fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Fail
         .expected(boot)
         .outage(boot)
         .limit(20 * MINUTE),
-        &[names::FINAL_BACKUP],
+        &[names::FINAL_SAVE],
     );
     Ok(())
 }

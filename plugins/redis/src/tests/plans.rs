@@ -83,6 +83,7 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
             "save",
             "backup",
             "worker-stop",
+            "mark",
             "final-save",
             "final-backup",
             "upgrade",
@@ -118,7 +119,7 @@ fn a_patch_is_short_and_goes_back_by_the_former_image() {
     let (draft, declared) = planned(&Stack::official("7.2.3"), Some("7.2.4"));
     assert_eq!(
         ids(&draft),
-        ["keep", "pin", "grace", "canary", "save", "backup", "upgrade", "smoke", "close"]
+        ["keep", "pin", "grace", "canary", "save", "backup", "mark", "upgrade", "smoke", "close"]
     );
     assert!(declared.contains(&format!("image-undo: set-image redis redis:7.2@{}", digest('a'))));
     assert!(!declared.iter().any(|line| line.contains("langfuse-worker")), "{declared:?}");
@@ -138,6 +139,7 @@ fn bitnami_moves_in_place_and_first_to_where_its_bytes_still_are() {
             "save",
             "backup",
             "worker-stop",
+            "mark",
             "upgrade",
             "worker-start",
             "smoke",
