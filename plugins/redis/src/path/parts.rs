@@ -97,6 +97,11 @@ impl<'a, D: Declare> Parts<'a, D> {
         Ok(())
     }
 
+    /// Returns whether the server keeps an append-only file now.
+    pub(super) fn appends(&self) -> bool {
+        self.survey.inside.as_ref().is_ok_and(|inside| inside.server.appends())
+    }
+
     /// The last write before the change.
     pub(super) fn mark(&mut self) -> Result<(), Failure> {
         let step = canary::mark(self.declare, COMPONENT, &self.context.connection)?;

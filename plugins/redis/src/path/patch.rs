@@ -17,8 +17,15 @@ pub(super) fn lay_out<D: Declare>(
 ) -> Result<(), Failure> {
     parts.open(None, pins)?;
     parts.policy()?;
+    // Without an append-only file only what was saved outlives a server that is killed.
+    let appends = parts.appends();
+    if !appends {
+        parts.mark()?;
+    }
     parts.prove("")?;
-    parts.mark()?;
+    if appends {
+        parts.mark()?;
+    }
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.deploy("deploy", service)?;

@@ -104,6 +104,17 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
     assert!(matches!(upgrade.gates.first(), Some(Gate::Approval(text)) if text.contains("loses")));
     assert!(declared.contains(&format!("image: set-image redis redis:7.0.15@{}", digest('7'))));
     assert!(declared.contains(&"back-volume: restore-volume redis final-backup".to_owned()));
+    let needs = |id: &str| {
+        let mut all = draft.steps.iter().chain(&draft.undo);
+        all.find(|step| step.id == id).unwrap().needs.clone()
+    };
+    for step in ["upgrade", "back-start"] {
+        assert!(needs(step).contains(&"final-save".to_owned()), "{step} compares with its look");
+    }
+    assert!(needs("final-save").contains(&"canary".to_owned()), "it has the first look");
+    assert!(declared.contains(
+        &"canary-end: redis redis DEL lockstep:canary:redis lockstep:mark:redis".to_owned()
+    ));
     assert!(declared.contains(&format!(
         "pin-langfuse-worker: set-image langfuse-worker langfuse/langfuse-worker:3@{}",
         digest('b')
@@ -124,6 +135,19 @@ fn a_patch_is_short_and_goes_back_by_the_former_image() {
     assert!(declared.contains(&format!("image-undo: set-image redis redis:7.2@{}", digest('a'))));
     assert!(!declared.iter().any(|line| line.contains("langfuse-worker")), "{declared:?}");
     assert_eq!(draft.steps.iter().find(|step| step.id == "smoke").unwrap().soak, Some(3_600_000));
+}
+
+#[test]
+fn the_mark_is_saved_where_nothing_else_keeps_it() {
+    let mut stack = Stack::official("7.2.3");
+    stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
+    stack.config.insert("appendonly".to_owned(), "no".to_owned());
+    for (_, value) in &mut stack.redis().settings {
+        *value = value.replace("--appendonly yes ", "");
+    }
+    let (draft, _) = planned(&stack, Some("7.2.4"));
+    let at = |id: &str| ids(&draft).iter().position(|step| *step == id);
+    assert!(at("mark") < at("save"), "{:?}", ids(&draft));
 }
 
 #[test]
