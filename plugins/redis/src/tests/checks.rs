@@ -41,6 +41,14 @@ fn where_not_every_key_was_looked_at_no_queue_is_judged() {
     let after = jobs(&stack.replaced_by("7.0.15"), 0);
     done(&after, "upgrade", &given);
     done(&jobs(&after, 90_000), "smoke", &given);
+
+    let mut busy = jobs(&Stack::official("7.2.3"), 100);
+    busy.cut_off = true;
+    busy.keys = (0..400).map(|id| print(id, "hash")).collect();
+    let given = ready(&busy, "upgrade", &prepared(&busy, "7.2.4"));
+    let mut after = busy.replaced_by("7.2.4");
+    after.keys.truncate(20);
+    done(&after, "upgrade", &given);
 }
 
 #[test]
