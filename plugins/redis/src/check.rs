@@ -6,16 +6,13 @@ use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, StepCall, history};
 
 use crate::after::{self, Demand};
-use crate::compare::Clients;
 use crate::context::Context;
 use crate::findings::POLICY;
-use crate::names;
+use crate::look::{FIRST, Look};
+use crate::names::{self, COMPONENT};
 use crate::queues::Queues;
 use crate::server::Server;
 use crate::smoke;
-
-/// The component, as blocks call it.
-const COMPONENT: &str = "redis";
 
 /// Looks whether a step is done.
 pub(crate) fn check<O: Railway + Redis + Http>(
@@ -29,14 +26,13 @@ pub(crate) fn check<O: Railway + Redis + Http>(
     match call.step.as_str() {
         names::PIN => pin::check(outside, &context.services(), facts),
         names::GRACE => grace::check(outside, &names::graces(&context)),
-        names::CANARY => canary::check(outside, COMPONENT, connection),
+        names::CANARY => written(outside, connection),
+        names::MARK => canary::check_mark(outside, COMPONENT, connection),
         names::CANARY_UNDO | names::CLOSE => canary::check_removed(outside, COMPONENT, connection),
         names::SAVE | names::FINAL_SAVE | names::LAST_SAVE | names::BACK_SAVE => {
             proof::check_save(outside, connection, facts)
         }
-        names::BACKUP | names::FINAL_BACKUP => {
-            proof::check_backup(outside, &context.service, facts)
-        }
+        names::BACKUP | names::FINAL_BACKUP => proof::check_backup(outside, &context.service, call),
         names::AOF => appends(outside, connection),
         names::POLICY => policy(outside, connection),
         names::WORKER_STOP | names::WORKER_START_UNDO => {
@@ -45,9 +41,9 @@ pub(crate) fn check<O: Railway + Redis + Http>(
         names::WORKER_START | names::WORKER_STOP_UNDO => {
             started(outside, context.worker.as_deref())
         }
-        names::UPGRADE => after::check(outside, &context, facts, Demand::upgraded(&context)),
+        names::UPGRADE => after::check(outside, &context, call, Demand::upgraded(&context)),
         names::UPGRADE_UNDO | names::BACK_START => {
-            after::check(outside, &context, facts, Demand::back(&context))
+            after::check(outside, &context, call, Demand::back(&context))
         }
         names::BACK_STOP => stopped(outside, Some(&context.service)),
         names::BACK_RESTORE => restored(outside, &context.service),
@@ -61,9 +57,13 @@ pub(crate) fn check<O: Railway + Redis + Http>(
     }
 }
 
-/// Returns whose work may explain a difference.
-pub(crate) const fn clients(context: &Context) -> Clients {
-    if context.worker.is_some() { Clients::WorkerStopped } else { Clients::All }
+/// Looks whether the canary is there, and takes the first look at the keys: minutes before the change, so that what stood
+/// still from here to there may be expected to stand still over the change, which takes minutes too.
+fn written<O: Redis>(outside: &O, connection: &str) -> Result<Progress, Failure> {
+    let written = canary::check(outside, COMPONENT, connection)?;
+    let Progress::Done(mut recorded) = written else { return Ok(written) };
+    recorded.extend(Look::take(outside, connection)?.facts(FIRST));
+    Ok(Progress::Done(recorded))
 }
 
 /// Looks whether the append-only file is whole: switched on, with no rewrite going on or due, and the last one well.
@@ -150,7 +150,11 @@ fn restored<O: Railway>(outside: &O, service: &str) -> Result<Progress, Failure>
     })
 }
 
-/// Looks whether everybody answers and the queues are worked off: back to what they held at the start, or falling.
+/// Looks whether everybody answers and jobs are worked off.
+///
+/// A queue that grows is no fault of the server: the backlog of the minutes before and a busy hour may take hours to fall,
+/// and undoing a good upgrade helps neither. It is a failure that jobs lie ready and for five minutes nobody is seen to take
+/// one: none is active, and their number never falls.
 fn answers<O: Redis + Http>(
     outside: &O,
     context: &Context,
@@ -159,23 +163,37 @@ fn answers<O: Redis + Http>(
 ) -> Result<Progress, Failure> {
     /// Jobs that are always taken for ordinary traffic.
     const ORDINARY: u64 = 100;
+    const AGAIN: u64 = 5 * SECOND;
+    const LOOKS: u64 = 60;
     let answered = block::check(outside, &smoke::LOOKS, facts)?;
     let Progress::Done(mut recorded) = answered else { return Ok(answered) };
-    let queues = match soon(Queues::read(outside, &context.connection), "the server")? {
+    let queues = match soon(Queues::again(outside, &context.connection, facts), "the server")? {
         Ok(queues) => queues,
         Err(pending) => return Ok(pending.into()),
     };
-    let (now, before) = (queues.waiting(), Queues::of(facts).unwrap_or_default().waiting());
-    let first = Facts(memo).maybe_count("waiting");
-    if now <= before.saturating_mul(2).max(before.saturating_add(ORDINARY))
-        || first.is_some_and(|first| now < first)
-    {
-        recorded.push(Fact::one("waiting", now));
+    let before = Queues::of(facts).unwrap_or_default();
+    recorded.push(Fact::one("waiting", queues.waiting()));
+    recorded.push(Fact::one("waiting-before", before.waiting()));
+    let usual = before.ready().saturating_mul(2).max(before.ready().saturating_add(ORDINARY));
+    let last = Facts(memo).maybe_count("ready");
+    let taken = queues.active() > 0 || last.is_some_and(|last| queues.ready() < last);
+    // Where not all queues are known, those that are may not be the ones that are worked off.
+    if !queues.complete || taken || queues.ready() <= usual {
         return Ok(Progress::Done(recorded));
     }
-    let note =
-        format!("{now} jobs wait, and {before} did at the start: waiting for the queues to fall");
-    Ok(Pending::after(2 * SECOND, note)
-        .remembering(vec![Fact::one("waiting", first.unwrap_or(now))])
+    let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
+    if looks > LOOKS {
+        return Ok(Progress::Failed(format!(
+            "{} jobs lie ready in the queues, and nobody takes any",
+            queues.ready()
+        )));
+    }
+    let note = format!(
+        "{} jobs lie ready, and {} did at the start: looking whether any is taken",
+        queues.ready(),
+        before.ready()
+    );
+    Ok(Pending::after(AGAIN, note)
+        .remembering(vec![Fact::one("ready", queues.ready()), Fact::one("looks", looks)])
         .into())
 }

@@ -4,6 +4,7 @@
 //! reads, plans, proves preconditions and judges results. Sentinel and Cluster are refused.
 
 mod after;
+mod before;
 mod check;
 mod clients;
 mod compare;

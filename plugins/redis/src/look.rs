@@ -3,9 +3,12 @@
 use lockstep_sdk::outside::Redis;
 use lockstep_sdk::{Fact, Facts, Failure, Print, Value};
 
-/// Keys in a sample. With identifiers and contents of 64 characters each, two facts of this size fit into what one call
-/// may record.
-const SAMPLE: u32 = 250;
+/// Keys in a sample. With identifiers and contents of 32 characters each they take three quarters of what one call may
+/// record.
+const SAMPLE: u32 = 350;
+
+/// What the names of facts begin with that hold the look from before the first change.
+pub(crate) const FIRST: &str = "first-";
 
 /// One key of a look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,25 +75,25 @@ impl Look {
         self
     }
 
-    /// Returns it as facts.
-    pub(crate) fn facts(&self) -> Vec<Fact> {
+    /// Returns it as facts, their names after `prefix`. Contents of keys that expire are of no use and left out.
+    pub(crate) fn facts(&self, prefix: &str) -> Vec<Fact> {
         let row = |seen: &Seen| {
             vec![
                 seen.id.as_str().into(),
                 seen.kind.as_str().into(),
                 seen.ttl.into(),
-                seen.content.clone().into(),
+                seen.content.clone().filter(|_| seen.ttl.is_none()).into(),
             ]
         };
         vec![
-            Fact::one("keys", self.keys),
-            Fact::one("expiring", self.expiring),
-            Fact::table("sample", self.sample.iter().map(row)),
+            Fact::one(&format!("{prefix}keys"), self.keys),
+            Fact::one(&format!("{prefix}expiring"), self.expiring),
+            Fact::table(&format!("{prefix}sample"), self.sample.iter().map(row)),
         ]
     }
 
-    /// Reads it from facts.
-    pub(crate) fn of(facts: Facts<'_>) -> Option<Self> {
+    /// Reads it from facts whose names follow `prefix`.
+    pub(crate) fn of(facts: Facts<'_>, prefix: &str) -> Option<Self> {
         let row = |row: &Vec<Value>| {
             Some(Seen {
                 id: row.first()?.as_text()?.to_owned(),
@@ -100,9 +103,9 @@ impl Look {
             })
         };
         Some(Self {
-            keys: facts.maybe_count("keys")?,
-            expiring: facts.maybe_count("expiring")?,
-            sample: facts.rows("sample").ok()?.iter().filter_map(row).collect(),
+            keys: facts.maybe_count(&format!("{prefix}keys"))?,
+            expiring: facts.maybe_count(&format!("{prefix}expiring"))?,
+            sample: facts.rows(&format!("{prefix}sample")).ok()?.iter().filter_map(row).collect(),
         })
     }
 }
@@ -149,7 +152,9 @@ mod tests {
             sample: vec![seen("a", "string", "1"), seen("b", "list", "2")],
         };
         look.sample[0].ttl = Some(5_000);
-        look.sample[1].content = None;
-        assert_eq!(Look::of(Facts(&look.facts())), Some(look));
+        let facts = look.facts(FIRST);
+        look.sample[0].content = None;
+        assert_eq!(Look::of(Facts(&facts), FIRST), Some(look));
+        assert_eq!(Look::of(Facts(&facts), ""), None);
     }
 }

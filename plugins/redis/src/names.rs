@@ -4,10 +4,14 @@ use lockstep_sdk::blocks::grace::Grace;
 
 use crate::context::Context;
 
+/// The component, as blocks call it.
+pub(crate) const COMPONENT: &str = "redis";
+
 pub(crate) const KEEP: &str = "keep";
 pub(crate) const PIN: &str = "pin";
 pub(crate) const GRACE: &str = "grace";
 pub(crate) const CANARY: &str = "canary";
+pub(crate) const MARK: &str = "mark";
 pub(crate) const CANARY_UNDO: &str = "canary-undo";
 pub(crate) const SAVE: &str = "save";
 pub(crate) const BACKUP: &str = "backup";

@@ -22,7 +22,9 @@ pub(crate) fn probe<O: Railway + Redis>(
         names::WATCH_CANARY if call.step == names::CLOSE => {
             Ok(sample(Verdict::Pass, "removed at the end".to_owned()))
         }
-        names::WATCH_CANARY => Ok(canary::probe(outside, "redis", &context.connection, facts)),
+        names::WATCH_CANARY => {
+            Ok(canary::probe(outside, names::COMPONENT, &context.connection, facts))
+        }
         other => Err(Failure::permanently(
             "plugin:watch",
             format!("`{other}` is no watch of this plugin"),

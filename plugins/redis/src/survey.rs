@@ -150,7 +150,7 @@ fn inside<O: Redis>(outside: &O, connection: &str) -> Result<Inside, Failure> {
     let (look, queues) = if server.loads() {
         (Look::default(), Queues::default())
     } else {
-        (Look::take(outside, connection)?, Queues::read(outside, connection)?)
+        (Look::take(outside, connection)?, Queues::search(outside, connection)?)
     };
     let list = clients::sessions(outside, connection)?;
     let sentinels = clients::sentinels(&list);

@@ -1,4 +1,8 @@
-//! CANARY for Redis: one key, written before the first change and looked for until the end.
+//! CANARY for Redis: one key, written before the first change and looked for until the end, and another, the mark, written
+//! right before the change itself.
+//!
+//! The canary shows that the server is the same one. The mark shows that it has what it was told last: a file whose end
+//! was cut off, and a backup made earlier than the last one, have the canary and lack the mark.
 
 use super::Block;
 use crate::outside::{Redis, text};
@@ -14,13 +18,19 @@ fn key(component: &str) -> String {
     format!("lockstep:canary:{component}")
 }
 
-/// Declares the key and the ways to remove it: `canary` writes it, `canary-end` removes it at the close, `canary-undo` on
-/// the way back.
+/// The key that is written last.
+fn mark_key(component: &str) -> String {
+    format!("lockstep:mark:{component}")
+}
+
+/// Declares the key and the ways to remove it and the mark: `canary` writes it, `canary-end` removes both at the close,
+/// `canary-undo` on the way back.
 pub fn plan<D: Declare>(declare: &D, component: &str, connection: &str) -> Result<Block, Failure> {
     let key = key(component);
     declare.redis("canary", connection, &["SET", &key, WORD])?;
-    declare.redis("canary-undo", connection, &["DEL", &key])?;
-    declare.redis("canary-end", connection, &["DEL", &key])?;
+    let mark = mark_key(component);
+    declare.redis("canary-undo", connection, &["DEL", &key, &mark])?;
+    declare.redis("canary-end", connection, &["DEL", &key, &mark])?;
     let step = Step::new(
         "canary",
         "Write the canary key",
@@ -31,9 +41,21 @@ pub fn plan<D: Declare>(declare: &D, component: &str, connection: &str) -> Resul
     let undo = Step::new("canary-undo", "Remove the canary key", "nothing of the run stays behind")
         .effects(&["canary-undo"])
         .reverses(&[("canary-undo", "canary")]);
-    let title =
-        format!("the key `{key}` is written for the time of the run and removed at its end");
+    let title = format!(
+        "the keys `{key}` and `{mark}` are written for the time of the run and removed at its end"
+    );
     Ok(Block::step(step).undo(undo).finding(Finding::note("canary", title)))
+}
+
+/// Declares the mark and returns its step, the last one that writes before the change. What removes the canary removes it.
+pub fn mark<D: Declare>(declare: &D, component: &str, connection: &str) -> Result<Step, Failure> {
+    declare.redis("mark", connection, &["SET", &mark_key(component), WORD])?;
+    Ok(Step::new(
+        "mark",
+        "Write the last key before the change",
+        "a server that lacks only its latest writes is found by one of them",
+    )
+    .effects(&["mark"]))
 }
 
 /// Looks whether the key is there.
@@ -48,28 +70,55 @@ pub fn check<O: Redis>(
     })
 }
 
-/// Looks whether the key is gone.
+/// Looks whether the mark is there.
+pub fn check_mark<O: Redis>(
+    outside: &O,
+    component: &str,
+    connection: &str,
+) -> Result<Progress, Failure> {
+    Ok(match absent(outside, connection, &mark_key(component))? {
+        None => Progress::Done(Vec::new()),
+        Some(why) => Progress::Failed(why),
+    })
+}
+
+/// Looks whether both keys are gone.
 pub fn check_removed<O: Redis>(
     outside: &O,
     component: &str,
     connection: &str,
 ) -> Result<Progress, Failure> {
-    let gone = text(&outside.command(connection, &["GET", &key(component)])?).is_none();
-    Ok(if gone {
-        Progress::Done(Vec::new())
-    } else {
-        Progress::Failed("the canary key is still there".to_owned())
-    })
+    for key in [key(component), mark_key(component)] {
+        if text(&outside.command(connection, &["GET", &key])?).is_some() {
+            return Ok(Progress::Failed(format!("the key `{key}` is still there")));
+        }
+    }
+    Ok(Progress::Done(Vec::new()))
 }
 
-/// Returns what is wrong with the key, if anything is.
+/// Returns what is wrong with the canary, if anything is.
 pub fn missing<O: Redis>(
     outside: &O,
     component: &str,
     connection: &str,
 ) -> Result<Option<String>, Failure> {
-    let key = key(component);
-    let found = text(&outside.command(connection, &["GET", &key])?);
+    absent(outside, connection, &key(component))
+}
+
+/// Returns what is wrong with the canary or the mark, if anything is. Holds from the mark's step on.
+pub fn lost<O: Redis>(
+    outside: &O,
+    component: &str,
+    connection: &str,
+) -> Result<Option<String>, Failure> {
+    Ok(match missing(outside, component, connection)? {
+        Some(why) => Some(why),
+        None => absent(outside, connection, &mark_key(component))?,
+    })
+}
+
+fn absent<O: Redis>(outside: &O, connection: &str, key: &str) -> Result<Option<String>, Failure> {
+    let found = text(&outside.command(connection, &["GET", key])?);
     Ok(match found.as_deref() {
         Some(WORD) => None,
         Some(_) => Some(format!("the key `{key}` holds something that this run did not write")),

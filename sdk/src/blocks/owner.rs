@@ -3,23 +3,35 @@
 use crate::outside::Railway;
 use crate::{Failure, Service, history};
 
-/// Returns why a phase may not start now, if it may not: somebody else's staged changes, or a deployment under way.
-pub fn disturbed<O: Railway>(outside: &O, services: &[&str]) -> Result<Option<String>, Failure> {
+/// What somebody else is doing, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disturbance {
+    /// Changes are staged; only a person ends that.
+    Staged(String),
+    /// A deployment is under way, which ends by itself.
+    Deploying(String),
+}
+
+/// Returns what somebody else is doing that a phase may not start into, if anything.
+pub fn disturbed<O: Railway>(
+    outside: &O,
+    services: &[&str],
+) -> Result<Option<Disturbance>, Failure> {
     let staged = outside.staged()?;
     if !staged.is_empty() {
-        return Ok(Some(format!(
+        return Ok(Some(Disturbance::Staged(format!(
             "changes that nobody has committed are staged: {}",
             staged.join("; ")
-        )));
+        ))));
     }
     for service in services {
         if let Some(newest) =
             outside.deployments(service, 1)?.first().filter(|newest| history::moves(&newest.status))
         {
-            return Ok(Some(format!(
+            return Ok(Some(Disturbance::Deploying(format!(
                 "a deployment of `{service}` is {}",
                 history::words(&newest.status)
-            )));
+            ))));
         }
     }
     Ok(None)

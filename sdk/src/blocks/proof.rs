@@ -10,7 +10,7 @@ use super::{Block, soon};
 use crate::outside::{Railway, Redis, info, text, whole};
 use crate::step::{MINUTE, SECOND};
 use crate::{
-    Backup, Declare, Fact, Facts, Failure, Finding, Observation, Pending, Progress, Step, Value,
+    Declare, Fact, Facts, Failure, Finding, Observation, Pending, Progress, Step, StepCall, Value,
 };
 
 /// How often to look.
@@ -118,25 +118,25 @@ pub fn check_save<O: Redis>(
     })
 }
 
-/// Records which backups there are.
-pub fn observe_backup<O: Railway>(outside: &O, service: &str) -> Result<Observation, Failure> {
-    let names = outside.backups(service)?.into_iter().map(|backup| vec![Value::from(backup.name)]);
-    Ok(Observation::Ready(vec![Fact::table("backups", names)]))
-}
-
-/// Looks whether there is a backup that was not there before, and whether it is kept from expiring.
+/// Looks whether the backup of this run and step is there, and whether it is kept from expiring. The host names it after
+/// both, so nobody else's is taken for it.
+///
+/// Its size is recorded and not judged: Railway tells what a backup takes besides the blocks that it shares with the
+/// volume, which right after it was made may be nothing.
 pub fn check_backup<O: Railway>(
     outside: &O,
     service: &str,
-    facts: Facts<'_>,
+    call: &StepCall,
 ) -> Result<Progress, Failure> {
-    let before = facts.rows("backups")?;
-    let old = |backup: &Backup| {
-        before.iter().flatten().any(|name| name.as_text() == Some(backup.name.as_str()))
-    };
-    let fresh = outside.backups(service)?.into_iter().find(|backup| !old(backup));
-    Ok(match fresh {
+    /// How far Railway's clock may be from the host's.
+    const SKEW: u64 = 10 * MINUTE;
+    let name = format!("lockstep-{}-{}", call.run, call.step);
+    let own = outside.backups(service)?.into_iter().find(|backup| backup.name == name);
+    Ok(match own {
         None => Pending::after(SECOND, "the backup is not listed yet").into(),
+        Some(backup) if backup.created.saturating_add(SKEW) < call.now => {
+            Progress::Failed(format!("the backup `{name}` was made before this step began"))
+        }
         Some(backup) if !backup.locked => {
             Pending::after(SECOND, "the backup is not locked yet").into()
         }

@@ -7,11 +7,11 @@ use lockstep_sdk::outside::{Http, Railway, Redis};
 use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Declare, Draft, Failure, Finding, Severity, Target, Version, Watch};
 
-use super::parts::{COMPONENT, Parts};
+use super::parts::Parts;
 use super::{Lineage, Path, choose, migrate, patch, version_step};
 use crate::context::Context;
 use crate::findings::{self, Planned};
-use crate::names;
+use crate::names::{self, COMPONENT};
 use crate::options::Options;
 use crate::survey::{Inside, Running, Survey, survey};
 use crate::target::{self, Goal};

@@ -50,6 +50,7 @@ pub(super) fn lay_out<D: Declare>(
         going_back(appends)
     )));
     parts.stop_worker()?;
+    parts.mark()?;
     change(parts, goal, former, (command, appends))?;
     parts.start_worker()?;
     parts.finish(

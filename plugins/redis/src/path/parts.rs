@@ -7,12 +7,9 @@ use lockstep_sdk::{Declare, Failure, Gate, Service, Step, history};
 
 use crate::context::Context;
 use crate::findings;
-use crate::names;
+use crate::names::{self, COMPONENT};
 use crate::start;
 use crate::survey::{Running, Survey};
-
-/// The component, as blocks call it.
-pub(crate) const COMPONENT: &str = "redis";
 
 /// What a boot is expected to take where no history tells.
 const BOOT: u64 = MINUTE;
@@ -140,6 +137,13 @@ impl<'a, D: Declare> Parts<'a, D> {
             .expected(5 * SECOND)
             .limit(30 * MINUTE),
         );
+        Ok(())
+    }
+
+    /// The last write before the change.
+    pub(super) fn mark(&mut self) -> Result<(), Failure> {
+        let step = canary::mark(self.declare, COMPONENT, &self.context.connection)?;
+        self.push(step);
         Ok(())
     }
 

@@ -17,6 +17,7 @@ pub(super) fn lay_out<D: Declare>(
     parts.open(Some(super::draft::SECRETS), pins)?;
     parts.prove("")?;
     parts.section(None);
+    parts.mark()?;
     parts.save_last()?;
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;

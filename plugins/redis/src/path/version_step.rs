@@ -27,6 +27,8 @@ pub(super) fn lay_out<D: Declare>(
     );
     parts.section(Some(&question));
     parts.stop_worker()?;
+    // Before the last save, so that the backup to go back to is told from the first one.
+    parts.mark()?;
     // The second backup is the one to go back to: all that is written before it is in it.
     parts.prove(names::FINAL)?;
     parts.save_last()?;
@@ -56,6 +58,7 @@ fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failu
             format!("Start Redis {}", goal.version),
             "the new version on the same volume, which it rewrites in its own format",
         )
+        .needs(&[names::FINAL_SAVE])
         .effects(&["image", "deploy"])
         .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
         .losing(LOSS)
@@ -84,7 +87,9 @@ fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Fail
         .effects(&["back-stop"])
         .reverses(&[("back-stop", "deploy")])
         .expected(35 * SECOND)
-        .outage(35 * SECOND),
+        .outage(35 * SECOND)
+        // The server serves on while somebody settles what is staged.
+        .limit(60 * MINUTE),
         &[],
     );
     parts.push_undo(
@@ -111,7 +116,7 @@ fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Fail
         .expected(boot)
         .outage(boot)
         .limit(back_limit),
-        &[names::FINAL_BACKUP],
+        &[names::FINAL_SAVE],
     );
     Ok(())
 }

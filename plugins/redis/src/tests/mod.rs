@@ -1,7 +1,9 @@
 //! The plugin against a scripted stack.
 
+mod checks;
 mod clients;
 mod declared;
+mod given;
 mod plans;
 mod refusals;
 mod run;

@@ -83,6 +83,7 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
             "save",
             "backup",
             "worker-stop",
+            "mark",
             "final-save",
             "final-backup",
             "upgrade",
@@ -113,6 +114,17 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
     assert_eq!(section.gates.last(), Some(&Gate::Window));
     assert!(declared.contains(&format!("image: set-image redis redis:7.0.15@{}", digest('7'))));
     assert!(declared.contains(&"back-volume: restore-volume redis final-backup".to_owned()));
+    let needs = |id: &str| {
+        let mut all = draft.steps.iter().chain(&draft.undo);
+        all.find(|step| step.id == id).unwrap().needs.clone()
+    };
+    for step in ["upgrade", "back-start"] {
+        assert!(needs(step).contains(&"final-save".to_owned()), "{step} compares with its look");
+    }
+    assert!(needs("final-save").contains(&"canary".to_owned()), "it has the first look");
+    assert!(declared.contains(
+        &"canary-end: redis redis DEL lockstep:canary:redis lockstep:mark:redis".to_owned()
+    ));
     assert!(declared.contains(&format!(
         "pin-langfuse-worker: set-image langfuse-worker langfuse/langfuse-worker:3@{}",
         digest('b')
@@ -128,11 +140,24 @@ fn a_patch_is_short_and_goes_back_by_the_former_image() {
     let (draft, declared) = planned(&Stack::official("7.2.3"), Some("7.2.4"));
     assert_eq!(
         ids(&draft),
-        ["keep", "pin", "grace", "canary", "save", "backup", "upgrade", "smoke", "close"]
+        ["keep", "pin", "grace", "canary", "save", "backup", "mark", "upgrade", "smoke", "close"]
     );
     assert!(declared.contains(&format!("image-undo: set-image redis redis:7.2@{}", digest('a'))));
     assert!(!declared.iter().any(|line| line.contains("langfuse-worker")), "{declared:?}");
     assert_eq!(draft.steps.iter().find(|step| step.id == "smoke").unwrap().soak, Some(3_600_000));
+}
+
+#[test]
+fn the_mark_is_saved_where_nothing_else_keeps_it() {
+    let mut stack = Stack::official("7.2.3");
+    stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
+    stack.config.insert("appendonly".to_owned(), "no".to_owned());
+    for (_, value) in &mut stack.redis().settings {
+        *value = value.replace("--appendonly yes ", "");
+    }
+    let (draft, _) = planned(&stack, Some("7.2.4"));
+    let at = |id: &str| ids(&draft).iter().position(|step| *step == id);
+    assert!(at("mark") < at("last-save"), "{:?}", ids(&draft));
 }
 
 #[test]
@@ -149,6 +174,7 @@ fn bitnami_moves_in_place_and_first_to_where_its_bytes_still_are() {
             "backup",
             "user",
             "worker-stop",
+            "mark",
             "upgrade",
             "worker-start",
             "smoke",
@@ -254,8 +280,7 @@ fn what_bitnami_was_told_is_handed_on() {
 
 #[test]
 fn without_an_append_only_file_a_save_is_the_last_thing_before_the_new_server() {
-    for (from, to, gated) in [("6.2.14", "7.0.15", "worker-stop"), ("7.2.3", "7.2.4", "last-save")]
-    {
+    for (from, to, gated) in [("6.2.14", "7.0.15", "worker-stop"), ("7.2.3", "7.2.4", "mark")] {
         let mut stack = Stack::official(from);
         stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
         stack.config.insert("appendonly".to_owned(), "no".to_owned());

@@ -1,64 +1,17 @@
 //! What steps find before they start and demand when they are done.
 
-use lockstep_sdk::{Backup, Fact, Facts, Failure, Observation, Progress, StepCall, Verdict};
+use lockstep_sdk::{Backup, Fact, Facts, Failure, Observation, Progress, Verdict};
 
-use super::stack::{Declared, Stack, deployment, digest, target};
+use super::given::{Given, call, failed, kept, planned, prepared, ready};
+use super::stack::{Stack, deployment, digest};
 use crate::check::check;
 use crate::observe::observe;
-use crate::path::plan;
 use crate::probe::probe;
-
-/// What a step's call is given.
-#[derive(Clone, Default)]
-struct Given {
-    parameters: Vec<(String, String)>,
-    facts: Vec<Fact>,
-}
-
-fn call(step: &str, given: &Given) -> StepCall {
-    let Given { parameters, facts } = given.clone();
-    StepCall { step: step.to_owned(), run: "r".to_owned(), round: 1, now: 0, parameters, facts }
-}
-
-/// Runs `observe` until it is ready, giving back its memo, and adds what it recorded.
-fn ready(stack: &Stack, step: &str, given: &Given) -> Given {
-    let mut memo = Vec::new();
-    for _ in 0..3 {
-        match observe(stack, &call(step, given), &memo).unwrap() {
-            Observation::Ready(recorded) => {
-                let mut given = given.clone();
-                given.facts.extend(recorded);
-                return given;
-            }
-            Observation::Wait(pending) => memo = pending.memo,
-            Observation::NothingToDo(why) | Observation::Moved(why) | Observation::Other(why) => {
-                panic!("{step}: {why}")
-            }
-        }
-    }
-    panic!("{step} is never ready");
-}
-
-/// What a plan gives its steps before the first one.
-fn planned(stack: &Stack, desired: &str) -> Given {
-    let draft = plan(stack, &Declared::default(), &target(Some(desired), &[])).unwrap();
-    Given { parameters: draft.parameters, facts: Vec::new() }
-}
-
-fn kept(stack: &Stack, desired: &str) -> Given {
-    ready(stack, "keep", &planned(stack, desired))
-}
-
-#[track_caller]
-fn failed(progress: Progress, part: &str) {
-    let Progress::Failed(why) = progress else { panic!("{progress:?}") };
-    assert!(why.contains(part), "{why}");
-}
 
 #[test]
 fn an_upgrade_is_done_when_version_settings_and_data_are_right() {
     let stack = Stack::official("6.2.14");
-    let given = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
+    let given = ready(&stack, "upgrade", &prepared(&stack, "7.0.15"));
     let done = |stack: &Stack| check(stack, &call("upgrade", &given), &[]).unwrap();
     assert!(matches!(done(&stack.replaced_by("7.0.15")), Progress::Done(_)));
     assert!(matches!(done(&stack), Progress::Pending(_)), "the former server still answers");
@@ -101,15 +54,15 @@ fn a_server_that_is_coming_up_is_waited_for() {
 
 #[test]
 fn a_stack_that_moved_since_the_plan_is_not_touched() {
-    let stack = Stack::official("6.2.14");
-    let given = kept(&stack, "7.0.15");
+    let stack = Stack::official("7.2.3");
+    let given = kept(&stack, "7.2.4");
     let moved = |stack: &Stack, part: &str| {
         let Observation::Moved(why) = observe(stack, &call("upgrade", &given), &[]).unwrap() else {
             panic!("{part}")
         };
         assert!(why.contains(part), "{why}");
     };
-    moved(&stack.replaced_by("6.2.16"), "6.2.16");
+    moved(&stack.replaced_by("7.2.2"), "7.2.2");
     let mut staged = stack.clone();
     staged.staged.push("x".to_owned());
     moved(&staged, "staged");
@@ -155,7 +108,7 @@ fn a_save_is_proven_by_the_servers_own_count_or_clock() {
 }
 
 #[test]
-fn a_backup_counts_when_it_is_new_and_locked() {
+fn a_backup_counts_when_it_is_this_steps_own_and_locked() {
     let mut stack = Stack::official("6.2.14");
     let backup = |name: &str, locked| Backup {
         name: name.to_owned(),
@@ -165,22 +118,25 @@ fn a_backup_counts_when_it_is_new_and_locked() {
         extra: Vec::new(),
     };
     stack.backups.push(backup("daily", true));
-    let given = ready(&stack, "backup", &kept(&stack, "7.0.15"));
-    let look = |stack: &Stack| check(stack, &call("backup", &given), &[]).unwrap();
-    assert!(matches!(look(&stack), Progress::Pending(_)), "an old backup is not this one");
+    stack.backups.push(backup("lockstep-r-final-backup", true));
+    stack.backups.push(backup("lockstep-other-backup", true));
+    let mut given = kept(&stack, "7.0.15");
+    let look = |stack: &Stack, given: &Given| check(stack, &call("backup", given), &[]).unwrap();
+    assert!(matches!(look(&stack, &given), Progress::Pending(_)), "none of these is this one");
     stack.backups.insert(0, backup("lockstep-r-backup", false));
-    assert!(matches!(look(&stack), Progress::Pending(_)));
+    assert!(matches!(look(&stack, &given), Progress::Pending(_)));
     stack.backups[0].locked = true;
     assert!(
-        matches!(look(&stack), Progress::Done(facts) if Facts(&facts).text("backup") == Ok("lockstep-r-backup"))
+        matches!(look(&stack, &given), Progress::Done(facts) if Facts(&facts).text("backup") == Ok("lockstep-r-backup"))
     );
+    given.now = 3_600_000;
+    failed(look(&stack, &given), "before this step began");
 }
 
 #[test]
 fn the_way_back_never_ends_in_an_empty_server() {
     let stack = Stack::official("6.2.14");
-    let given = ready(&stack, "final-backup", &kept(&stack, "7.0.15"));
-    let given = ready(&stack, "back-start", &given);
+    let given = ready(&stack, "back-start", &prepared(&stack, "7.0.15"));
     let look = |stack: &Stack| check(stack, &call("back-start", &given), &[]).unwrap();
     assert!(matches!(look(&stack), Progress::Done(_)));
     let mut empty = stack.clone();
@@ -234,32 +190,13 @@ fn a_server_without_the_data_is_not_saved_over_the_last_save() {
 #[test]
 fn an_empty_server_does_not_lower_what_its_rollback_demands() {
     let stack = Stack::official("7.2.3");
-    let given = ready(&stack, "upgrade", &kept(&stack, "7.2.4"));
+    let given = ready(&stack, "upgrade", &prepared(&stack, "7.2.4"));
     let mut empty = stack.replaced_by("7.2.4");
     empty.keys.clear();
     let given = ready(&empty, "upgrade-undo", &given);
     let mut back = empty.replaced_by("7.2.3");
     back.info.insert("run_id".to_owned(), "r3".to_owned());
     failed(check(&back, &call("upgrade-undo", &given), &[]).unwrap(), "empty");
-}
-
-#[test]
-fn what_answered_before_must_answer_again_and_the_queues_must_fall() {
-    let mut stack = Stack::official("6.2.14");
-    let given = kept(&stack, "7.0.15");
-    assert!(matches!(check(&stack, &call("smoke", &given), &[]).unwrap(), Progress::Done(_)));
-    stack.http = 503;
-    assert!(matches!(check(&stack, &call("smoke", &given), &[]).unwrap(), Progress::Pending(_)));
-    stack.http = 200;
-    stack.lists.insert("bull:ingestion-queue:wait".to_owned(), 500);
-    let Progress::Pending(pending) = check(&stack, &call("smoke", &given), &[]).unwrap() else {
-        panic!("not pending")
-    };
-    stack.lists.insert("bull:ingestion-queue:wait".to_owned(), 400);
-    assert!(matches!(
-        check(&stack, &call("smoke", &given), &pending.memo).unwrap(),
-        Progress::Done(_)
-    ));
 }
 
 #[test]

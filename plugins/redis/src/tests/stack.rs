@@ -27,6 +27,8 @@ pub(super) struct Stack {
     pub(super) info: BTreeMap<String, String>,
     pub(super) config: BTreeMap<String, String>,
     pub(super) lists: BTreeMap<String, u64>,
+    /// Whether a `SCAN` never gets to its end.
+    pub(super) cut_off: bool,
     pub(super) texts: BTreeMap<String, String>,
     pub(super) keys: Vec<Print>,
     pub(super) destinations: BTreeMap<String, String>,
@@ -120,8 +122,11 @@ impl Stack {
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
-            lists: [("bull:ingestion-queue:wait".to_owned(), 3)].into(),
-            texts: [("lockstep:canary:redis".to_owned(), "here".to_owned())].into(),
+            lists: [("bull:ingestion-queue:wait".to_owned(), 30)].into(),
+            cut_off: false,
+            texts: ["lockstep:canary:redis", "lockstep:mark:redis"]
+                .map(|key| (key.to_owned(), "here".to_owned()))
+                .into(),
             keys: (0..20).map(|id| print(id, "string")).collect(),
             destinations: BTreeMap::new(),
             config_refused: false,
@@ -284,15 +289,12 @@ impl Redis for Stack {
             ["TIME"] => vec![Node::Array(2), text("200"), text("0")],
             ["GET", key] => vec![self.texts.get(*key).map_or(Node::Nil, |value| text(value))],
             ["SCAN", ..] => {
-                let mut nodes = vec![
-                    Node::Array(2),
-                    text("0"),
-                    Node::Array(u32::try_from(self.lists.len()).unwrap()),
-                ];
+                let cursor = if self.cut_off { "7" } else { "0" };
+                let length = u32::try_from(self.lists.len()).unwrap();
+                let mut nodes = vec![Node::Array(2), text(cursor), Node::Array(length)];
                 nodes.extend(self.lists.keys().map(|key| text(key)));
                 nodes
             }
-            ["TYPE", _] => vec![text("list")],
             ["LLEN" | "ZCARD", key] => count(key),
             ["CLIENT", "LIST"] => vec![text(&self.sessions)],
             other => panic!("{other:?} is not scripted"),
