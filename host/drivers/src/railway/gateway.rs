@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use lockstep_engine::journal::{Fate, Intent};
 use lockstep_engine::model::{Failure, Millis, ServiceRef, Survey};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -320,8 +321,16 @@ impl Railway {
         Ok(fitting.next().map(|proxy| (proxy.domain, proxy.port)))
     }
 
-    /// Returns whether a request that began then may still be under way.
-    pub(super) fn may_be_under_way(&self, begun: lockstep_engine::model::Moment) -> bool {
-        (self.now)() < begun.plus(self.quiet)
+    /// Returns whether a request of this intent may still be under way: it may have left as late as the intent allows.
+    pub(super) fn may_be_under_way(&self, intent: &Intent) -> bool {
+        (self.now)() < intent.not_after.plus(self.quiet)
+    }
+
+    /// Takes what does not show yet for undone only once no request of the intent can still bring it about.
+    pub(super) fn unless_under_way(&self, intent: &Intent, fate: Fate) -> Fate {
+        match fate {
+            Fate::DidNot if self.may_be_under_way(intent) => Fate::StillGoing,
+            Fate::Happened(_) | Fate::DidNot | Fate::StillGoing | Fate::CannotTell(_) => fate,
+        }
     }
 }

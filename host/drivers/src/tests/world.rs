@@ -104,6 +104,9 @@ impl World {
     /// Settles until the far side tells.
     pub(super) async fn settle(&self, one: &One<'_>, intent: &Intent) -> Fate {
         let deadline = tokio::time::Instant::now() + PATIENCE;
+        // The engine says the same of an intent that this process has sent: nothing of it leaves any more.
+        let last = intent.not_after.min(now()());
+        let intent = &Intent { not_after: last, ..intent.clone() };
         loop {
             let fate = self.drivers.find_out(&one.order(), intent).await.unwrap();
             if fate != Fate::StillGoing {

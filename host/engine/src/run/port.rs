@@ -42,7 +42,8 @@ pub trait World {
     /// Sends `effect`. Called only after `intent` is durable; retries nothing.
     async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent;
 
-    /// Finds out what became of `intent`. Changes nothing.
+    /// Finds out what became of `intent`, whose `not_after` is the last moment at which it can have been sent. An effect
+    /// did not happen only when nothing sent by then can still bring it about. Changes nothing.
     async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate;
 
     /// Looks how far a done effect is that gave `outcome`. Changes nothing.

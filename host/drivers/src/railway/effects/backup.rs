@@ -53,7 +53,7 @@ impl Railway {
                 facts.push(Fact::text(BACKUP, backup.id));
                 Fate::Happened(facts)
             }
-            None if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            None if self.may_be_under_way(intent) => Fate::StillGoing,
             None => Fate::DidNot,
         })
     }
@@ -145,12 +145,17 @@ impl Railway {
     }
 
     /// Locking twice gives the same end, so a backup that still expires is locked again.
-    pub(super) async fn settle_lock(&self, order: &Order<'_>) -> Result<Fate, Failure> {
+    pub(super) async fn settle_lock(
+        &self,
+        order: &Order<'_>,
+        intent: &Intent,
+    ) -> Result<Fate, Failure> {
         Ok(match self.given_backup(order).await? {
             None => {
                 Fate::CannotTell("the backup that was to be locked is gone: was it?".to_owned())
             }
             Some(backup) if backup.expires_at.is_none() => Fate::Happened(Vec::new()),
+            Some(_) if self.may_be_under_way(intent) => Fate::StillGoing,
             Some(_) => Fate::DidNot,
         })
     }
@@ -173,7 +178,7 @@ impl Railway {
     ) -> Result<Fate, Failure> {
         Ok(match self.given_backup(order).await? {
             None => Fate::Happened(Vec::new()),
-            Some(_) if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            Some(_) if self.may_be_under_way(intent) => Fate::StillGoing,
             Some(_) => Fate::DidNot,
         })
     }

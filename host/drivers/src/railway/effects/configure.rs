@@ -38,7 +38,9 @@ impl Railway {
         intent: &Intent,
     ) -> Result<Fate, Failure> {
         let wanted = Standing::from([("image".to_owned(), Some(image.to_owned()))]);
-        Ok(compare::fate(&what(order), &intent.before, &wanted, &self.image_standing(order).await?))
+        let now = self.image_standing(order).await?;
+        Ok(self
+            .unless_under_way(intent, compare::fate(&what(order), &intent.before, &wanted, &now)))
     }
 
     pub(super) async fn settings_standing(
@@ -102,12 +104,9 @@ impl Railway {
             .iter()
             .map(|(name, value)| (name.clone(), service_settings::wanted(name, value)))
             .collect();
-        Ok(compare::fate(
-            &what(order),
-            &intent.before,
-            &wanted,
-            &self.settings_standing(order, settings).await?,
-        ))
+        let now = self.settings_standing(order, settings).await?;
+        Ok(self
+            .unless_under_way(intent, compare::fate(&what(order), &intent.before, &wanted, &now)))
     }
 
     pub(super) async fn mount_standing(&self, order: &Order<'_>) -> Result<Standing, Failure> {
@@ -141,7 +140,9 @@ impl Railway {
         intent: &Intent,
     ) -> Result<Fate, Failure> {
         let wanted = Standing::from([("mount".to_owned(), Some(mount.to_owned()))]);
-        Ok(compare::fate(&what(order), &intent.before, &wanted, &self.mount_standing(order).await?))
+        let now = self.mount_standing(order).await?;
+        Ok(self
+            .unless_under_way(intent, compare::fate(&what(order), &intent.before, &wanted, &now)))
     }
 
     /// Updates the instance of this environment only: without its id, Railway would update all of them.

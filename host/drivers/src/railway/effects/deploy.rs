@@ -71,7 +71,7 @@ impl Railway {
             all.iter().take_while(|one| Some(&one.id) != before.as_ref()).collect();
         let service = &scope.instance.service_name;
         Ok(match made.as_slice() {
-            [] if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            [] if self.may_be_under_way(intent) => Fate::StillGoing,
             [] => Fate::DidNot,
             [one] => match foreign_image(&scope, source, one) {
                 None => Fate::Happened(vec![Fact::text(DEPLOYMENT, one.id.clone())]),
@@ -201,7 +201,7 @@ impl Railway {
                 id.map(|id| Fact::text(DEPLOYMENT, id)).into_iter().collect(),
             ));
         }
-        Ok(if self.may_be_under_way(intent.begun) { Fate::StillGoing } else { Fate::DidNot })
+        Ok(if self.may_be_under_way(intent) { Fate::StillGoing } else { Fate::DidNot })
     }
 
     pub(super) async fn follow_restart(
@@ -279,7 +279,7 @@ impl Railway {
         Ok(match now {
             None => Fate::Happened(vec![Fact { name: "removed".to_owned(), rows: rows(&before) }]),
             // Removing what is still there again gives the same end.
-            Some(ids) if known(&ids) => Fate::DidNot,
+            Some(ids) if known(&ids) => self.unless_under_way(intent, Fate::DidNot),
             Some(ids) => Fate::CannotTell(format!(
                 "deployment {ids} is active now, which was not there when the stop began"
             )),

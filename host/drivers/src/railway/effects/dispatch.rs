@@ -123,9 +123,11 @@ impl Railway {
     ) -> Result<Fate, Failure> {
         match &order.effect.kind {
             Kind::SetVariables { .. } => self.settle_variables(order, values, intent).await,
-            Kind::GenerateVariable { name, .. } => self.settle_generated(order, name).await,
+            Kind::GenerateVariable { name, .. } => self.settle_generated(order, name, intent).await,
             Kind::DeleteVariables { names, .. } => self.settle_deleted(order, names, intent).await,
-            Kind::RestoreVariables { names, .. } => self.settle_restored(order, names).await,
+            Kind::RestoreVariables { names, .. } => {
+                self.settle_restored(order, names, intent).await
+            }
             Kind::SetImage { image, .. } => self.settle_image(order, image, intent).await,
             Kind::SetSettings { settings, .. } => {
                 self.settle_settings(order, settings, intent).await
@@ -143,7 +145,7 @@ impl Railway {
             }
             Kind::DeleteVolume { .. } => self.settle_delete_volume(intent).await,
             Kind::BackupVolume { .. } => self.settle_backup(order, intent).await,
-            Kind::LockBackup { .. } => self.settle_lock(order).await,
+            Kind::LockBackup { .. } => self.settle_lock(order, intent).await,
             Kind::DeleteBackup { .. } => self.settle_delete_backup(order, intent).await,
             Kind::RestoreVolume { .. } => self.settle_restore_volume(order, intent).await,
             Kind::CommitStaged { .. } => self.settle_commit(order, intent).await,

@@ -56,11 +56,7 @@ impl Railway {
         let scope = self.scope(order).await?;
         let staged = self.staged().await?;
         if staged.is_empty() {
-            return Ok(if self.may_be_under_way(intent.begun) {
-                Fate::StillGoing
-            } else {
-                Fate::DidNot
-            });
+            return Ok(if self.may_be_under_way(intent) { Fate::StillGoing } else { Fate::DidNot });
         }
         let ours =
             staged.only_volumes() && staged.services().iter().all(|id| *id == scope.service_id());

@@ -52,7 +52,7 @@ impl Railway {
                 "service `{}` has a volume now, mounted at `{}` instead of `{mount}`: did this run make it?",
                 scope.instance.service_name, volume.mount_path
             )),
-            None if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            None if self.may_be_under_way(intent) => Fate::StillGoing,
             None => Fate::DidNot,
         })
     }
@@ -81,7 +81,9 @@ impl Railway {
         };
         let estate = self.fresh_estate().await?;
         let there = estate.volumes.iter().any(|volume| volume.volume_id == id);
-        Ok(if there { Fate::DidNot } else { Fate::Happened(vec![Fact::text("volume", id)]) })
+        let fate =
+            if there { Fate::DidNot } else { Fate::Happened(vec![Fact::text("volume", id)]) };
+        Ok(self.unless_under_way(intent, fate))
     }
 }
 
