@@ -81,7 +81,7 @@ async fn a_lost_reply_is_unknown_and_then_settled_as_happened_once() {
         .inject(Fault::DropReply { mutation: Some("serviceInstanceDeployV2".to_owned()), nth: 1 });
     assert!(matches!(world.send(&one, &intent).await, Sent::Unknown(_)));
     let Fate::Happened(facts) = world.settle(&one, &intent).await else { panic!() };
-    world.follow(&one, &facts).await.unwrap();
+    world.follow(&one, &intent, &facts).await.unwrap();
     assert_eq!(world.count("serviceInstanceDeployV2"), 1);
 }
 

@@ -55,7 +55,7 @@ impl Freezer<'_> {
         problems.extend(shape::parameter_problems(&draft.parameters));
         problems.extend(self.names(&effects));
         problems.extend(unpinned(&effects));
-        let expected = expect::expected(&draft.steps, &effects, self.standing);
+        let expected = expect::expected(&draft.steps, &effects, self.standing, self.survey);
         let (steps, undo) = ways(&draft, &mut effects, &expected, &mut problems);
         problems.extend(self.deployments(&steps, &undo, &effects));
         problems.extend(

@@ -4,7 +4,7 @@ use super::bounds::{INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
 use super::execute::{Execution, Interrupt, Wait};
 use super::port::{Clock, Control, Follow, Journal, News, Reporter, Wish, World};
 use crate::journal::{Event, Fate, Intent, Outcome, Performed, Sent, Standing};
-use crate::model::{Argument, Fact, Failure, Label, Moment, Step, StepId};
+use crate::model::{Argument, Fact, Failure, Kind, Label, Moment, Step, StepId};
 use crate::policy::{Admitted, admit};
 
 impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
@@ -278,8 +278,11 @@ where
             if found != *wanted {
                 let words =
                     |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+                let deploys = self.authority.effects.get(label);
+                let deploys = deploys.is_some_and(|it| matches!(it.kind, Kind::Deploy { .. }));
+                let verb = if deploys { "deploy" } else { "change" };
                 return Err(Interrupt::Moved(format!(
-                    "effect `{label}` would change `{name}`: the plan found {}, and now {} stands there",
+                    "effect `{label}` would {verb} `{name}`: the plan found {}, and now {} stands there",
                     words(wanted),
                     words(&found)
                 )));
@@ -304,7 +307,7 @@ where
             .map_err(Interrupt::Failed)?;
         let mut failures = 0;
         loop {
-            let wait = match self.ports.world.follow(&admitted, given).await {
+            let wait = match self.ports.world.follow(&admitted, &performed.intent, given).await {
                 Ok(Follow::Finished(facts)) => {
                     let newest = self.state.effects.get(label) == Some(performed);
                     if newest && !facts.is_empty() {

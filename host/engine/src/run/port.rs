@@ -46,8 +46,14 @@ pub trait World {
     /// did not happen only when nothing sent by then can still bring it about. Changes nothing.
     async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate;
 
-    /// Looks how far a done effect is that gave `outcome`. Changes nothing.
-    async fn follow(&self, effect: &Admitted, outcome: &[Fact]) -> Result<Follow, Failure>;
+    /// Looks how far a done effect is that began with `intent` and gave `outcome`: nothing where a person said that it
+    /// happened. Changes nothing.
+    async fn follow(
+        &self,
+        effect: &Admitted,
+        intent: &Intent,
+        outcome: &[Fact],
+    ) -> Result<Follow, Failure>;
 }
 
 /// The host as a plugin's function sees it while it runs.

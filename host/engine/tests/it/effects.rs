@@ -5,7 +5,7 @@ use lockstep_engine::model::{Effect, Fact, Failure, Millis, Step, Undo};
 use lockstep_engine::run::{AppendError, Ended, Follow, RunError, Wait, Wish};
 
 use crate::fake::{
-    AppendFate, Bench, FarSide, Fault, Shape, command, label, listed, pinned, set_image,
+    AppendFate, Bench, FarSide, Fault, Shape, command, deploy, label, listed, pinned, set_image,
 };
 
 fn effects() -> [Effect; 2] {
@@ -207,6 +207,33 @@ fn what_someone_else_changed_since_the_plan_is_not_overwritten() {
     assert_eq!(bench.run_on(), moved);
     assert!(bench.world.sent.borrow().is_empty());
     theirs(&bench, 'a');
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), Ended::Done);
+}
+
+#[test]
+fn an_image_that_someone_else_configured_since_the_plan_is_not_deployed() {
+    let far = FarSide::with(&[("redis", &[("image", &pinned('a'))])]);
+    let image = [set_image("image", "redis", &pinned('b'))];
+    let go = [deploy("deploy", "redis")];
+    let shape = Shape::default().step(listed("s", &image), &image).step(listed("t", &go), &go);
+    let mut bench = Bench::new(&shape, far);
+    bench.guest.part("s").looks = 1;
+    bench.options.until = Some("s".parse().unwrap());
+    assert!(matches!(bench.run_on(), Ended::Waiting(Wait::Until(_))));
+    bench.options.until = None;
+    let theirs = |bench: &Bench, digit| {
+        let mut far = bench.world.far.borrow_mut();
+        far.configured.get_mut("redis").unwrap().insert("image".to_owned(), pinned(digit));
+    };
+    theirs(&bench, 'c');
+    let moved = bench.run_on();
+    assert!(
+        matches!(&moved, Ended::Waiting(Wait::Moved(why)) if why.contains("would deploy `image`")),
+        "{moved:?}"
+    );
+    assert_eq!(bench.sent(), [label("image")]);
+    theirs(&bench, 'b');
     bench.answer_the_question();
     assert_eq!(bench.run_on(), Ended::Done);
 }

@@ -65,15 +65,17 @@ impl Railway {
         &self,
         order: &Order<'_>,
         values: &Values,
+        intent: &Intent,
         deadline: Deadline<'_>,
     ) -> Sent {
-        sent(self.try_send(order, values, deadline).await)
+        sent(self.try_send(order, values, intent, deadline).await)
     }
 
     async fn try_send(
         &self,
         order: &Order<'_>,
         values: &Values,
+        intent: &Intent,
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
         match &order.effect.kind {
@@ -92,7 +94,7 @@ impl Railway {
                 self.set_settings(order, settings, deadline).await
             }
             Kind::SetMount { mount, .. } => self.set_mount(order, mount, deadline).await,
-            Kind::Deploy { source, .. } => self.deploy(order, source, deadline).await,
+            Kind::Deploy { source, .. } => self.deploy(order, source, intent, deadline).await,
             Kind::Restart { .. } => self.restart(order, deadline).await,
             Kind::Stop { .. } => self.stop(order, deadline).await,
             Kind::CreateService { alias, name, image, .. } => {
@@ -162,14 +164,15 @@ impl Railway {
         &self,
         order: &Order<'_>,
         values: &Values,
+        intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
         match &order.effect.kind {
             Kind::SetVariables { .. } => self.follow_variables(order, values).await,
             Kind::DeleteVariables { names, .. } => self.follow_deleted(order, names).await,
-            Kind::Deploy { source, .. } => self.follow_deploy(order, source, outcome).await,
-            Kind::Restart { .. } => self.follow_restart(order, outcome).await,
-            Kind::Stop { .. } => self.follow_stop(outcome).await,
+            Kind::Deploy { source, .. } => self.follow_deploy(order, source, intent, outcome).await,
+            Kind::Restart { .. } => self.follow_restart(order, intent, outcome).await,
+            Kind::Stop { .. } => self.follow_stop(intent, outcome).await,
             Kind::BackupVolume { .. } => self.follow_backup(order, outcome).await,
             Kind::DeleteBackup { .. } => self.follow_delete_backup(order, outcome).await,
             Kind::RestoreVolume { .. } => self.follow_restore_volume(order, outcome).await,

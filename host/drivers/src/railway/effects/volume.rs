@@ -8,7 +8,7 @@ use super::super::client::{CallError, Deadline};
 use super::super::documents;
 use super::super::gateway::Railway;
 use super::super::wire::{Made, VolumeInstance};
-use super::configure::volume_of;
+use super::configure::{must_be_meant, volume_of};
 use crate::order::Order;
 
 impl Railway {
@@ -64,6 +64,7 @@ impl Railway {
     ) -> Result<Vec<Fact>, CallError> {
         let scope = self.scope(order).await?;
         let volume = volume_of(&scope)?;
+        must_be_meant(order, &scope, volume)?;
         self.mutate_bool(
             &documents::DELETE_VOLUME,
             json!({ "volume": volume.volume_id }),

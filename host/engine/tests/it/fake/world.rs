@@ -189,7 +189,12 @@ impl World for FakeWorld {
         if self.has_happened(intent) { Fate::Happened(given(intent)) } else { Fate::DidNot }
     }
 
-    async fn follow(&self, effect: &Admitted, _outcome: &[Fact]) -> Result<Follow, Failure> {
+    async fn follow(
+        &self,
+        effect: &Admitted,
+        _intent: &Intent,
+        _outcome: &[Fact],
+    ) -> Result<Follow, Failure> {
         let label = &effect.effect().label;
         let next = self.follows.borrow_mut().get_mut(label).and_then(VecDeque::pop_front);
         next.unwrap_or(Ok(Follow::Finished(Vec::new())))
