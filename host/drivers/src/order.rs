@@ -12,6 +12,8 @@ pub(crate) struct Order<'a> {
     pub(crate) given: &'a [Fact],
     /// The ids behind the name of the service that it is about.
     pub(crate) pin: Option<&'a Pin>,
+    /// The ids of the volumes that the run made.
+    pub(crate) volumes: &'a [String],
     /// The name that things made by it carry.
     pub(crate) marker: &'a str,
 }
@@ -24,7 +26,14 @@ impl<'a> Order<'a> {
             Some(ServiceRef::Made(_)) | None => None,
         };
         let given = effect.kind.rests_on().map(|label| admitted.given(label)).unwrap_or_default();
-        Self { effect, arguments: admitted.arguments(), given, pin, marker: admitted.marker() }
+        Self {
+            effect,
+            arguments: admitted.arguments(),
+            given,
+            pin,
+            volumes: admitted.volumes(),
+            marker: admitted.marker(),
+        }
     }
 
     /// Returns an argument's value.

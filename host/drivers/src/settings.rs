@@ -190,8 +190,8 @@ pub struct Settings {
     pub ssh: Ssh,
     /// How often a long effect is looked at.
     pub poll: Millis,
-    /// How long a request that got no answer may still be under way at Railway. Until then, what can't be found is
-    /// not taken for undone where doing it twice would harm.
+    /// How long a request that got no answer may still be under way at Railway, counted from the last moment at which it
+    /// can have left. Until then, what does not show is not taken for undone.
     pub quiet: Millis,
     /// The longest wait for an answer of Railway.
     pub timeout: Millis,

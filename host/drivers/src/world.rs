@@ -71,8 +71,13 @@ impl World for Drivers {
         }
     }
 
-    async fn follow(&self, effect: &Admitted, outcome: &[Fact]) -> Result<Follow, Failure> {
-        match self.follow_order(&Order::of(effect), outcome).await {
+    async fn follow(
+        &self,
+        effect: &Admitted,
+        intent: &Intent,
+        outcome: &[Fact],
+    ) -> Result<Follow, Failure> {
+        match self.follow_order(&Order::of(effect), intent, outcome).await {
             Ok(follow) => Ok(self.redactor.follow(follow)),
             Err(failure) => Err(self.redactor.failure(failure)),
         }
@@ -83,10 +88,11 @@ impl Drivers {
     pub(crate) async fn follow_order(
         &self,
         order: &Order<'_>,
+        intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
         let values = self.values(order).await?;
-        self.railway.follow(order, &values, outcome).await
+        self.railway.follow(order, &values, intent, outcome).await
     }
 
     pub(crate) async fn stand(&self, order: &Order<'_>) -> Result<Standing, Failure> {
@@ -101,7 +107,9 @@ impl Drivers {
         let deadline = Deadline { not_after: intent.not_after, now: &self.now };
         // What is put together is read from Railway, so it is put together before the effect begins.
         match self.ready(order).await {
-            Ok(Material::Values(values)) => self.railway.send(order, &values, deadline).await,
+            Ok(Material::Values(values)) => {
+                self.railway.send(order, &values, intent, deadline).await
+            }
             Ok(Material::Redis(connection, words)) => {
                 self.redis.perform(order, connection, &words, deadline).await
             }

@@ -128,17 +128,19 @@ fn captured(
         })?;
         let value = match found {
             serde_json::Value::Null => Value::Null,
+            // Whatever a secret is made of, its text is what must not be seen.
+            secret if capture.secret => {
+                let text = secret.as_str().map_or_else(|| secret.to_string(), str::to_owned);
+                let handle = format!("{}/{}", order.marker, capture.fact);
+                sealed.push((handle.clone(), text));
+                Value::Sealed(handle)
+            }
             serde_json::Value::Bool(truth) => Value::Boolean(*truth),
             serde_json::Value::Number(number) => number
                 .as_i64()
                 .map(Value::Integer)
                 .or_else(|| number.as_f64().map(Value::Real))
                 .unwrap_or(Value::Null),
-            serde_json::Value::String(text) if capture.secret => {
-                let handle = format!("{}/{}", order.marker, capture.fact);
-                sealed.push((handle.clone(), text.clone()));
-                Value::Sealed(handle)
-            }
             serde_json::Value::String(text) => Value::Text(text.clone()),
             other @ (serde_json::Value::Array(_) | serde_json::Value::Object(_)) => {
                 Value::Other("json".to_owned(), other.to_string())

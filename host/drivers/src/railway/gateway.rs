@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use lockstep_engine::journal::{Fate, Intent};
 use lockstep_engine::model::{Failure, Millis, ServiceRef, Survey};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ pub(super) const MADE_AS: &str = "LOCKSTEP_ALIAS";
 
 /// How long one look at the environment serves the calls that follow it at once.
 const FRESH: Duration = Duration::from_millis(200);
+
+/// How many quiet times work in the background may take before anything shows of it.
+const IN_THE_MAKING: u64 = 4;
 
 /// How long a service's address and password are taken for what they were. A connection that fails asks again.
 const DIALLED: Duration = Duration::from_mins(1);
@@ -320,8 +324,23 @@ impl Railway {
         Ok(fitting.next().map(|proxy| (proxy.domain, proxy.port)))
     }
 
-    /// Returns whether a request that began then may still be under way.
-    pub(super) fn may_be_under_way(&self, begun: lockstep_engine::model::Moment) -> bool {
-        (self.now)() < begun.plus(self.quiet)
+    /// Returns whether a request of this intent may still be under way: it may have left as late as the intent allows.
+    pub(super) fn may_be_under_way(&self, intent: &Intent) -> bool {
+        (self.now)() < intent.not_after.plus(self.quiet)
+    }
+
+    /// Returns whether Railway may still be making what a request of this intent asked for, although nothing shows of it:
+    /// what it makes in the background is listed only once it is whole.
+    pub(super) fn may_be_in_the_making(&self, intent: &Intent) -> bool {
+        let patience = Millis(self.quiet.0.saturating_mul(IN_THE_MAKING));
+        (self.now)() < intent.not_after.plus(patience)
+    }
+
+    /// Takes what does not show yet for undone only once no request of the intent can still bring it about.
+    pub(super) fn unless_under_way(&self, intent: &Intent, fate: Fate) -> Fate {
+        match fate {
+            Fate::DidNot if self.may_be_under_way(intent) => Fate::StillGoing,
+            Fate::Happened(_) | Fate::DidNot | Fate::StillGoing | Fate::CannotTell(_) => fate,
+        }
     }
 }

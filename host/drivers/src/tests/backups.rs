@@ -117,7 +117,7 @@ async fn a_lost_reply_of_each_kind_is_found_by_what_it_made() {
     lose("volumeInstanceBackupCreate");
     assert!(matches!(world.send(&one, &intent).await, Sent::Unknown(_)));
     let Fate::Happened(facts) = world.settle(&one, &intent).await else { panic!() };
-    let made = world.follow(&one, &facts).await.unwrap();
+    let made = world.follow(&one, &intent, &facts).await.unwrap();
 
     let restore =
         effect("restore", Kind::RestoreVolume { service: named("redis"), backup_of: label() });
@@ -126,7 +126,7 @@ async fn a_lost_reply_of_each_kind_is_found_by_what_it_made() {
     lose("volumeInstanceBackupRestore");
     assert!(matches!(world.send(&one, &intent).await, Sent::Unknown(_)));
     let Fate::Happened(facts) = world.settle(&one, &intent).await else { panic!() };
-    let restored = world.follow(&one, &facts).await.unwrap();
+    let restored = world.follow(&one, &intent, &facts).await.unwrap();
 
     let commit = effect("commit", Kind::CommitStaged { staged_by: "restore".parse().unwrap() });
     let one = One::resting_on(&commit, &restored);
@@ -149,4 +149,29 @@ async fn a_lost_reply_of_each_kind_is_found_by_what_it_made() {
     ] {
         assert_eq!(world.count(name), 1, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_restore_of_which_nothing_shows_is_a_question_and_one_under_way_is_waited_for() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let made = world.done("backup", backup()).await;
+    let restore =
+        effect("restore", Kind::RestoreVolume { service: named("redis"), backup_of: label() });
+    let one = One::resting_on(&restore, &made);
+    let intent = world.intend(&one).await;
+    let fate = world.settle(&one, &intent).await;
+    assert!(matches!(&fate, Fate::CannotTell(why) if why.contains("was the restore begun")));
+    assert!(matches!(world.send(&one, &intent).await, Sent::Done(_)));
+    let fate = world.settle(&one, &intent).await;
+    assert!(matches!(fate, Fate::Happened(_)), "{fate:?}");
+    assert_eq!(world.count("volumeInstanceBackupRestore"), 1);
+}
+
+#[tokio::test]
+async fn a_backup_that_was_made_twice_serves_as_one() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let first = world.done("backup", backup()).await;
+    let second = world.done("backup", backup()).await;
+    assert_eq!(text_of(&first, "backup"), text_of(&second, "backup"));
+    assert_eq!(world.count("volumeInstanceBackupCreate"), 2);
 }

@@ -1,4 +1,6 @@
+use lockstep_engine::journal::Sent;
 use lockstep_engine::model::{DeploySource, Kind, Read, Reading, Value};
+use lockstep_engine::run::Follow;
 use lockstep_lab::{Fault, Stack};
 
 use super::world::{One, World, effect, listening, named};
@@ -97,4 +99,30 @@ async fn a_restart_is_followed_until_it_runs_again() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(world.count("deploymentRestart"), 1);
+}
+
+#[tokio::test]
+async fn what_a_person_says_has_happened_is_followed_by_what_stands_there() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let deploy = effect("deploy", deploy());
+    let one = One::of(&deploy);
+    let intent = world.intend(&one).await;
+    let why = world.follow(&one, &intent, &[]).await.unwrap_err();
+    assert!(why.contains("no deployment that was made since"), "{why}");
+    let Sent::Done(given) = world.send(&one, &intent).await else { panic!() };
+    let facts = world.follow(&one, &intent, &[]).await.unwrap();
+    assert_eq!(text_of(&facts, "deployment"), text_of(&given, "deployment"));
+    assert!(text_of(&facts, "digest").is_some(), "{facts:?}");
+
+    let restart = effect("restart", Kind::Restart { service: named("redis") });
+    let one = One::of(&restart);
+    let intent = world.intend(&one).await;
+    world.follow(&one, &intent, &[]).await.unwrap();
+    let stop = effect("stop", Kind::Stop { service: named("redis") });
+    let one = One::of(&stop);
+    let intent = world.intend(&one).await;
+    let going = world.drivers.follow_order(&one.order(), &intent, &[]).await.unwrap();
+    assert!(matches!(going, Follow::Going { .. }), "{going:?}");
+    world.send(&one, &intent).await;
+    world.follow(&one, &intent, &[]).await.unwrap();
 }

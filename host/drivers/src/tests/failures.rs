@@ -81,7 +81,7 @@ async fn a_lost_reply_is_unknown_and_then_settled_as_happened_once() {
         .inject(Fault::DropReply { mutation: Some("serviceInstanceDeployV2".to_owned()), nth: 1 });
     assert!(matches!(world.send(&one, &intent).await, Sent::Unknown(_)));
     let Fate::Happened(facts) = world.settle(&one, &intent).await else { panic!() };
-    world.follow(&one, &facts).await.unwrap();
+    world.follow(&one, &intent, &facts).await.unwrap();
     assert_eq!(world.count("serviceInstanceDeployV2"), 1);
 }
 
@@ -108,6 +108,44 @@ async fn a_gateway_timeout_is_unknown_and_then_settled_as_not_happened() {
             "{sent:?}"
         );
         assert_eq!(world.settle(&one, &intent).await, Fate::DidNot);
+    }
+    assert!(world.lab.mutations().is_empty());
+}
+
+#[tokio::test]
+async fn a_value_that_lands_after_the_answer_was_lost_is_waited_for() {
+    let world = World::up(Stack::Redis6, &[]).await;
+    let set = effect("set", set("1"));
+    let one = One::of(&set);
+    let intent = world.intend(&one).await;
+    assert_eq!(world.drivers.find_out(&one.order(), &intent).await.unwrap(), Fate::StillGoing);
+    assert!(matches!(world.send(&one, &intent).await, Sent::Done(_)));
+    let fate = world.drivers.find_out(&one.order(), &intent).await.unwrap();
+    assert_eq!(fate, Fate::Happened(Vec::new()));
+}
+
+#[tokio::test]
+async fn the_quiet_time_is_counted_from_the_last_moment_at_which_anything_may_be_sent() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let service = || named("redis");
+    let settings = vec![("healthcheck-path".to_owned(), "/x".to_owned())];
+    for kind in [
+        Kind::SetImage { service: service(), image: "redis:7.0".to_owned() },
+        Kind::SetSettings { service: service(), settings },
+        Kind::SetMount { service: service(), mount: "/elsewhere".to_owned() },
+        Kind::DeleteVariables { service: service(), names: vec!["REDIS_PORT".to_owned()] },
+        Kind::Deploy { service: service(), source: DeploySource::Configured },
+        Kind::BackupVolume { service: service() },
+        Kind::Stop { service: service() },
+        Kind::DeleteVolume { service: service() },
+    ] {
+        let function = kind.function();
+        let effect = effect("one", kind);
+        let one = One::of(&effect);
+        let mut intent = world.intend(&one).await;
+        intent.begun = Moment(1);
+        let fate = world.drivers.find_out(&one.order(), &intent).await.unwrap();
+        assert_eq!(fate, Fate::StillGoing, "{function}");
     }
     assert!(world.lab.mutations().is_empty());
 }

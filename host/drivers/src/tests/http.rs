@@ -116,7 +116,7 @@ async fn a_message_is_sent_once_and_settled_by_its_proof() {
     let server = serve(
         world.lab.address("redis").unwrap(),
         &[
-            ("/make/a%2Fb", "HTTP/1.1 201 Made\r\ncontent-length: 30\r\n\r\n{\"id\":7,\"key\":\"sk-0123456789\"}"),
+            ("/make/a%2Fb", "HTTP/1.1 201 Made\r\ncontent-length: 45\r\n\r\n{\"id\":7,\"key\":\"sk-0123456789\",\"pin\":12345678}"),
             ("/there", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
             ("/broken", "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"),
             ("/bad", "HTTP/1.1 400 No\r\ncontent-length: 0\r\n\r\n"),
@@ -144,7 +144,15 @@ async fn a_message_is_sent_once_and_settled_by_its_proof() {
     let path = vec![Piece::Text("/make/".to_owned()), Piece::Argument("name".to_owned())];
     let make = effect(
         "make",
-        message(path, vec![capture("id", "/id", false), capture("key", "/key", true)]),
+        message(
+            path,
+            vec![
+                capture("id", "/id", false),
+                capture("key", "/key", true),
+                capture("pin", "/pin", true),
+                capture("all", "", true),
+            ],
+        ),
     );
     let one = One::of(&make).with("name", Value::Text("a/b".to_owned()));
     let intent = world.intend(&one).await;
@@ -154,7 +162,10 @@ async fn a_message_is_sent_once_and_settled_by_its_proof() {
     };
     assert_eq!(facts[0].rows, [[Value::Integer(7)]]);
     assert_eq!(facts[1].rows, [[Value::Sealed("lockstep-run1-make/key".to_owned())]]);
+    assert_eq!(facts[2].rows, [[Value::Sealed("lockstep-run1-make/pin".to_owned())]]);
+    assert_eq!(facts[3].rows, [[Value::Sealed("lockstep-run1-make/all".to_owned())]]);
     assert_eq!(drivers.redactor().text("sk-0123456789"), "[secret]");
+    assert_eq!(drivers.redactor().text("12345678"), "[secret]");
     for (path, proof, unknown, fate) in [
         ("/broken", "/there", true, Fate::Happened(Vec::new())),
         ("/cut", "/nowhere", true, Fate::DidNot),

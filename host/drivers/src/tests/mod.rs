@@ -5,6 +5,7 @@ mod deploys;
 mod failures;
 mod http;
 mod keyspaces;
+mod pins;
 mod queries;
 mod redis;
 mod services;

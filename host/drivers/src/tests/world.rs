@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lockstep_engine::journal::{Epoch, Fate, Intent, Sent};
 use lockstep_engine::model::{
-    Argument, Effect, Fact, Failure, Kind, Millis, Moment, Read, Reading, ServiceRef, Value,
+    Argument, Effect, Fact, Failure, Kind, Millis, Moment, Pin, Read, Reading, ServiceRef, Value,
 };
 use lockstep_engine::run::{Follow, World as _};
 use lockstep_lab::programs::Programs;
@@ -104,6 +104,9 @@ impl World {
     /// Settles until the far side tells.
     pub(super) async fn settle(&self, one: &One<'_>, intent: &Intent) -> Fate {
         let deadline = tokio::time::Instant::now() + PATIENCE;
+        // The engine says the same of an intent that this process has sent: nothing of it leaves any more.
+        let last = intent.not_after.min(now()());
+        let intent = &Intent { not_after: last, ..intent.clone() };
         loop {
             let fate = self.drivers.find_out(&one.order(), intent).await.unwrap();
             if fate != Fate::StillGoing {
@@ -118,11 +121,12 @@ impl World {
     pub(super) async fn follow(
         &self,
         one: &One<'_>,
+        intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Vec<Fact>, String> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            match self.drivers.follow_order(&one.order(), outcome).await.unwrap() {
+            match self.drivers.follow_order(&one.order(), intent, outcome).await.unwrap() {
                 Follow::Finished(facts) => return Ok([outcome.to_vec(), facts].concat()),
                 Follow::Failed(why) => return Err(why),
                 Follow::Going { after, note } => {
@@ -137,7 +141,7 @@ impl World {
     pub(super) async fn carry_out(&self, one: &One<'_>) -> Result<Vec<Fact>, String> {
         let intent = self.intend(one).await;
         match self.send(one, &intent).await {
-            Sent::Done(facts) => self.follow(one, &facts).await,
+            Sent::Done(facts) => self.follow(one, &intent, &facts).await,
             other @ (Sent::Refused(_) | Sent::Unknown(_)) => Err(format!("{other:?}")),
         }
     }
@@ -163,7 +167,9 @@ pub(super) struct One<'a> {
     pub(super) effect: &'a Effect,
     pub(super) arguments: Vec<Argument>,
     pub(super) given: Vec<Fact>,
-    marker: String,
+    pub(super) pin: Option<Pin>,
+    pub(super) volumes: Vec<String>,
+    pub(super) marker: String,
 }
 
 impl<'a> One<'a> {
@@ -172,6 +178,8 @@ impl<'a> One<'a> {
             effect,
             arguments: Vec::new(),
             given: Vec::new(),
+            pin: None,
+            volumes: Vec::new(),
             marker: format!("lockstep-run1-{}", effect.label),
         }
     }
@@ -190,7 +198,8 @@ impl<'a> One<'a> {
             effect: self.effect,
             arguments: &self.arguments,
             given: &self.given,
-            pin: None,
+            pin: self.pin.as_ref(),
+            volumes: &self.volumes,
             marker: &self.marker,
         }
     }

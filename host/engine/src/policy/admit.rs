@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::journal::RunState;
 use crate::model::{
-    Allowed, Argument, ArgumentRule, Authority, Drive, Effect, Fact, Failure, Label, Pin, RunId,
-    Step, Times, Value,
+    Allowed, Argument, ArgumentRule, Authority, Drive, Effect, Fact, Failure, Kind, Label, Pin,
+    RunId, Step, Times, Value,
 };
 
 /// An effect that the running step of the approved plan lists, with arguments that fit their rules.
@@ -17,6 +17,7 @@ pub struct Admitted {
     arguments: Vec<Argument>,
     pins: BTreeMap<String, Pin>,
     given: BTreeMap<Label, Vec<Fact>>,
+    volumes: Vec<String>,
     marker: String,
 }
 
@@ -39,6 +40,11 @@ impl Admitted {
     /// Returns what an effect gave on which this one rests, such as the backup to restore.
     pub fn given(&self, label: &Label) -> &[Fact] {
         self.given.get(label).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the ids of the volumes that this run made, by itself or by restoring a backup.
+    pub fn volumes(&self) -> &[String] {
+        &self.volumes
     }
 
     /// Returns the name that things made by this effect carry: `lockstep-<run>-<label>`.
@@ -114,6 +120,7 @@ pub fn admit(
             .map(|label| (label.clone(), state.given(label)))
             .into_iter()
             .collect(),
+        volumes: volumes_made(authority, state),
         marker: format!("lockstep-{run}-{label}"),
     })
 }
@@ -125,8 +132,18 @@ pub fn admit_for_planning(effect: &Effect, pins: &BTreeMap<String, Pin>) -> Admi
         arguments: Vec::new(),
         pins: pins.clone(),
         given: BTreeMap::new(),
+        volumes: Vec::new(),
         marker: format!("lockstep-plan-{}", effect.label),
     }
+}
+
+fn volumes_made(authority: &Authority, state: &RunState) -> Vec<String> {
+    let makes = |effect: &&Effect| {
+        matches!(effect.kind, Kind::CreateVolume { .. } | Kind::CommitStaged { .. })
+    };
+    let given = authority.effects.values().filter(makes).flat_map(|it| state.given(&it.label));
+    let ids = given.filter(|fact| fact.name == "volume");
+    ids.filter_map(|fact| fact.as_text().map(str::to_owned)).collect()
 }
 
 fn check_arguments(

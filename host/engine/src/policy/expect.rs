@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::journal::Standing;
-use crate::model::{Effect, Kind, Label, Piece, ServiceRef, Step};
+use crate::model::{DeploySource, Effect, Kind, Label, Piece, ServiceRef, Step, Survey};
 
 /// What stands somewhere after an effect, as far as it is known before the effect is sent.
 #[derive(Clone)]
@@ -21,13 +21,20 @@ pub(crate) fn expected(
     steps: &[Step],
     effects: &BTreeMap<Label, Effect>,
     standing: &BTreeMap<Label, Standing>,
+    survey: &Survey,
 ) -> BTreeMap<Label, Standing> {
     let mut changed: BTreeMap<(ServiceRef, String), After> = BTreeMap::new();
     let mut expected = BTreeMap::new();
     for label in steps.iter().flat_map(|step| &step.effects) {
-        let (Some(effect), Some(standing)) = (effects.get(label), standing.get(label)) else {
-            continue;
-        };
+        let Some(effect) = effects.get(label) else { continue };
+        if let Kind::CreateService { alias, image, .. } = &effect.kind {
+            let made = (ServiceRef::Made(alias.clone()), "image".to_owned());
+            changed.insert(made, After::Known(Some(image.clone())));
+        }
+        if let Some(image) = deployed(&effect.kind, &changed, survey) {
+            expected.insert(label.clone(), Standing::from([("image".to_owned(), image)]));
+        }
+        let Some(standing) = standing.get(label) else { continue };
         let Some(service) = effect.kind.service() else { continue };
         let mut found = Standing::new();
         for (name, value) in wanted(&effect.kind) {
@@ -49,6 +56,20 @@ pub(crate) fn expected(
         }
     }
     expected
+}
+
+/// Returns the image that a deployment from the configuration will find configured: what was approved, and no other.
+fn deployed(
+    kind: &Kind,
+    changed: &BTreeMap<(ServiceRef, String), After>,
+    survey: &Survey,
+) -> Option<Option<String>> {
+    let Kind::Deploy { service, source: DeploySource::Configured } = kind else { return None };
+    match (changed.get(&(service.clone(), "image".to_owned())), service) {
+        (Some(After::Known(image)), _) => Some(image.clone()),
+        (None, ServiceRef::Named(name)) => Some(survey.services.get(name)?.image.clone()),
+        (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => None,
+    }
 }
 
 /// Returns what stands there after an effect that changes values, by name.

@@ -56,7 +56,7 @@ impl Freezer<'_> {
         problems.extend(self.names(&effects));
         problems.extend(unpinned(&effects));
         problems.extend(redacted(&effects));
-        let expected = expect::expected(&draft.steps, &effects, self.standing);
+        let expected = expect::expected(&draft.steps, &effects, self.standing, self.survey);
         let (steps, undo) = ways(&draft, &mut effects, &expected, &mut problems);
         problems.extend(self.deployments(&steps, &undo, &effects));
         problems.extend(

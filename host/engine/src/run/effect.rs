@@ -4,7 +4,7 @@ use super::bounds::{INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
 use super::execute::{Execution, Interrupt, Wait};
 use super::port::{Clock, Control, Follow, Journal, News, Reporter, Wish, World};
 use crate::journal::{Event, Fate, Intent, Outcome, Performed, Sent, Standing};
-use crate::model::{Argument, Fact, Failure, Label, Moment, Step, StepId};
+use crate::model::{Argument, Fact, Failure, Kind, Label, Moment, Step, StepId};
 use crate::policy::{Admitted, admit};
 
 impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
@@ -82,7 +82,8 @@ where
             admit(self.authority, &self.state, &self.run, step, label, arguments, position)
                 .map_err(Interrupt::Failed)?;
         let before = self.standing(&step.id, &admitted).await?;
-        self.stands_as_planned(label, &before)?;
+        let planned = self.stands_as_planned(label, &before);
+        let late = if planned.is_err() { self.landed_late(&admitted, label).await } else { None };
         let begun = self.ports.clock.now();
         let intent = Intent {
             step: step.id.clone(),
@@ -96,6 +97,14 @@ where
             not_after: begun.plus(INTENT_LIFE),
             epoch: self.epoch,
         };
+        if let Some(facts) = late {
+            self.note(Event::Intended(intent))?;
+            let fate = Fate::Happened(facts.clone());
+            self.note(Event::Settled { label: label.clone(), fate })?;
+            self.commit().await?;
+            return Ok(Some(facts));
+        }
+        planned?;
         self.note(Event::Intended(intent.clone()))?;
         self.commit().await?;
         self.ports.reporter.report(News::Sending(step.id.clone(), label.clone()));
@@ -146,6 +155,7 @@ where
                 .map_err(Interrupt::Failed)?;
         self.ports.reporter.report(News::Settling(step.id.clone(), label.clone()));
         self.outlive(&intent).await?;
+        let intent = self.last_sent(intent);
         for look in 0..MAX_SETTLING {
             let fate = self.ports.world.settle(&admitted, &intent).await;
             match fate {
@@ -176,6 +186,32 @@ where
         Err(Interrupt::Stuck(format!(
             "effect `{label}` is still going on after {MAX_SETTLING} looks; did it happen?"
         )))
+    }
+
+    /// Returns the intent with the last moment at which it can have been sent, as far as that is known: a process that is
+    /// gone sends nothing more, and neither does this one while it settles.
+    fn last_sent(&self, intent: Intent) -> Intent {
+        let last = if intent.epoch == self.epoch {
+            self.ports.clock.now()
+        } else if self.options.former_holder_is_gone {
+            self.resumed_at
+        } else {
+            intent.not_after
+        };
+        Intent { not_after: intent.not_after.min(last), ..intent }
+    }
+
+    /// Returns what an earlier attempt of this run gave that was taken for undone and came true after all: what stands
+    /// there is then the run's own doing, which is recorded and not sent again.
+    async fn landed_late(&self, admitted: &Admitted, label: &Label) -> Option<Vec<Fact>> {
+        let earlier = self.state.effects.get(label)?;
+        if earlier.may_have_happened() || earlier.intent.arguments != admitted.arguments() {
+            return None;
+        }
+        match self.ports.world.settle(admitted, &earlier.intent).await {
+            Fate::Happened(facts) => Some(facts),
+            Fate::DidNot | Fate::StillGoing | Fate::CannotTell(_) => None,
+        }
     }
 
     /// Waits until another process can no longer send what it intended.
@@ -242,8 +278,11 @@ where
             if found != *wanted {
                 let words =
                     |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+                let deploys = self.authority.effects.get(label);
+                let deploys = deploys.is_some_and(|it| matches!(it.kind, Kind::Deploy { .. }));
+                let verb = if deploys { "deploy" } else { "change" };
                 return Err(Interrupt::Moved(format!(
-                    "effect `{label}` would change `{name}`: the plan found {}, and now {} stands there",
+                    "effect `{label}` would {verb} `{name}`: the plan found {}, and now {} stands there",
                     words(wanted),
                     words(&found)
                 )));
@@ -268,7 +307,7 @@ where
             .map_err(Interrupt::Failed)?;
         let mut failures = 0;
         loop {
-            let wait = match self.ports.world.follow(&admitted, given).await {
+            let wait = match self.ports.world.follow(&admitted, &performed.intent, given).await {
                 Ok(Follow::Finished(facts)) => {
                     let newest = self.state.effects.get(label) == Some(performed);
                     if newest && !facts.is_empty() {

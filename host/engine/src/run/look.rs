@@ -119,11 +119,13 @@ impl<W: World, R: Reporter> Look<'_, W, R> {
         let mut all = steps.chain(authority.undo.iter().map(|frozen| &frozen.step));
         let Some(step) = all.find(|step| step.effects.contains(label)) else { return Ok(None) };
         let admitted = admit(authority, state, run, step, label, &performed.intent.arguments, 0)?;
-        Ok(Some(match self.world.follow(&admitted, &performed.given()).await? {
-            Follow::Finished(facts) => job(true, String::new(), facts),
-            Follow::Going { note, .. } => job(false, note, Vec::new()),
-            Follow::Failed(why) => return Err(Failure::permanent("effect:failed", why)),
-        }))
+        Ok(Some(
+            match self.world.follow(&admitted, &performed.intent, &performed.given()).await? {
+                Follow::Finished(facts) => job(true, String::new(), facts),
+                Follow::Going { note, .. } => job(false, note, Vec::new()),
+                Follow::Failed(why) => return Err(Failure::permanent("effect:failed", why)),
+            },
+        ))
     }
 }
 

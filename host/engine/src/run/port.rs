@@ -42,11 +42,18 @@ pub trait World {
     /// Sends `effect`. Called only after `intent` is durable; retries nothing.
     async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent;
 
-    /// Finds out what became of `intent`. Changes nothing.
+    /// Finds out what became of `intent`, whose `not_after` is the last moment at which it can have been sent. An effect
+    /// did not happen only when nothing sent by then can still bring it about. Changes nothing.
     async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate;
 
-    /// Looks how far a done effect is that gave `outcome`. Changes nothing.
-    async fn follow(&self, effect: &Admitted, outcome: &[Fact]) -> Result<Follow, Failure>;
+    /// Looks how far a done effect is that began with `intent` and gave `outcome`: nothing where a person said that it
+    /// happened. Changes nothing.
+    async fn follow(
+        &self,
+        effect: &Admitted,
+        intent: &Intent,
+        outcome: &[Fact],
+    ) -> Result<Follow, Failure>;
 }
 
 /// The host as a plugin's function sees it while it runs.

@@ -1,11 +1,11 @@
 //! L4 and L5: the life of one effect, whatever the network and the journal do.
 
 use lockstep_engine::journal::{Event, Fate, Sent};
-use lockstep_engine::model::{Effect, Fact, Failure, Millis};
+use lockstep_engine::model::{Effect, Fact, Failure, Millis, Step, Undo};
 use lockstep_engine::run::{AppendError, Ended, Follow, RunError, Wait, Wish};
 
 use crate::fake::{
-    AppendFate, Bench, FarSide, Fault, Shape, command, label, listed, pinned, set_image,
+    AppendFate, Bench, FarSide, Fault, Shape, command, deploy, label, listed, pinned, set_image,
 };
 
 fn effects() -> [Effect; 2] {
@@ -212,6 +212,33 @@ fn what_someone_else_changed_since_the_plan_is_not_overwritten() {
 }
 
 #[test]
+fn an_image_that_someone_else_configured_since_the_plan_is_not_deployed() {
+    let far = FarSide::with(&[("redis", &[("image", &pinned('a'))])]);
+    let image = [set_image("image", "redis", &pinned('b'))];
+    let go = [deploy("deploy", "redis")];
+    let shape = Shape::default().step(listed("s", &image), &image).step(listed("t", &go), &go);
+    let mut bench = Bench::new(&shape, far);
+    bench.guest.part("s").looks = 1;
+    bench.options.until = Some("s".parse().unwrap());
+    assert!(matches!(bench.run_on(), Ended::Waiting(Wait::Until(_))));
+    bench.options.until = None;
+    let theirs = |bench: &Bench, digit| {
+        let mut far = bench.world.far.borrow_mut();
+        far.configured.get_mut("redis").unwrap().insert("image".to_owned(), pinned(digit));
+    };
+    theirs(&bench, 'c');
+    let moved = bench.run_on();
+    assert!(
+        matches!(&moved, Ended::Waiting(Wait::Moved(why)) if why.contains("would deploy `image`")),
+        "{moved:?}"
+    );
+    assert_eq!(bench.sent(), [label("image")]);
+    theirs(&bench, 'b');
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), Ended::Done);
+}
+
+#[test]
 fn what_stands_is_read_again_after_a_passing_failure_and_nothing_is_sent_blindly() {
     let mut bench = bench();
     bench.world.unreadable.borrow_mut().extend([passing(), passing()]);
@@ -231,4 +258,42 @@ fn an_outcome_whose_append_failed_and_is_durable_is_not_sent_again() {
     assert_eq!(bench.world.log(), ["one"]);
     assert_eq!(bench.run_on(), Ended::Done);
     assert_eq!(bench.world.log(), ["one", "two"]);
+}
+
+#[test]
+fn a_value_that_came_true_after_it_was_taken_for_undone_is_the_runs_own_and_is_taken_back() {
+    let image = [set_image("image", "redis", &pinned('b'))];
+    let more = [command("more", "INCR", "more")];
+    let far = FarSide::with(&[("redis", &[("image", &pinned('a'))])]);
+    let shape = Shape::default()
+        .step(Step { undo: Undo::Restore, ..listed("s", &image) }, &image)
+        .step(listed("t", &more), &more);
+    for fails in [false, true] {
+        let mut bench = Bench::new(&shape, far.clone());
+        bench.world.fault("image", Fault::Late);
+        if fails {
+            bench.world.fault("more", Fault::Refused(Failure::permanent("x:no", "no")));
+        }
+        let ended = bench.run_on();
+        assert_eq!(bench.sent().iter().filter(|sent| **sent == label("image")).count(), 1);
+        let image = bench.world.far.borrow().image("redis").unwrap();
+        if fails {
+            assert!(matches!(ended, Ended::RolledBack(_)), "{ended:?}");
+            assert_eq!(image, pinned('a'));
+        } else {
+            assert_eq!((ended, image), (Ended::Done, pinned('b')));
+        }
+    }
+}
+
+#[test]
+fn the_far_side_is_told_when_the_last_of_an_effect_can_have_been_sent() {
+    let mut bench = bench();
+    bench.world.fault("one", Fault::LostBefore);
+    assert_eq!(bench.run_on(), Ended::Done);
+    let settled = bench.world.settled.borrow().clone();
+    let sent = bench.world.sent.borrow().clone();
+    assert_eq!(settled[0].label, label("one"));
+    assert!(settled[0].not_after < sent[0].not_after, "this process sends nothing while it looks");
+    assert!(settled[0].not_after >= sent[0].begun);
 }

@@ -53,7 +53,7 @@ impl Railway {
                 facts.push(Fact::text(BACKUP, backup.id));
                 Fate::Happened(facts)
             }
-            None if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            None if self.may_be_in_the_making(intent) => Fate::StillGoing,
             None => Fate::DidNot,
         })
     }
@@ -145,12 +145,17 @@ impl Railway {
     }
 
     /// Locking twice gives the same end, so a backup that still expires is locked again.
-    pub(super) async fn settle_lock(&self, order: &Order<'_>) -> Result<Fate, Failure> {
+    pub(super) async fn settle_lock(
+        &self,
+        order: &Order<'_>,
+        intent: &Intent,
+    ) -> Result<Fate, Failure> {
         Ok(match self.given_backup(order).await? {
             None => {
                 Fate::CannotTell("the backup that was to be locked is gone: was it?".to_owned())
             }
             Some(backup) if backup.expires_at.is_none() => Fate::Happened(Vec::new()),
+            Some(_) if self.may_be_under_way(intent) => Fate::StillGoing,
             Some(_) => Fate::DidNot,
         })
     }
@@ -173,7 +178,7 @@ impl Railway {
     ) -> Result<Fate, Failure> {
         Ok(match self.given_backup(order).await? {
             None => Fate::Happened(Vec::new()),
-            Some(_) if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            Some(_) if self.may_be_under_way(intent) => Fate::StillGoing,
             Some(_) => Fate::DidNot,
         })
     }
@@ -194,24 +199,16 @@ impl Railway {
         })
     }
 
+    /// Finds a backup of the run. Railway lists one only when it is whole, so a slow one may have been taken for undone and
+    /// made again: the older is as good, and stays the one that is meant.
     async fn backup_named(
         &self,
         volume_instance: &str,
         name: &str,
     ) -> Result<Option<BackupEntry>, Failure> {
-        let mut found = self
-            .backups(volume_instance)
-            .await?
-            .into_iter()
-            .filter(|one| one.name.as_deref() == Some(name));
-        let first = found.next();
-        if first.is_some() && found.next().is_some() {
-            return Err(Failure::permanent(
-                "railway:two-backups",
-                format!("two backups are named `{name}`"),
-            ));
-        }
-        Ok(first)
+        let listed = self.backups(volume_instance).await?.into_iter();
+        let named = listed.filter(|one| one.name.as_deref() == Some(name));
+        Ok(named.min_by(|one, other| one.created_at.cmp(&other.created_at)))
     }
 
     async fn given_backup(&self, order: &Order<'_>) -> Result<Option<BackupEntry>, Failure> {

@@ -1,7 +1,7 @@
 //! Setting the image, the settings and the mount of a service, all without a deploy.
 
 use lockstep_engine::journal::{Fate, Intent, Standing};
-use lockstep_engine::model::{Fact, Failure};
+use lockstep_engine::model::{Fact, Failure, ServiceRef};
 use serde_json::{Map, Value, json};
 
 use super::super::client::{CallError, Deadline};
@@ -38,7 +38,9 @@ impl Railway {
         intent: &Intent,
     ) -> Result<Fate, Failure> {
         let wanted = Standing::from([("image".to_owned(), Some(image.to_owned()))]);
-        Ok(compare::fate(&what(order), &intent.before, &wanted, &self.image_standing(order).await?))
+        let now = self.image_standing(order).await?;
+        Ok(self
+            .unless_under_way(intent, compare::fate(&what(order), &intent.before, &wanted, &now)))
     }
 
     pub(super) async fn settings_standing(
@@ -102,12 +104,9 @@ impl Railway {
             .iter()
             .map(|(name, value)| (name.clone(), service_settings::wanted(name, value)))
             .collect();
-        Ok(compare::fate(
-            &what(order),
-            &intent.before,
-            &wanted,
-            &self.settings_standing(order, settings).await?,
-        ))
+        let now = self.settings_standing(order, settings).await?;
+        Ok(self
+            .unless_under_way(intent, compare::fate(&what(order), &intent.before, &wanted, &now)))
     }
 
     pub(super) async fn mount_standing(&self, order: &Order<'_>) -> Result<Standing, Failure> {
@@ -125,6 +124,7 @@ impl Railway {
     ) -> Result<Vec<Fact>, CallError> {
         let scope = self.scope(order).await?;
         let volume = volume_of(&scope)?;
+        must_be_meant(order, &scope, volume)?;
         let variables = json!({
             "volume": volume.volume_id, "environment": self.environment_id,
             // Without the service the volume would be detached from it.
@@ -141,7 +141,9 @@ impl Railway {
         intent: &Intent,
     ) -> Result<Fate, Failure> {
         let wanted = Standing::from([("mount".to_owned(), Some(mount.to_owned()))]);
-        Ok(compare::fate(&what(order), &intent.before, &wanted, &self.mount_standing(order).await?))
+        let now = self.mount_standing(order).await?;
+        Ok(self
+            .unless_under_way(intent, compare::fate(&what(order), &intent.before, &wanted, &now)))
     }
 
     /// Updates the instance of this environment only: without its id, Railway would update all of them.
@@ -164,6 +166,26 @@ pub(super) fn volume_of(scope: &Scope) -> Result<&VolumeInstance, Failure> {
             format!("service `{}` has no volume", scope.instance.service_name),
         )
     })
+}
+
+/// Refuses a volume that neither stood there when the plan was approved nor was made by this run.
+pub(super) fn must_be_meant(
+    order: &Order<'_>,
+    scope: &Scope,
+    volume: &VolumeInstance,
+) -> Result<(), Failure> {
+    let pinned = order.pin.and_then(|pin| pin.volume_instance_id.as_ref());
+    // A service that this run made has no volume but one that this run made for it.
+    let of_the_run = matches!(order.effect.kind.service(), Some(ServiceRef::Made(_)))
+        || order.volumes.contains(&volume.volume_id);
+    if of_the_run || pinned == Some(&volume.id) {
+        return Ok(());
+    }
+    let text = format!(
+        "service `{}` has another volume ({}) than when the plan was made, and this run did not make it",
+        scope.instance.service_name, volume.volume_id
+    );
+    Err(Failure::permanent("railway:moved", text))
 }
 
 fn what(order: &Order<'_>) -> String {

@@ -17,6 +17,9 @@ const DEPLOYMENT: &str = "deployment";
 /// What stands for the newest deployment.
 const NEWEST: &str = "newest";
 
+/// What stands for the image that is configured.
+const IMAGE: &str = "image";
+
 /// How many deployments are looked through for one that an unanswered request may have made.
 const LOOK_BACK: u32 = 20;
 
@@ -28,6 +31,7 @@ impl Railway {
         Ok(Standing::from([
             (NEWEST.to_owned(), newest.map(|newest| newest.id)),
             ("running".to_owned(), running),
+            (IMAGE.to_owned(), scope.instance.image().map(str::to_owned)),
         ]))
     }
 
@@ -35,9 +39,13 @@ impl Railway {
         &self,
         order: &Order<'_>,
         source: &DeploySource,
+        intent: &Intent,
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
         let scope = self.scope(order).await?;
+        if *source == DeploySource::Configured {
+            must_be_configured(&scope, &intent.before)?;
+        }
         let id = match source {
             DeploySource::Configured | DeploySource::Commit(_) => {
                 let commit = match source {
@@ -71,9 +79,9 @@ impl Railway {
             all.iter().take_while(|one| Some(&one.id) != before.as_ref()).collect();
         let service = &scope.instance.service_name;
         Ok(match made.as_slice() {
-            [] if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            [] if self.may_be_under_way(intent) => Fate::StillGoing,
             [] => Fate::DidNot,
-            [one] => match foreign_image(&scope, source, one) {
+            [one] => match foreign_image(wanted(&scope, &intent.before), source, one) {
                 None => Fate::Happened(vec![Fact::text(DEPLOYMENT, one.id.clone())]),
                 Some(found) => Fate::CannotTell(format!(
                     "service `{service}` has a new deployment {} of image `{found}`, which is not the planned one: \
@@ -93,17 +101,24 @@ impl Railway {
         &self,
         order: &Order<'_>,
         source: &DeploySource,
+        intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
-        let Some(id) = text_of(outcome, DEPLOYMENT) else {
-            return Err(Failure::permanent(
-                "railway:no-deployment",
-                "the effect gave no deployment to follow",
-            ));
+        let found = match text_of(outcome, DEPLOYMENT) {
+            Some(id) => match self.deployment(id).await? {
+                Some(found) => found,
+                None => return Ok(Follow::Failed(format!("deployment {id} is gone"))),
+            },
+            // A person said that it happened, which names no deployment.
+            None => match self.newest_since(order, intent).await? {
+                Some(found) => found,
+                None => {
+                    let text = "the service has no deployment that was made since the effect began";
+                    return Ok(Follow::Failed(text.to_owned()));
+                }
+            },
         };
-        let Some(found) = self.deployment(id).await? else {
-            return Ok(Follow::Failed(format!("deployment {id} is gone")));
-        };
+        let id = &found.id;
         let seen = deployment::seen(&found, None);
         match &seen.status {
             DeploymentStatus::InProgress(word) if word != "REMOVING" => Ok(Follow::Going {
@@ -112,14 +127,18 @@ impl Railway {
             }),
             DeploymentStatus::Success | DeploymentStatus::Stopped => {
                 let scope = self.scope(order).await?;
-                if let Some(other) = foreign_image(&scope, source, &found) {
-                    let wanted = scope.instance.image().unwrap_or("the configured one").to_owned();
+                let wanted = wanted(&scope, &intent.before);
+                if let Some(other) = foreign_image(wanted, source, &found) {
+                    let wanted = wanted.unwrap_or("the configured one");
                     return Ok(Follow::Failed(format!(
                         "deployment {id} runs image `{other}` instead of `{wanted}`"
                     )));
                 }
                 let boot = i64::try_from(deployment::boot(&found)).unwrap_or(i64::MAX);
                 let mut facts = vec![Fact::one("boot-ms", Value::Integer(boot))];
+                if text_of(outcome, DEPLOYMENT).is_none() {
+                    facts.push(Fact::text(DEPLOYMENT, id.clone()));
+                }
                 facts.extend(seen.image.map(|image| Fact::text("image", image)));
                 facts.extend(seen.digest.map(|digest| Fact::text("digest", digest)));
                 if seen.status == DeploymentStatus::Stopped {
@@ -137,6 +156,18 @@ impl Railway {
                 Ok(Follow::Failed(self.what_failed(order, &found).await?))
             }
         }
+    }
+
+    /// Returns the newest deployment of the service that was made since the intent was written.
+    async fn newest_since(
+        &self,
+        order: &Order<'_>,
+        intent: &Intent,
+    ) -> Result<Option<Deployment>, Failure> {
+        let scope = self.scope(order).await?;
+        let newest = self.deployments(scope.service_id(), 1).await?.into_iter().next();
+        let before = intent.before.get(NEWEST).cloned().flatten();
+        Ok(newest.filter(|newest| Some(&newest.id) != before.as_ref()))
     }
 
     async fn what_failed(&self, order: &Order<'_>, found: &Deployment) -> Result<String, Failure> {
@@ -201,15 +232,17 @@ impl Railway {
                 id.map(|id| Fact::text(DEPLOYMENT, id)).into_iter().collect(),
             ));
         }
-        Ok(if self.may_be_under_way(intent.begun) { Fate::StillGoing } else { Fate::DidNot })
+        Ok(if self.may_be_under_way(intent) { Fate::StillGoing } else { Fate::DidNot })
     }
 
     pub(super) async fn follow_restart(
         &self,
         order: &Order<'_>,
+        intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
-        let Some(id) = text_of(outcome, DEPLOYMENT) else {
+        let recorded = intent.before.get(DEPLOYMENT).and_then(Option::as_deref);
+        let Some(id) = text_of(outcome, DEPLOYMENT).or(recorded) else {
             return Err(Failure::permanent(
                 "railway:no-deployment",
                 "the effect gave no deployment to follow",
@@ -279,20 +312,25 @@ impl Railway {
         Ok(match now {
             None => Fate::Happened(vec![Fact { name: "removed".to_owned(), rows: rows(&before) }]),
             // Removing what is still there again gives the same end.
-            Some(ids) if known(&ids) => Fate::DidNot,
+            Some(ids) if known(&ids) => self.unless_under_way(intent, Fate::DidNot),
             Some(ids) => Fate::CannotTell(format!(
                 "deployment {ids} is active now, which was not there when the stop began"
             )),
         })
     }
 
-    pub(super) async fn follow_stop(&self, outcome: &[Fact]) -> Result<Follow, Failure> {
-        let removed = outcome
-            .iter()
-            .filter(|fact| fact.name == "removed")
-            .flat_map(|fact| fact.rows.iter().flatten());
-        for value in removed {
-            let Value::Text(id) = value else { continue };
+    pub(super) async fn follow_stop(
+        &self,
+        intent: &Intent,
+        outcome: &[Fact],
+    ) -> Result<Follow, Failure> {
+        let active = intent.before.get("active").and_then(Option::as_deref);
+        let removed: Vec<&str> = match outcome.iter().find(|fact| fact.name == "removed") {
+            Some(fact) => fact.rows.iter().flatten().filter_map(as_text).collect(),
+            // A person said that it happened, which names no deployment.
+            None => active.into_iter().flat_map(|ids| ids.split(',')).collect(),
+        };
+        for id in removed {
             let Some(found) = self.deployment(id).await? else { continue };
             let over = ["REMOVED", "FAILED", "CRASHED", "SKIPPED"].contains(&found.status.as_str());
             if !over || deployment::runs(&found) {
@@ -312,6 +350,10 @@ fn live(scope: &Scope) -> impl Iterator<Item = &Deployment> {
     scope.instance.active_deployments.iter().filter(move |one| !over.contains(&one.status.as_str()))
 }
 
+fn as_text(value: &Value) -> Option<&str> {
+    if let Value::Text(text) = value { Some(text) } else { None }
+}
+
 fn running(scope: &Scope) -> Result<&Deployment, Failure> {
     super::super::estate::running(&scope.instance).ok_or_else(|| {
         let service = &scope.instance.service_name;
@@ -325,9 +367,31 @@ fn containers(deployment: &Deployment) -> String {
     format!("{}@{changed}", deployment::instances(deployment))
 }
 
+/// Returns the image that was configured when the intent was written; an older intent does not tell.
+fn wanted<'a>(scope: &'a Scope, before: &'a Standing) -> Option<&'a str> {
+    before.get(IMAGE).map_or_else(|| scope.instance.image(), Option::as_deref)
+}
+
+/// Refuses to deploy another image than the one that stood there when the engine looked whether it is the planned one.
+fn must_be_configured(scope: &Scope, before: &Standing) -> Result<(), Failure> {
+    let found = scope.instance.image();
+    if wanted(scope, before) == found {
+        return Ok(());
+    }
+    let text = format!(
+        "service `{}` is configured with {} by now, which is not what was to be deployed",
+        scope.instance.service_name,
+        found.map_or_else(|| "no image".to_owned(), |image| format!("image `{image}`"))
+    );
+    Err(Failure::permanent("railway:moved", text))
+}
+
 /// Returns the image that a deployment runs, if it is not the one that was to be deployed.
-fn foreign_image(scope: &Scope, source: &DeploySource, deployment: &Deployment) -> Option<String> {
-    let configured = scope.instance.image();
+fn foreign_image(
+    configured: Option<&str>,
+    source: &DeploySource,
+    deployment: &Deployment,
+) -> Option<String> {
     let wanted = match source {
         DeploySource::Configured => configured?,
         // What ran before is what runs again; nothing else is configured anywhere.

@@ -65,15 +65,17 @@ impl Railway {
         &self,
         order: &Order<'_>,
         values: &Values,
+        intent: &Intent,
         deadline: Deadline<'_>,
     ) -> Sent {
-        sent(self.try_send(order, values, deadline).await)
+        sent(self.try_send(order, values, intent, deadline).await)
     }
 
     async fn try_send(
         &self,
         order: &Order<'_>,
         values: &Values,
+        intent: &Intent,
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
         match &order.effect.kind {
@@ -92,7 +94,7 @@ impl Railway {
                 self.set_settings(order, settings, deadline).await
             }
             Kind::SetMount { mount, .. } => self.set_mount(order, mount, deadline).await,
-            Kind::Deploy { source, .. } => self.deploy(order, source, deadline).await,
+            Kind::Deploy { source, .. } => self.deploy(order, source, intent, deadline).await,
             Kind::Restart { .. } => self.restart(order, deadline).await,
             Kind::Stop { .. } => self.stop(order, deadline).await,
             Kind::CreateService { alias, name, image, .. } => {
@@ -123,9 +125,11 @@ impl Railway {
     ) -> Result<Fate, Failure> {
         match &order.effect.kind {
             Kind::SetVariables { .. } => self.settle_variables(order, values, intent).await,
-            Kind::GenerateVariable { name, .. } => self.settle_generated(order, name).await,
+            Kind::GenerateVariable { name, .. } => self.settle_generated(order, name, intent).await,
             Kind::DeleteVariables { names, .. } => self.settle_deleted(order, names, intent).await,
-            Kind::RestoreVariables { names, .. } => self.settle_restored(order, names).await,
+            Kind::RestoreVariables { names, .. } => {
+                self.settle_restored(order, names, intent).await
+            }
             Kind::SetImage { image, .. } => self.settle_image(order, image, intent).await,
             Kind::SetSettings { settings, .. } => {
                 self.settle_settings(order, settings, intent).await
@@ -143,7 +147,7 @@ impl Railway {
             }
             Kind::DeleteVolume { .. } => self.settle_delete_volume(intent).await,
             Kind::BackupVolume { .. } => self.settle_backup(order, intent).await,
-            Kind::LockBackup { .. } => self.settle_lock(order).await,
+            Kind::LockBackup { .. } => self.settle_lock(order, intent).await,
             Kind::DeleteBackup { .. } => self.settle_delete_backup(order, intent).await,
             Kind::RestoreVolume { .. } => self.settle_restore_volume(order, intent).await,
             Kind::CommitStaged { .. } => self.settle_commit(order, intent).await,
@@ -160,14 +164,15 @@ impl Railway {
         &self,
         order: &Order<'_>,
         values: &Values,
+        intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
         match &order.effect.kind {
             Kind::SetVariables { .. } => self.follow_variables(order, values).await,
             Kind::DeleteVariables { names, .. } => self.follow_deleted(order, names).await,
-            Kind::Deploy { source, .. } => self.follow_deploy(order, source, outcome).await,
-            Kind::Restart { .. } => self.follow_restart(order, outcome).await,
-            Kind::Stop { .. } => self.follow_stop(outcome).await,
+            Kind::Deploy { source, .. } => self.follow_deploy(order, source, intent, outcome).await,
+            Kind::Restart { .. } => self.follow_restart(order, intent, outcome).await,
+            Kind::Stop { .. } => self.follow_stop(intent, outcome).await,
             Kind::BackupVolume { .. } => self.follow_backup(order, outcome).await,
             Kind::DeleteBackup { .. } => self.follow_delete_backup(order, outcome).await,
             Kind::RestoreVolume { .. } => self.follow_restore_volume(order, outcome).await,

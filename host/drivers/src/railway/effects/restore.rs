@@ -7,13 +7,17 @@ use serde_json::json;
 
 use super::super::client::{CallError, Deadline};
 use super::super::documents;
+use super::super::estate::Estate;
 use super::super::gateway::Railway;
-use super::super::wire::WorkflowId;
+use super::super::wire::{VolumeInstance, WorkflowId};
 use super::backup::{WORKFLOW, given};
 use super::configure::volume_of;
 use super::staging::STAGED;
 use super::volume;
 use crate::order::Order;
+
+/// What stands for the volumes of the environment.
+const VOLUMES: &str = "volumes";
 
 impl Railway {
     pub(super) async fn restore_volume_standing(
@@ -26,6 +30,7 @@ impl Railway {
         Ok(Standing::from([
             ("volume".to_owned(), volume),
             (STAGED.to_owned(), self.staged().await?.digest()?),
+            (VOLUMES.to_owned(), Some(ids(&scope.estate))),
         ]))
     }
 
@@ -47,7 +52,8 @@ impl Railway {
         Ok(facts)
     }
 
-    /// What is staged is the only trace that a restore leaves.
+    /// A restore first makes a volume that nothing mounts, and stages the exchange once that is filled. Nothing proves that
+    /// a restore of which neither shows was never begun, and a second one would stage a second exchange.
     pub(super) async fn settle_restore_volume(
         &self,
         order: &Order<'_>,
@@ -56,10 +62,19 @@ impl Railway {
         let scope = self.scope(order).await?;
         let staged = self.staged().await?;
         if staged.is_empty() {
-            return Ok(if self.may_be_under_way(intent.begun) {
+            let before = intent.before.get(VOLUMES).and_then(Option::as_deref);
+            let known = |id: &str| before.is_none_or(|ids| ids.split(',').any(|one| one == id));
+            let loose = |volume: &&VolumeInstance| volume.service_id.is_none();
+            let filling =
+                scope.estate.volumes.iter().filter(loose).any(|one| !known(&one.volume_id));
+            return Ok(if filling || self.may_be_in_the_making(intent) {
                 Fate::StillGoing
             } else {
-                Fate::DidNot
+                Fate::CannotTell(format!(
+                    "neither a new volume nor a staged exchange shows that the backup of service `{}` is being restored, \
+                     and Railway does not tell otherwise: was the restore begun?",
+                    scope.instance.service_name
+                ))
             });
         }
         let ours =
@@ -105,4 +120,10 @@ impl Railway {
             Fact::text("staged-words", words.join("; ")),
         ]))
     }
+}
+
+fn ids(estate: &Estate) -> String {
+    let mut ids: Vec<&str> = estate.volumes.iter().map(|one| one.volume_id.as_str()).collect();
+    ids.sort_unstable();
+    ids.join(",")
 }

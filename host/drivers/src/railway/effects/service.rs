@@ -90,8 +90,7 @@ impl Railway {
             Some(instance) if instance.image() == Some(image) => {
                 Fate::Happened(facts(&instance.service_id, name))
             }
-            None if self.may_be_under_way(intent.begun) => Fate::StillGoing,
-            Some(_) | None => Fate::DidNot,
+            Some(_) | None => self.unless_under_way(intent, Fate::DidNot),
         })
     }
 
@@ -134,7 +133,7 @@ impl Railway {
         };
         let estate = self.fresh_estate().await?;
         Ok(if estate.by_id(&id).is_some() {
-            Fate::DidNot
+            self.unless_under_way(intent, Fate::DidNot)
         } else {
             Fate::Happened(vec![Fact::text("service", id)])
         })

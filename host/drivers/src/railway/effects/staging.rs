@@ -121,7 +121,7 @@ impl Railway {
         let staged = now.get(STAGED).cloned().flatten();
         if staged.is_some() {
             let same = Some(&staged) == intent.before.get(STAGED);
-            return Ok(match (same, self.may_be_under_way(intent.begun)) {
+            return Ok(match (same, self.may_be_under_way(intent)) {
                 (true, true) => Fate::StillGoing,
                 (true, false) => Fate::DidNot,
                 (false, _) => Fate::CannotTell(
@@ -190,7 +190,7 @@ impl Railway {
         let same = intent.before.get(STAGED) == Some(&now);
         Ok(match now {
             None => Fate::Happened(Vec::new()),
-            Some(_) if same => Fate::DidNot,
+            Some(_) if same => self.unless_under_way(intent, Fate::DidNot),
             Some(_) => Fate::CannotTell(
                 "something else is staged now: was what this run staged discarded?".to_owned(),
             ),

@@ -152,23 +152,22 @@ impl Railway {
                 (name.clone(), Some(configured.standing_if(&self.key, name, value)))
             })
             .collect();
-        Ok(compare::fate(
-            &service(&scope),
-            &intent.before,
-            &wanted,
-            &now(&self.key, &configured, wanted.keys()),
-        ))
+        let now = now(&self.key, &configured, wanted.keys());
+        let fate = compare::fate(&service(&scope), &intent.before, &wanted, &now);
+        Ok(self.unless_under_way(intent, fate))
     }
 
     pub(super) async fn settle_generated(
         &self,
         order: &Order<'_>,
         name: &str,
+        intent: &Intent,
     ) -> Result<Fate, Failure> {
         let (_, configured) = self.of(order).await?;
         let there = configured.sealed.contains(name)
             || configured.values.get(name).is_some_and(|value| !value.is_empty());
-        Ok(if there { Fate::Happened(Vec::new()) } else { Fate::DidNot })
+        let fate = if there { Fate::Happened(Vec::new()) } else { Fate::DidNot };
+        Ok(self.unless_under_way(intent, fate))
     }
 
     pub(super) async fn settle_deleted(
@@ -179,24 +178,23 @@ impl Railway {
     ) -> Result<Fate, Failure> {
         let (scope, configured) = self.of(order).await?;
         let wanted: Standing = names.iter().map(|name| (name.clone(), None)).collect();
-        Ok(compare::fate(
-            &service(&scope),
-            &intent.before,
-            &wanted,
-            &now(&self.key, &configured, wanted.keys()),
-        ))
+        let now = now(&self.key, &configured, wanted.keys());
+        let fate = compare::fate(&service(&scope), &intent.before, &wanted, &now);
+        Ok(self.unless_under_way(intent, fate))
     }
 
     pub(super) async fn settle_restored(
         &self,
         order: &Order<'_>,
         names: &[String],
+        intent: &Intent,
     ) -> Result<Fate, Failure> {
         let (_, configured) = self.of(order).await?;
         let kept = |name: &String| {
             configured.values.get(&kept_name(name)).is_some_and(|value| !value.is_empty())
         };
-        Ok(if names.iter().any(kept) { Fate::DidNot } else { Fate::Happened(Vec::new()) })
+        let fate = if names.iter().any(kept) { Fate::DidNot } else { Fate::Happened(Vec::new()) };
+        Ok(self.unless_under_way(intent, fate))
     }
 
     /// A reference to what does not exist renders to nothing, and may stay so for good.

@@ -8,7 +8,7 @@ use super::super::client::{CallError, Deadline};
 use super::super::documents;
 use super::super::gateway::Railway;
 use super::super::wire::{Made, VolumeInstance};
-use super::configure::volume_of;
+use super::configure::{must_be_meant, volume_of};
 use crate::order::Order;
 
 impl Railway {
@@ -52,7 +52,7 @@ impl Railway {
                 "service `{}` has a volume now, mounted at `{}` instead of `{mount}`: did this run make it?",
                 scope.instance.service_name, volume.mount_path
             )),
-            None if self.may_be_under_way(intent.begun) => Fate::StillGoing,
+            None if self.may_be_under_way(intent) => Fate::StillGoing,
             None => Fate::DidNot,
         })
     }
@@ -64,6 +64,7 @@ impl Railway {
     ) -> Result<Vec<Fact>, CallError> {
         let scope = self.scope(order).await?;
         let volume = volume_of(&scope)?;
+        must_be_meant(order, &scope, volume)?;
         self.mutate_bool(
             &documents::DELETE_VOLUME,
             json!({ "volume": volume.volume_id }),
@@ -81,7 +82,9 @@ impl Railway {
         };
         let estate = self.fresh_estate().await?;
         let there = estate.volumes.iter().any(|volume| volume.volume_id == id);
-        Ok(if there { Fate::DidNot } else { Fate::Happened(vec![Fact::text("volume", id)]) })
+        let fate =
+            if there { Fate::DidNot } else { Fate::Happened(vec![Fact::text("volume", id)]) };
+        Ok(self.unless_under_way(intent, fate))
     }
 }
 

@@ -45,7 +45,7 @@ impl FarSide {
         let Some(service) = effect.kind.service() else { return Standing::new() };
         let values = self.configured.get(name(service)).cloned().unwrap_or_default();
         let names: Vec<String> = match &effect.kind {
-            Kind::SetImage { .. } => vec!["image".to_owned()],
+            Kind::SetImage { .. } | Kind::Deploy { .. } => vec!["image".to_owned()],
             Kind::SetMount { .. } => vec!["mount".to_owned()],
             Kind::SetSettings { settings, .. } => {
                 settings.iter().map(|(name, _)| name.clone()).collect()
@@ -57,8 +57,7 @@ impl FarSide {
                 names.clone()
             }
             Kind::GenerateVariable { name, .. } => vec![name.clone()],
-            Kind::Deploy { .. }
-            | Kind::Restart { .. }
+            Kind::Restart { .. }
             | Kind::Stop { .. }
             | Kind::CreateService { .. }
             | Kind::DeleteService { .. }

@@ -1,7 +1,7 @@
 //! The outside: the far side behind a network that loses requests and answers, and that tells the truth when asked.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     LostAfter,
     /// It happens only while it is being settled, after so many looks.
     Slow(u32),
+    /// The far side says that it did not happen, and then it does.
+    Late,
     /// The far side can't tell whether it happened. It did if true.
     Untold(bool),
 }
@@ -40,11 +42,14 @@ pub(crate) struct FakeWorld {
     pub(crate) happened: RefCell<Vec<Intent>>,
     /// Every effect that was sent, in order.
     pub(crate) sent: RefCell<Vec<Intent>>,
+    /// Every intent whose fate was looked for, as the engine told it.
+    pub(crate) settled: RefCell<Vec<Intent>>,
     pub(crate) reads: RefCell<Vec<Read>>,
     pub(crate) looks: Cell<u32>,
     journal: Rc<FakeJournal>,
     going: RefCell<BTreeMap<Label, u32>>,
     untold: RefCell<BTreeMap<Label, bool>>,
+    late: RefCell<BTreeSet<Label>>,
 }
 
 impl FakeWorld {
@@ -56,11 +61,13 @@ impl FakeWorld {
             unreadable: RefCell::default(),
             happened: RefCell::default(),
             sent: RefCell::default(),
+            settled: RefCell::default(),
             reads: RefCell::default(),
             looks: Cell::new(0),
             journal,
             going: RefCell::default(),
             untold: RefCell::default(),
+            late: RefCell::default(),
         }
     }
 
@@ -143,6 +150,10 @@ impl World for FakeWorld {
                 self.going.borrow_mut().insert(intent.label.clone(), looks);
                 lost()
             }
+            Some(Fault::Late) => {
+                self.late.borrow_mut().insert(intent.label.clone());
+                lost()
+            }
             Some(Fault::Untold(happened)) => {
                 if happened {
                     self.happen(effect, intent);
@@ -155,6 +166,7 @@ impl World for FakeWorld {
 
     async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate {
         self.looks.set(self.looks.get() + 1);
+        self.settled.borrow_mut().push(intent.clone());
         let going = self.going.borrow().get(&intent.label).copied();
         match going {
             Some(0) => {
@@ -167,13 +179,22 @@ impl World for FakeWorld {
             }
             None => {}
         }
+        if self.late.borrow_mut().remove(&intent.label) {
+            self.happen(effect, intent);
+            return Fate::DidNot;
+        }
         if self.untold.borrow().contains_key(&intent.label) {
             return Fate::CannotTell(format!("did `{}` happen?", intent.label));
         }
         if self.has_happened(intent) { Fate::Happened(given(intent)) } else { Fate::DidNot }
     }
 
-    async fn follow(&self, effect: &Admitted, _outcome: &[Fact]) -> Result<Follow, Failure> {
+    async fn follow(
+        &self,
+        effect: &Admitted,
+        _intent: &Intent,
+        _outcome: &[Fact],
+    ) -> Result<Follow, Failure> {
         let label = &effect.effect().label;
         let next = self.follows.borrow_mut().get_mut(label).and_then(VecDeque::pop_front);
         next.unwrap_or(Ok(Follow::Finished(Vec::new())))
