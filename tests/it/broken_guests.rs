@@ -38,7 +38,7 @@ fn plan(name: &str, target: &str) -> Done {
 fn lives_on(name: &str, desired: Option<&str>, expected: TrapKind) {
     let folder = TempDir::new().unwrap();
     let runtime = Runtime::new(&folder.path().join("cache"), Limits::default()).unwrap();
-    let mut load = |name: &str| runtime.load(&std::fs::read(guest(name)).unwrap()).unwrap();
+    let load = |name: &str| runtime.load(&std::fs::read(guest(name)).unwrap()).unwrap();
     let (mut broken, mut good) = (load(name), load("minimal"));
     block_on(async {
         let before = good.plan(&target("minimal", None), &mut Willing).await.unwrap().unwrap();
