@@ -3,9 +3,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use crate::stage::{Stage, block_on};
@@ -26,7 +28,14 @@ impl Postgres {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut config: tokio_postgres::Config = stage.env("DATABASE_URL").parse().unwrap();
         config.application_name(name);
-        let (client, connection) = runtime.block_on(config.connect(NoTls)).unwrap();
+        let starting = |error: &tokio_postgres::Error| {
+            error.as_db_error().is_none_or(|told| *told.code() == SqlState::CANNOT_CONNECT_NOW)
+        };
+        // A lab is up when its processes run; this one may still be at its recovery.
+        let (client, connection) = poll(|| match runtime.block_on(config.connect(NoTls)) {
+            Err(error) if starting(&error) => None,
+            opened => Some(opened.unwrap()),
+        });
         let connection = runtime.spawn(connection);
         Self { client, connection, runtime }
     }
@@ -53,7 +62,7 @@ impl Postgres {
         self.run("SELECT pg_reload_conf()");
         let set =
             "SELECT count(*) FROM pg_settings WHERE name = 'log_statement' AND setting = 'all'";
-        while self.number(set) == 0 {}
+        poll(|| (self.number(set) == 1).then_some(()));
     }
 
     /// Fails the test if one of these reached the server since it writes statements down.
@@ -102,8 +111,8 @@ pub(crate) fn ask(stage: &Stage, words: &[&str]) -> String {
         for word in words {
             command.arg(word);
         }
-        let answer: Option<String> = command.query_async(&mut connection).await.unwrap();
-        answer.unwrap_or_default()
+        let answer: redis::Value = command.query_async(&mut connection).await.unwrap();
+        redis::from_redis_value(answer.clone()).unwrap_or_else(|_| format!("{answer:?}"))
     })
 }
 
@@ -132,4 +141,17 @@ pub(crate) fn http(address: &str, path: &str) -> String {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     // The body may come in chunks; what is asked for here is one JSON object.
     body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap().to_owned()
+}
+
+/// Waits until something is there.
+#[track_caller]
+pub(crate) fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it did not come within 30 s");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

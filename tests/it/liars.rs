@@ -1,10 +1,8 @@
 //! L2 against a plugin that lies while planning: what is no read is denied, and the far side has seen nothing of it.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
-use crate::far_side::{Postgres, ask, asked_of_redis, forget_asked, http};
+use crate::far_side::{Postgres, ask, asked_of_redis, forget_asked, http, poll};
 use crate::guests::{ASKED, option, toml, write};
 use crate::stage::Stage;
 
@@ -92,6 +90,9 @@ fn a_script_called_a_read_is_denied_and_never_reaches_the_server() {
     denied(&said, "redis:command", "`EVAL_RO` is no read that lockstep allows");
     assert!(!asked_of_redis(&stage).contains("eval_ro"));
     assert_eq!(stage.census(), before);
+    // Had it been sent, it would have been seen.
+    ask(&stage, &["EVAL_RO", "return 7", "0"]);
+    assert!(asked_of_redis(&stage).contains("eval_ro"));
 }
 
 #[test]
@@ -106,6 +107,10 @@ fn the_password_of_redis_is_not_a_setting_to_read() {
     );
     denied(&lie(&stage, "redis-everything"), "redis:command", "lockstep allows for `*`");
     assert!(!asked_of_redis(&stage).contains("config|get"));
+    // Had it been sent, it would have been seen, and so would the password.
+    let password = stage.redis().password.unwrap();
+    assert!(ask(&stage, &["CONFIG", "GET", "requirepass"]).contains(&password));
+    assert!(asked_of_redis(&stage).contains("config|get"));
 }
 
 #[test]
@@ -240,17 +245,4 @@ fn the_lab_needs_no_more_in_lockstep_toml_than_what_is_granted() {
     stage.lockstep(&["plan", "liar", "-e", "lab"]).expect(2).says("environment `lab` has `via`");
     write(&stage, &toml("liar", &ASKED).replace("environments.lab", "environments.other"));
     stage.lockstep(&["plan", "liar", "-e", "other"]).expect(2).says("names no `project`");
-}
-
-/// Waits until something is there.
-#[track_caller]
-fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "it did not come within 30 s");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
