@@ -193,7 +193,7 @@ where
     fn last_sent(&self, intent: Intent) -> Intent {
         let last = if intent.epoch == self.epoch {
             self.ports.clock.now()
-        } else if self.options.former_holder_is_gone {
+        } else if self.options.gone == Some(intent.epoch) {
             self.resumed_at
         } else {
             intent.not_after

@@ -4,7 +4,7 @@ use lockstep_sdk::Finding;
 
 use super::Planned;
 use crate::path::{Path, going_back};
-use crate::survey::Inside;
+use crate::survey::{Inside, Survey};
 use crate::version::Exact;
 
 /// What changed for clients and operators, by the minor version that brought it.
@@ -26,10 +26,10 @@ const CHANGES: [(u64, u64, &str); 7] = [
     (8, 0, "the licence gains AGPL as a choice, and the former modules are built in"),
 ];
 
-pub(super) fn going(inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
+pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
     let look = &inside.look;
     let mut findings = vec![
-        format(inside, planned),
+        format(survey, inside, planned),
         Finding::note("keys", "what is in the server").evidence(format!(
             "{} keys, {} of them without a time to live",
             look.keys,
@@ -51,7 +51,7 @@ pub(super) fn going(inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
     findings
 }
 
-fn format(inside: &Inside, planned: Planned<'_>) -> Finding {
+fn format(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Finding {
     let name =
         |version: Exact| version.rdb().map_or_else(|| "unknown".to_owned(), |rdb| rdb.to_string());
     let line = format!(
@@ -70,7 +70,7 @@ fn format(inside: &Inside, planned: Planned<'_>) -> Finding {
             .remedy("the plan goes back by restoring the volume; what is written after the last backup is lost then"),
         Path::Migrate => Finding::note("format", "the data format stays the same")
             .evidence(line)
-            .evidence(going_back(inside.server.appends())),
+            .evidence(going_back(survey)),
         Path::Nothing | Path::Patch => {
             Finding::note("format", "the data format stays the same, so going back loses nothing").evidence(line)
         }

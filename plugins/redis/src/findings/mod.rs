@@ -7,7 +7,7 @@ mod server;
 
 use lockstep_sdk::Finding;
 pub(crate) use migrate::USER;
-pub(crate) use server::POLICY;
+pub(crate) use server::{POLICY, told_to_append};
 
 use crate::path::{Lineage, Path};
 use crate::survey::{Inside, Survey};
@@ -44,7 +44,7 @@ pub(crate) fn standing(survey: &Survey) -> Vec<Finding> {
 /// Returns what is to be said about going the planned way.
 pub(crate) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
     let mut findings = server::going(survey, inside, planned);
-    findings.extend(data::going(inside, planned));
+    findings.extend(data::going(survey, inside, planned));
     findings.extend(platform::going(survey, inside, planned));
     if planned.path == Path::Migrate {
         findings.extend(migrate::going(survey, inside));

@@ -223,22 +223,41 @@ fn persistence(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Fi
         );
     }
     // What the next start reads is what its flags say, not what the server was told since.
-    let told = match planned.lineage {
-        Lineage::Official => survey.redis.setting("start-command").map_or(Some("no"), |command| {
-            start::flag(command, "appendonly")
-                .or_else(|| (!start::names_a_file(command)).then_some("no"))
-        }),
-        Lineage::Bitnami => Some(variable(survey, "REDIS_AOF_ENABLED").unwrap_or("yes")),
-    };
-    let live = if server.appends() { "yes" } else { "no" };
-    if planned.path != Path::Migrate && told.is_some_and(|told| told != live) {
+    let told = told_to_append(survey, planned.lineage);
+    let word = |appends: bool| if appends { "yes" } else { "no" };
+    if let Some(told) =
+        told.filter(|told| planned.path != Path::Migrate && *told != server.appends())
+    {
         findings.push(
             Finding::refusal("persistence-drift", "the next start would read another file than the one that the server writes now")
-                .evidence(format!("appendonly is {live} in the server and {} in what starts it", told.unwrap_or_default()))
+                .evidence(format!("appendonly is {} in the server and {} in what starts it", word(server.appends()), word(told)))
                 .remedy("make both say the same: a server that starts with `appendonly yes` and finds no such file starts empty"),
         );
     }
     findings
+}
+
+/// Returns whether the image that runs is told to keep an append-only file; none where that can't be seen.
+pub(crate) fn told_to_append(survey: &Survey, lineage: Lineage) -> Option<bool> {
+    let command = survey.redis.setting("start-command").unwrap_or("");
+    let flag =
+        |text| start::flag(text, "appendonly").map(|value| value.eq_ignore_ascii_case("yes"));
+    match lineage {
+        Lineage::Official => flag(command).or((!start::names_a_file(command)).then_some(false)),
+        Lineage::Bitnami => {
+            let set = |name| survey.variables.iter().any(|variable| variable.name == name);
+            let extra = variable(survey, "REDIS_EXTRA_FLAGS");
+            flag(command).or_else(|| extra.and_then(flag)).or_else(|| {
+                match variable(survey, "REDIS_AOF_ENABLED") {
+                    Some(value) => {
+                        let value = value.to_ascii_lowercase();
+                        Some(["yes", "true", "1"].contains(&value.as_str()))
+                    }
+                    None => (!set("REDIS_AOF_ENABLED")).then_some(true),
+                }
+            })
+        }
+    }
 }
 
 fn settings(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {

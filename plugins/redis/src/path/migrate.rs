@@ -7,7 +7,7 @@ use lockstep_sdk::{Declare, Failure, Finding, Step};
 use super::Lineage;
 use super::parts::{LONG_SOAK, Parts};
 use crate::dir;
-use crate::findings::USER;
+use crate::findings::{USER, told_to_append};
 use crate::names;
 use crate::start::{self, Unspeakable};
 use crate::survey::{Inside, Survey};
@@ -47,11 +47,11 @@ pub(super) fn lay_out<D: Declare>(
     user(parts)?;
     parts.section(Some(&format!(
         "Redis is replaced now and is down until the new deployment is up. {}. Go on?",
-        going_back(appends)
+        going_back(parts.survey)
     )));
     parts.stop_worker()?;
     parts.mark()?;
-    change(parts, goal, former, (command, appends))?;
+    change(parts, goal, former, command)?;
     parts.start_worker()?;
     parts.finish(
         soak.unwrap_or(LONG_SOAK),
@@ -92,13 +92,19 @@ fn append<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
 }
 
 /// Returns what going back costs.
-pub(crate) const fn going_back(appends: bool) -> &'static str {
-    if appends {
+pub(crate) fn going_back(survey: &Survey) -> &'static str {
+    if starts_from_its_log(survey) {
         "Going back loses nothing"
     } else {
         "Going back saves first, because the former image starts from its last save; it loses what is written after that \
          save only if the server is then killed before it has saved once more"
     }
+}
+
+/// Returns whether the former image, when it starts again, reads the append-only file that the new one writes. What the
+/// server was told since its start does not count then.
+fn starts_from_its_log(survey: &Survey) -> bool {
+    told_to_append(survey, Lineage::Bitnami) == Some(true)
 }
 
 /// Lets both images start as root, where nobody has decided otherwise. Once the official image has given the data to its
@@ -132,7 +138,7 @@ fn user<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The former image reads the last save and not the append-only file, if it had none: so a save comes before it.
+/// A former image that is told to keep no append-only file starts from the last save: so a save comes before it.
 fn save_before_going_back<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
     parts.declare.redis("back-save", &parts.context.connection, &["BGSAVE", "SCHEDULE"])?;
     parts.push_undo(
@@ -154,7 +160,7 @@ fn change<D: Declare>(
     parts: &mut Parts<'_, D>,
     goal: &Goal,
     former: &Image,
-    (command, appends): (&str, bool),
+    command: &str,
 ) -> Result<(), Failure> {
     let service = &parts.context.service;
     let redis = &parts.survey.redis;
@@ -176,7 +182,7 @@ fn change<D: Declare>(
     parts.declare.deploy("deploy-undo", service)?;
     let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
     let back_limit = parts.back_limit();
-    let undo: &[_] = if appends {
+    let undo: &[_] = if starts_from_its_log(parts.survey) {
         &[names::UPGRADE_UNDO]
     } else {
         save_before_going_back(parts)?;

@@ -247,7 +247,16 @@ fn the_append_only_file_is_written_before_a_start_that_demands_it() {
     let (draft, declared) = planned(&stack, None);
     let at = |id: &str| ids(&draft).iter().position(|step| *step == id).unwrap();
     assert!(at("aof") < at("backup") && at("backup") < at("upgrade"));
-    // The former image starts from the last save on the way back.
+    assert!(!declared.iter().any(|line| line.starts_with("back-save:")), "its variables say yes");
+}
+
+#[test]
+fn a_former_image_without_an_append_only_file_is_gone_back_to_with_a_save() {
+    // Switched on since the start: on the way back the image's variable counts, and not what the server does now.
+    let mut stack = Stack::bitnami();
+    let variables = stack.variables.get_mut("redis").unwrap();
+    variables.push(("REDIS_AOF_ENABLED".to_owned(), "no".to_owned()));
+    let (draft, declared) = planned(&stack, None);
     let upgrade = draft.steps.iter().find(|step| step.id == "upgrade").unwrap();
     assert_eq!(upgrade.undo, Undo::Steps(vec!["back-save".to_owned(), "upgrade-undo".to_owned()]));
     assert!(declared.contains(&"back-save: redis redis BGSAVE SCHEDULE".to_owned()));
