@@ -180,6 +180,7 @@ impl Railway {
         let wanted: Standing = names.iter().map(|name| (name.clone(), None)).collect();
         let now = now(&self.key, &configured, wanted.keys());
         let fate = compare::fate(&service(&scope), &intent.before, &wanted, &now);
+        let fate = self.unless_staged(&deletion_paths(&scope, names), fate).await?;
         Ok(self.unless_under_way(intent, fate))
     }
 
