@@ -12,6 +12,8 @@ pub(crate) struct Order<'a> {
     pub(crate) given: &'a [Fact],
     /// The ids behind the name of the service that it is about.
     pub(crate) pin: Option<&'a Pin>,
+    /// Whether it is part of the way back.
+    pub(crate) undo: bool,
     /// The ids of the volumes that the run made.
     pub(crate) volumes: &'a [String],
     /// The name that things made by it carry.
@@ -31,6 +33,7 @@ impl<'a> Order<'a> {
             arguments: admitted.arguments(),
             given,
             pin,
+            undo: admitted.is_undo(),
             volumes: admitted.volumes(),
             marker: admitted.marker(),
         }

@@ -33,6 +33,7 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Settled { label, fate } => match fate {
             Fate::Happened(_) => format!("`{label}` settled: it happened"),
             Fate::DidNot => format!("`{label}` settled: it did not happen"),
+            Fate::Partly => format!("`{label}` settled: a part of it happened"),
             Fate::StillGoing => format!("`{label}` settled: it is still going on"),
             Fate::CannotTell(question) => format!("`{label}` can't be settled: {question}"),
         },

@@ -339,8 +339,12 @@ impl Railway {
     /// Takes what does not show yet for undone only once no request of the intent can still bring it about.
     pub(super) fn unless_under_way(&self, intent: &Intent, fate: Fate) -> Fate {
         match fate {
-            Fate::DidNot if self.may_be_under_way(intent) => Fate::StillGoing,
-            Fate::Happened(_) | Fate::DidNot | Fate::StillGoing | Fate::CannotTell(_) => fate,
+            Fate::DidNot | Fate::Partly if self.may_be_under_way(intent) => Fate::StillGoing,
+            Fate::Happened(_)
+            | Fate::DidNot
+            | Fate::Partly
+            | Fate::StillGoing
+            | Fate::CannotTell(_) => fate,
         }
     }
 }

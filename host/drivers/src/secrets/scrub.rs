@@ -110,7 +110,7 @@ impl Redactor {
         match fate {
             Fate::Happened(facts) => Fate::Happened(self.facts(facts)),
             Fate::CannotTell(question) => Fate::CannotTell(self.text(&question)),
-            other @ (Fate::DidNot | Fate::StillGoing) => other,
+            other @ (Fate::DidNot | Fate::Partly | Fate::StillGoing) => other,
         }
     }
 

@@ -1,4 +1,7 @@
-use lockstep_engine::model::{Assignment, Fact, Kind, Piece, Read, Reading, VariableValue};
+use lockstep_engine::journal::Fate;
+use lockstep_engine::model::{
+    Assignment, Fact, Kind, Piece, Read, Reading, ServiceRef, VariableValue,
+};
 use lockstep_engine::run::World as _;
 use lockstep_lab::{Control, Stack};
 
@@ -93,7 +96,7 @@ async fn a_service_is_made_once_found_by_its_marker_and_deleted() {
     assert_eq!(text_of(&again, "service"), Some(id.as_str()));
     assert_eq!(world.count("serviceCreate"), 1);
     assert_eq!(world.count("serviceInstanceDeployV2"), 0);
-    let alias = lockstep_engine::model::ServiceRef::Made("next".to_owned());
+    let alias = ServiceRef::Made("next".to_owned());
     let Reading::Deployments(none) = world.read(Read::Deployments(alias.clone(), 5)).await.unwrap()
     else {
         panic!()
@@ -130,4 +133,45 @@ async fn a_name_that_is_taken_is_not_taken_over() {
     let error = world.carry_out(&One::of(&create)).await.unwrap_err();
     assert!(error.contains("did not make"), "{error}");
     assert!(world.lab.mutations().is_empty());
+}
+
+#[tokio::test]
+async fn what_happened_in_part_is_told_from_what_did_not_and_sent_again() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let create = effect(
+        "make",
+        Kind::CreateService {
+            alias: "next".to_owned(),
+            name: "redis-next".to_owned(),
+            image: "redis:7.0".to_owned(),
+            assignments: Vec::new(),
+        },
+    );
+    let one = One::of(&create);
+    let intent = world.intend(&one).await;
+    world.carry_out(&one).await.unwrap();
+    let alias = ServiceRef::Made("next".to_owned());
+    // As if the process had died between making it and giving it its image.
+    let other = Kind::SetImage { service: alias.clone(), image: "redis:6.2".to_owned() };
+    world.done("other", other).await;
+    assert_eq!(world.settle(&one, &intent).await, Fate::Partly);
+    world.carry_out(&one).await.unwrap();
+    assert!(matches!(world.settle(&one, &intent).await, Fate::Happened(_)));
+    assert_eq!(world.count("serviceCreate"), 1);
+
+    let two = |drain: &str| Kind::SetSettings {
+        service: alias.clone(),
+        settings: vec![
+            ("draining-seconds".to_owned(), drain.to_owned()),
+            ("overlap-seconds".to_owned(), "7".to_owned()),
+        ],
+    };
+    let set = effect("set", two("60"));
+    let one = One::of(&set);
+    let intent = world.intend(&one).await;
+    let settings = vec![("draining-seconds".to_owned(), "60".to_owned())];
+    world.done("half", Kind::SetSettings { service: alias.clone(), settings }).await;
+    assert_eq!(world.settle(&one, &intent).await, Fate::Partly);
+    world.carry_out(&one).await.unwrap();
+    assert_eq!(world.settle(&one, &intent).await, Fate::Happened(Vec::new()));
 }

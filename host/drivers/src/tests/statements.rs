@@ -1,6 +1,6 @@
 use lockstep_engine::journal::{Fate, Sent};
 use lockstep_engine::model::{
-    Affects, Atomicity, Effect, Failure, Kind, Piece, Proof, Statement, Value,
+    Affects, Atomicity, Effect, Failure, Kind, Millis, Piece, Proof, Statement, Value,
 };
 use lockstep_lab::Stack;
 
@@ -162,4 +162,33 @@ async fn an_address_with_a_password_is_put_in_as_a_literal_and_does_not_come_bac
         (url.host_str(), url.port(), url.path()),
         (Some(address.as_str()), Some(5432), "/litellm%5Flangfuse")
     );
+}
+
+#[tokio::test]
+async fn a_transaction_may_take_longer_than_its_intent_and_is_in_progress_until_then() {
+    let world = World::up(Stack::AsRun, &["postgres"]).await;
+    let admin = admin(&world).await;
+    admin.batch_execute("CREATE TABLE t(id int)").await.unwrap();
+    let slow = execute(
+        vec![
+            statement("INSERT INTO t VALUES (1)", Some((1, 1))),
+            statement("SELECT pg_catalog.pg_sleep(2)", None),
+        ],
+        Atomicity::Transaction,
+    );
+    let one = One::of(&slow);
+    let mut intent = world.intend(&one).await;
+    intent.not_after = intent.begun.plus(Millis::seconds(1));
+    let look = async {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while super::world::now()() <= intent.not_after {
+            assert!(tokio::time::Instant::now() < deadline);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        world.drivers.find_out(&one.order(), &intent).await.unwrap()
+    };
+    let (sent, meanwhile) = tokio::join!(world.send(&one, &intent), look);
+    assert_eq!(meanwhile, Fate::StillGoing);
+    assert!(matches!(sent, Sent::Done(_)), "{sent:?}");
+    assert_eq!(rows(&admin).await, 1);
 }

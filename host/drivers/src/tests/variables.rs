@@ -50,6 +50,34 @@ async fn a_secret_literal_comes_back_without_anybody_having_seen_it() {
 }
 
 #[tokio::test]
+async fn a_secret_that_an_older_run_changed_is_changed_and_put_back_all_the_same() {
+    let world = World::up(Stack::AsRun, &["redis"]).await;
+    let key = "LITELLM_MASTER_KEY";
+    let set = |text: &str| set(key, vec![Piece::Text(text.to_owned())]);
+    world.done("older", set("sk-older-0123456789")).await;
+    world.done("set", set("sk-another-key-0123456789")).await;
+    let restore = effect(
+        "restore",
+        Kind::RestoreVariables { service: named("litellm"), names: vec![key.to_owned()] },
+    );
+    let one = One::of(&restore);
+    let intent = world.intend(&one).await;
+    assert_eq!(world.settle(&one, &intent).await, Fate::DidNot);
+    world.carry_out(&one).await.unwrap();
+    assert_eq!(world.settle(&one, &intent).await, Fate::Happened(Vec::new()));
+    assert_eq!(world.lab.variables("litellm").unwrap()[key], "sk-older-0123456789");
+    // An undo overwrites what the run itself set, which nobody needs again.
+    let undo = effect("undo", set("sk-another-key-0123456789"));
+    let before =
+        world.lab.variables("litellm").unwrap()["LOCKSTEP_BEFORE_LITELLM_MASTER_KEY"].clone();
+    world.carry_out(&One { undo: true, ..One::of(&undo) }).await.unwrap();
+    assert_eq!(
+        world.lab.variables("litellm").unwrap()["LOCKSTEP_BEFORE_LITELLM_MASTER_KEY"],
+        before
+    );
+}
+
+#[tokio::test]
 async fn a_reference_that_renders_to_nothing_is_noticed() {
     let world = World::up(Stack::AsRun, &["redis"]).await;
     world

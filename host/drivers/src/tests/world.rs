@@ -168,6 +168,7 @@ pub(super) struct One<'a> {
     pub(super) arguments: Vec<Argument>,
     pub(super) given: Vec<Fact>,
     pub(super) pin: Option<Pin>,
+    pub(super) undo: bool,
     pub(super) volumes: Vec<String>,
     pub(super) marker: String,
 }
@@ -179,6 +180,7 @@ impl<'a> One<'a> {
             arguments: Vec::new(),
             given: Vec::new(),
             pin: None,
+            undo: false,
             volumes: Vec::new(),
             marker: format!("lockstep-run1-{}", effect.label),
         }
@@ -199,6 +201,7 @@ impl<'a> One<'a> {
             arguments: &self.arguments,
             given: &self.given,
             pin: self.pin.as_ref(),
+            undo: self.undo,
             volumes: &self.volumes,
             marker: &self.marker,
         }

@@ -24,6 +24,10 @@ impl RunState {
             Event::Settled { label, fate } => match fate {
                 Fate::Happened(facts) => self.resolve(label, &Outcome::Done(facts.clone()))?,
                 Fate::DidNot => self.resolve(label, &Outcome::DidNot)?,
+                Fate::Partly => {
+                    self.resolve(label, &Outcome::Partly)?;
+                    self.partly.insert(label.clone());
+                }
                 Fate::StillGoing | Fate::CannotTell(_) => self.is_open(label)?,
             },
             Event::Assumed { label, happened, .. } => {
@@ -62,7 +66,7 @@ impl RunState {
         }
         let count = step.performed.len();
         match step.performed.get_mut(position) {
-            Some(before) if !before.may_have_happened() => {
+            Some(before) if before.may_be_repeated() => {
                 let again = before.intent.label == intent.label
                     && before.intent.arguments == intent.arguments
                     && before.intent.attempt + 1 == intent.attempt;

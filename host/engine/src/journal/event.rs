@@ -89,6 +89,8 @@ pub enum Fate {
     Happened(Vec<Fact>),
     /// It did not happen.
     DidNot,
+    /// A part of it happened: sending it again does the rest, and the way back undoes it.
+    Partly,
     /// It is happening; look again.
     StillGoing,
     /// The far side can't tell: the question for a person.

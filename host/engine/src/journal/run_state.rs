@@ -41,6 +41,8 @@ pub struct RunState {
     pub effects: BTreeMap<Label, Performed>,
     /// Every effect that surely happened at least once.
     pub happened: BTreeSet<Label>,
+    /// Every effect of which at least a part surely happened, while the whole had not.
+    pub partly: BTreeSet<Label>,
     /// The step in which an effect's fate is open, and the effect.
     pub open: Option<(StepId, Label)>,
     /// When the newest record was written.
@@ -68,6 +70,7 @@ impl Default for RunState {
             steps: BTreeMap::new(),
             effects: BTreeMap::new(),
             happened: BTreeSet::new(),
+            partly: BTreeSet::new(),
             open: None,
             at: Moment(0),
         }
@@ -105,9 +108,10 @@ impl RunState {
         self.effects.get(label).map(Performed::given).unwrap_or_default()
     }
 
-    /// Returns whether the effect happened or may have.
+    /// Returns whether the effect or a part of it happened or may have.
     pub fn began(&self, label: &Label) -> bool {
         self.happened.contains(label)
+            || self.partly.contains(label)
             || self.effects.get(label).is_some_and(Performed::may_have_happened)
     }
 

@@ -16,6 +16,8 @@ pub enum Outcome {
     Refused(Failure),
     /// The far side says that it did not happen.
     DidNot,
+    /// The far side says that a part of it happened.
+    Partly,
 }
 
 /// One effect of a round.
@@ -83,11 +85,20 @@ impl Default for StepState {
 }
 
 impl Performed {
-    /// Returns whether the effect happened, as far as is known. An effect whose fate is open counts: it may have.
+    /// Returns whether the effect happened, as far as is known. An effect whose fate is open counts: it may have, and so
+    /// does one of which a part happened.
     pub fn may_have_happened(&self) -> bool {
         match self.outcome {
-            Outcome::Open | Outcome::Unknown(_) | Outcome::Done(_) => true,
+            Outcome::Open | Outcome::Unknown(_) | Outcome::Done(_) | Outcome::Partly => true,
             Outcome::Refused(_) | Outcome::DidNot => false,
+        }
+    }
+
+    /// Returns whether it may be sent again: it surely did not happen as a whole.
+    pub fn may_be_repeated(&self) -> bool {
+        match self.outcome {
+            Outcome::Refused(_) | Outcome::DidNot | Outcome::Partly => true,
+            Outcome::Open | Outcome::Unknown(_) | Outcome::Done(_) => false,
         }
     }
 
@@ -95,7 +106,7 @@ impl Performed {
     pub fn is_open(&self) -> bool {
         match self.outcome {
             Outcome::Open | Outcome::Unknown(_) => true,
-            Outcome::Done(_) | Outcome::Refused(_) | Outcome::DidNot => false,
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::DidNot | Outcome::Partly => false,
         }
     }
 
@@ -103,9 +114,11 @@ impl Performed {
     pub fn given(&self) -> Vec<Fact> {
         let mut facts = match &self.outcome {
             Outcome::Done(facts) => facts.clone(),
-            Outcome::Open | Outcome::Unknown(_) | Outcome::Refused(_) | Outcome::DidNot => {
-                Vec::new()
-            }
+            Outcome::Open
+            | Outcome::Unknown(_)
+            | Outcome::Refused(_)
+            | Outcome::DidNot
+            | Outcome::Partly => Vec::new(),
         };
         facts.extend(self.ended.iter().flatten().cloned());
         facts

@@ -18,6 +18,7 @@ pub struct Admitted {
     pins: BTreeMap<String, Pin>,
     given: BTreeMap<Label, Vec<Fact>>,
     volumes: Vec<String>,
+    undo: bool,
     marker: String,
 }
 
@@ -40,6 +41,11 @@ impl Admitted {
     /// Returns what an effect gave on which this one rests, such as the backup to restore.
     pub fn given(&self, label: &Label) -> &[Fact] {
         self.given.get(label).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns whether it is performed on the way back.
+    pub fn is_undo(&self) -> bool {
+        self.undo
     }
 
     /// Returns the ids of the volumes that this run made, by itself or by restoring a backup.
@@ -121,6 +127,7 @@ pub fn admit(
             .into_iter()
             .collect(),
         volumes: volumes_made(authority, state),
+        undo: authority.undo_step(&step.id).is_some(),
         marker: format!("lockstep-{run}-{label}"),
     })
 }
@@ -133,6 +140,7 @@ pub fn admit_for_planning(effect: &Effect, pins: &BTreeMap<String, Pin>) -> Admi
         pins: pins.clone(),
         given: BTreeMap::new(),
         volumes: Vec::new(),
+        undo: false,
         marker: format!("lockstep-plan-{}", effect.label),
     }
 }

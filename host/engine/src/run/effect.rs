@@ -43,7 +43,7 @@ where
             attempt = recorded.intent.attempt + 1;
             match &recorded.outcome {
                 Outcome::Done(facts) => return Ok(facts.clone()),
-                Outcome::Refused(Failure::Transient(_)) | Outcome::DidNot => {}
+                Outcome::Refused(Failure::Transient(_)) | Outcome::DidNot | Outcome::Partly => {}
                 Outcome::Refused(failure) => return Err(Interrupt::Failed(failure.clone())),
                 Outcome::Open | Outcome::Unknown(_) => {
                     if let Some(facts) = self.settle(step, label).await? {
@@ -82,8 +82,16 @@ where
             admit(self.authority, &self.state, &self.run, step, label, arguments, position)
                 .map_err(Interrupt::Failed)?;
         let before = self.standing(&step.id, &admitted).await?;
-        let planned = self.stands_as_planned(label, &before);
-        let late = if planned.is_err() { self.landed_late(&admitted, label).await } else { None };
+        let mut planned = self.stands_as_planned(label, &before);
+        let mut late = None;
+        if planned.is_err() {
+            match self.of_earlier(&admitted, label).await {
+                Some(Fate::Happened(facts)) => late = Some(facts),
+                // What stands there is partly the run's own doing and partly as planned.
+                Some(Fate::Partly) => planned = Ok(()),
+                Some(Fate::DidNot | Fate::StillGoing | Fate::CannotTell(_)) | None => {}
+            }
+        }
         let begun = self.ports.clock.now();
         let intent = Intent {
             step: step.id.clone(),
@@ -173,8 +181,8 @@ where
                     self.commit().await?;
                     return Ok(Some(facts));
                 }
-                Fate::DidNot => {
-                    self.note(Event::Settled { label: label.clone(), fate: Fate::DidNot })?;
+                fate @ (Fate::DidNot | Fate::Partly) => {
+                    self.note(Event::Settled { label: label.clone(), fate })?;
                     self.commit().await?;
                     return Ok(None);
                 }
@@ -201,17 +209,14 @@ where
         Intent { not_after: intent.not_after.min(last), ..intent }
     }
 
-    /// Returns what an earlier attempt of this run gave that was taken for undone and came true after all: what stands
-    /// there is then the run's own doing, which is recorded and not sent again.
-    async fn landed_late(&self, admitted: &Admitted, label: &Label) -> Option<Vec<Fact>> {
+    /// Looks again what became of an earlier attempt of this run: what was taken for undone may have come true after all,
+    /// and then what stands there is the run's own doing, which is recorded and not sent again.
+    async fn of_earlier(&self, admitted: &Admitted, label: &Label) -> Option<Fate> {
         let earlier = self.state.effects.get(label)?;
-        if earlier.may_have_happened() || earlier.intent.arguments != admitted.arguments() {
+        if !earlier.may_be_repeated() || earlier.intent.arguments != admitted.arguments() {
             return None;
         }
-        match self.ports.world.settle(admitted, &earlier.intent).await {
-            Fate::Happened(facts) => Some(facts),
-            Fate::DidNot | Fate::StillGoing | Fate::CannotTell(_) => None,
-        }
+        Some(self.ports.world.settle(admitted, &earlier.intent).await)
     }
 
     /// Waits until another process can no longer send what it intended.

@@ -61,6 +61,20 @@ fn what_never_began_is_not_undone() {
 }
 
 #[test]
+fn what_happened_in_part_is_sent_again_and_undone_when_the_rest_never_does() {
+    let mut bench = bench(Drive::Listed);
+    bench.world.fault("two", Fault::Partly);
+    assert!(matches!(bench.run_on(), Ended::RolledBack(_)));
+    assert_eq!(bench.world.log(), ["one", "two", "two-back", "one-back"]);
+
+    let mut bench = self::bench(Drive::Listed);
+    bench.world.fault("two", Fault::Partly);
+    bench.world.fault("two", Fault::Refused(no()));
+    assert!(matches!(bench.run_on(), Ended::RolledBack(why) if why.contains("step `two` failed")));
+    assert_eq!(bench.world.log(), ["one", "two-back", "one-back"]);
+}
+
+#[test]
 fn an_undo_effect_that_reverses_what_never_began_is_skipped() {
     let both = [command("a", "INCR", "a"), command("b", "INCR", "b")];
     let back = [command("b-back", "RESET", "b"), command("a-back", "RESET", "a")];

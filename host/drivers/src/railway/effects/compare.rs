@@ -7,13 +7,15 @@ use lockstep_engine::journal::{Fate, Standing};
 /// Values that stand as wanted beside others that stand as before are a write that was cut in the middle, so sending it
 /// again ends it. Anything else is somebody else's change.
 pub(super) fn fate(what: &str, before: &Standing, wanted: &Standing, now: &Standing) -> Fate {
-    let mut happened = true;
+    let (mut happened, mut begun) = (true, false);
     for (name, value) in wanted {
         let found = now.get(name).cloned().flatten();
+        let former = before.get(name).cloned().flatten();
         if found == *value {
+            begun |= found != former;
             continue;
         }
-        if found != before.get(name).cloned().flatten() {
+        if found != former {
             return Fate::CannotTell(format!(
                 "`{name}` of {what} is neither what stood there before nor what was to be set: somebody else changed it; \
                  did the effect happen?"
@@ -21,7 +23,11 @@ pub(super) fn fate(what: &str, before: &Standing, wanted: &Standing, now: &Stand
         }
         happened = false;
     }
-    if happened { Fate::Happened(Vec::new()) } else { Fate::DidNot }
+    match (happened, begun) {
+        (true, _) => Fate::Happened(Vec::new()),
+        (false, true) => Fate::Partly,
+        (false, false) => Fate::DidNot,
+    }
 }
 
 #[cfg(test)]
@@ -38,7 +44,7 @@ mod tests {
             (standing(&[("A", "1"), ("B", "1")]), standing(&[("A", "2"), ("B", "2")]));
         assert_eq!(fate("x", &before, &wanted, &wanted), Fate::Happened(Vec::new()));
         assert_eq!(fate("x", &before, &wanted, &before), Fate::DidNot);
-        assert_eq!(fate("x", &before, &wanted, &standing(&[("A", "2"), ("B", "1")])), Fate::DidNot);
+        assert_eq!(fate("x", &before, &wanted, &standing(&[("A", "2"), ("B", "1")])), Fate::Partly);
         assert!(matches!(
             fate("x", &before, &wanted, &standing(&[("A", "3"), ("B", "1")])),
             Fate::CannotTell(_)

@@ -70,9 +70,7 @@ impl Railway {
         let input = service_settings::input(settings)?;
         let scope = self.scope(order).await?;
         let patched = settings.iter().find(|(name, _)| name == service_settings::AUTO_UPDATES);
-        let path = vec![
-            ["services", scope.service_id(), "source", "autoUpdates"].map(str::to_owned).to_vec(),
-        ];
+        let path = auto_updates(&scope);
         if patched.is_some() {
             self.refuse_foreign_stage(&path).await?;
         }
@@ -105,8 +103,12 @@ impl Railway {
             .map(|(name, value)| (name.clone(), service_settings::wanted(name, value)))
             .collect();
         let now = self.settings_standing(order, settings).await?;
-        Ok(self
-            .unless_under_way(intent, compare::fate(&what(order), &intent.before, &wanted, &now)))
+        let mut fate = compare::fate(&what(order), &intent.before, &wanted, &now);
+        if wanted.contains_key(service_settings::AUTO_UPDATES) {
+            let path = auto_updates(&self.scope(order).await?);
+            fate = self.unless_staged(&path, fate).await?;
+        }
+        Ok(self.unless_under_way(intent, fate))
     }
 
     pub(super) async fn mount_standing(&self, order: &Order<'_>) -> Result<Standing, Failure> {
@@ -166,6 +168,10 @@ pub(super) fn volume_of(scope: &Scope) -> Result<&VolumeInstance, Failure> {
             format!("service `{}` has no volume", scope.instance.service_name),
         )
     })
+}
+
+fn auto_updates(scope: &Scope) -> Vec<Vec<String>> {
+    vec![["services", scope.service_id(), "source", "autoUpdates"].map(str::to_owned).to_vec()]
 }
 
 /// Refuses a volume that neither stood there when the plan was approved nor was made by this run.

@@ -312,7 +312,10 @@ impl Railway {
         Ok(match now {
             None => Fate::Happened(vec![Fact { name: "removed".to_owned(), rows: rows(&before) }]),
             // Removing what is still there again gives the same end.
-            Some(ids) if known(&ids) => self.unless_under_way(intent, Fate::DidNot),
+            Some(ids) if known(&ids) => {
+                let fate = if Some(&ids) == before.as_ref() { Fate::DidNot } else { Fate::Partly };
+                self.unless_under_way(intent, fate)
+            }
             Some(ids) => Fate::CannotTell(format!(
                 "deployment {ids} is active now, which was not there when the stop began"
             )),

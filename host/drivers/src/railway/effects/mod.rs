@@ -5,6 +5,7 @@ mod compare;
 mod configure;
 mod deploy;
 mod dispatch;
+mod keepers;
 mod restore;
 mod service;
 mod staging;

@@ -90,7 +90,8 @@ impl Railway {
             Some(instance) if instance.image() == Some(image) => {
                 Fate::Happened(facts(&instance.service_id, name))
             }
-            Some(_) | None => self.unless_under_way(intent, Fate::DidNot),
+            Some(_) => self.unless_under_way(intent, Fate::Partly),
+            None => self.unless_under_way(intent, Fate::DidNot),
         })
     }
 

@@ -41,17 +41,30 @@ impl Railway {
         paths: &[Vec<String>],
         deadline: Deadline<'_>,
     ) -> Result<(), CallError> {
-        // An earlier attempt may have staged it and died before the commit.
-        let staged = self.refuse_foreign_stage(paths).await?;
-        if staged.is_empty() {
-            let variables = json!({ "environment": self.environment_id, "input": patch });
-            self.mutate::<Value>(&documents::STAGE, variables, deadline).await?;
-            self.refuse_foreign_stage(paths)
-                .await
-                .map_err(|failure| CallError::from(failure).halfway())?;
-        }
+        // An earlier attempt may have staged it and died before the commit, or the effect that this one takes back: what
+        // is staged now takes its place.
+        self.refuse_foreign_stage(paths).await?;
+        let variables = json!({ "environment": self.environment_id, "input": patch });
+        self.mutate::<Value>(&documents::STAGE, variables, deadline).await?;
+        self.refuse_foreign_stage(paths)
+            .await
+            .map_err(|failure| CallError::from(failure).halfway())?;
         self.commit(order, deadline).await.map_err(CallError::halfway)?;
         Ok(())
+    }
+
+    /// Returns the fate of an effect that stages: what it staged and did not commit is a part of it.
+    pub(super) async fn unless_staged(
+        &self,
+        paths: &[Vec<String>],
+        fate: Fate,
+    ) -> Result<Fate, Failure> {
+        if fate != Fate::DidNot {
+            return Ok(fate);
+        }
+        let staged = self.staged().await?;
+        let ours = !staged.is_empty() && staged.within(paths);
+        Ok(if ours { Fate::Partly } else { fate })
     }
 
     async fn commit(&self, order: &Order<'_>, deadline: Deadline<'_>) -> Result<String, CallError> {

@@ -17,8 +17,8 @@ use super::super::gateway::{Railway, Scope};
 use super::super::variables::Configured;
 use super::compare;
 use super::dispatch::Values;
+use super::keepers;
 use crate::order::Order;
-use crate::secrets::{KEPT, looks_secret};
 
 /// The longest secret that is generated.
 const LONGEST: u32 = 512;
@@ -40,7 +40,7 @@ impl Railway {
         names: &[String],
     ) -> Result<Standing, Failure> {
         let (_, configured) = self.of(order).await?;
-        let both = names.iter().flat_map(|name| [name.clone(), kept_name(name)]);
+        let both = names.iter().flat_map(|name| [name.clone(), keepers::kept_name(name)]);
         Ok(both.map(|name| (name.clone(), configured.standing(&self.key, &name))).collect())
     }
 
@@ -51,7 +51,13 @@ impl Railway {
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
         let (scope, configured) = self.of(order).await?;
-        let mut upsert = kept(&configured, values.iter().map(|(name, _)| name))?;
+        // What an undo overwrites is what the run itself set.
+        let mut upsert = if order.undo {
+            BTreeMap::new()
+        } else {
+            let changes = values.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
+            keepers::kept(&configured, changes)?
+        };
         upsert.extend(values.iter().cloned());
         self.upsert(scope.service_id(), &upsert, deadline).await?;
         Ok(Vec::new())
@@ -89,17 +95,7 @@ impl Railway {
         let (scope, configured) = self.of(order).await?;
         let mut upsert = BTreeMap::new();
         for name in names {
-            let keeper = kept_name(name);
-            let Some(value) = configured.values.get(&keeper).filter(|value| !value.is_empty())
-            else {
-                let service = &configured.service;
-                let text =
-                    format!("service `{service}` keeps no former value of `{name}` as `{keeper}`");
-                return Err(Failure::permanent("railway:not-kept", text).into());
-            };
-            upsert.insert(name.clone(), value.clone());
-            // Deleting takes a staged patch of its own; an empty keeper keeps nothing, and one request does both.
-            upsert.insert(keeper, String::new());
+            upsert.extend(keepers::restored(&configured, name)?);
         }
         self.upsert(scope.service_id(), &upsert, deadline).await?;
         Ok(Vec::new())
@@ -121,7 +117,11 @@ impl Railway {
         if there.is_empty() {
             return Ok(Vec::new());
         }
-        let keep = kept(&configured, there.iter().copied())?;
+        let keep = if order.undo {
+            BTreeMap::new()
+        } else {
+            keepers::kept(&configured, there.iter().map(|name| (name.as_str(), None)))?
+        };
         let keeping = !keep.is_empty();
         if keeping {
             self.refuse_foreign_stage(&deletion_paths(&scope, names)).await?;
@@ -180,6 +180,7 @@ impl Railway {
         let wanted: Standing = names.iter().map(|name| (name.clone(), None)).collect();
         let now = now(&self.key, &configured, wanted.keys());
         let fate = compare::fate(&service(&scope), &intent.before, &wanted, &now);
+        let fate = self.unless_staged(&deletion_paths(&scope, names), fate).await?;
         Ok(self.unless_under_way(intent, fate))
     }
 
@@ -189,11 +190,14 @@ impl Railway {
         names: &[String],
         intent: &Intent,
     ) -> Result<Fate, Failure> {
-        let (_, configured) = self.of(order).await?;
-        let kept = |name: &String| {
-            configured.values.get(&kept_name(name)).is_some_and(|value| !value.is_empty())
+        // Putting back takes the value off the pile, so the newest kept one changes with it.
+        let now = self.restore_standing(order, names).await?;
+        let is_kept = |name: &String| {
+            let keeper = keepers::kept_name(name);
+            now.get(&keeper) == intent.before.get(&keeper)
         };
-        let fate = if names.iter().any(kept) { Fate::DidNot } else { Fate::Happened(Vec::new()) };
+        let fate =
+            if names.iter().any(is_kept) { Fate::DidNot } else { Fate::Happened(Vec::new()) };
         Ok(self.unless_under_way(intent, fate))
     }
 
@@ -274,36 +278,6 @@ fn deletion_paths(scope: &Scope, names: &[String]) -> Vec<Vec<String>> {
     names.iter().map(path).collect()
 }
 
-fn kept_name(name: &str) -> String {
-    format!("{KEPT}{name}")
-}
-
-/// Returns what must be kept before these variables change: literals that look secret, which no journal may hold.
-fn kept<'n>(
-    configured: &Configured,
-    names: impl Iterator<Item = &'n String>,
-) -> Result<BTreeMap<String, String>, Failure> {
-    let mut keep = BTreeMap::new();
-    for name in names.filter(|name| !name.starts_with(KEPT)) {
-        let Some(value) = configured.values.get(name).filter(|value| looks_secret(name, value))
-        else {
-            continue;
-        };
-        let keeper = kept_name(name);
-        match configured.values.get(&keeper).filter(|kept| !kept.is_empty()) {
-            Some(earlier) if earlier != value => {
-                let service = &configured.service;
-                let text = format!(
-                    "service `{service}` already keeps another former value of `{name}` as `{keeper}`: restore or delete it first"
-                );
-                return Err(Failure::permanent("railway:kept", text));
-            }
-            Some(_) | None => keep.insert(keeper, value.clone()),
-        };
-    }
-    Ok(keep)
-}
-
 fn generate(recipe: Recipe) -> Result<String, Failure> {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let (Recipe::Hex(length) | Recipe::Alphanumeric(length) | Recipe::Base64(length)) = recipe;
@@ -340,34 +314,6 @@ fn generate(recipe: Recipe) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn configured(values: &[(&str, &str)]) -> Configured {
-        let values =
-            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Configured {
-            service: "redis".to_owned(),
-            values,
-            sealed: std::collections::BTreeSet::new(),
-        }
-    }
-
-    #[test]
-    fn a_secret_literal_is_kept_and_an_earlier_one_is_not_overwritten() {
-        let names = ["REDIS_PASSWORD".to_owned(), "HOST".to_owned(), "REDIS_AUTH".to_owned()];
-        let now = configured(&[
-            ("REDIS_PASSWORD", "hunter2"),
-            ("HOST", "h"),
-            ("REDIS_AUTH", "${{redis.REDIS_PASSWORD}}"),
-        ]);
-        let keep = kept(&now, names.iter()).unwrap();
-        assert_eq!(
-            keep.into_iter().collect::<Vec<_>>(),
-            [("LOCKSTEP_BEFORE_REDIS_PASSWORD".to_owned(), "hunter2".to_owned())]
-        );
-        let again = configured(&[("REDIS_PASSWORD", "b"), ("LOCKSTEP_BEFORE_REDIS_PASSWORD", "a")]);
-        let error = kept(&again, names.iter()).unwrap_err();
-        assert!(error.to_string().contains("LOCKSTEP_BEFORE_REDIS_PASSWORD"), "{error}");
-    }
 
     #[test]
     fn a_generated_secret_has_the_wanted_length_and_characters() {

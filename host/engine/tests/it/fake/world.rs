@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     LostAfter,
     /// It happens only while it is being settled, after so many looks.
     Slow(u32),
+    /// The far side says that a part of it happened.
+    Partly,
     /// The far side says that it did not happen, and then it does.
     Late,
     /// The far side can't tell whether it happened. It did if true.
@@ -50,6 +52,7 @@ pub(crate) struct FakeWorld {
     going: RefCell<BTreeMap<Label, u32>>,
     untold: RefCell<BTreeMap<Label, bool>>,
     late: RefCell<BTreeSet<Label>>,
+    partly: RefCell<BTreeSet<Label>>,
 }
 
 impl FakeWorld {
@@ -68,6 +71,7 @@ impl FakeWorld {
             going: RefCell::default(),
             untold: RefCell::default(),
             late: RefCell::default(),
+            partly: RefCell::default(),
         }
     }
 
@@ -150,6 +154,10 @@ impl World for FakeWorld {
                 self.going.borrow_mut().insert(intent.label.clone(), looks);
                 lost()
             }
+            Some(Fault::Partly) => {
+                self.partly.borrow_mut().insert(intent.label.clone());
+                lost()
+            }
             Some(Fault::Late) => {
                 self.late.borrow_mut().insert(intent.label.clone());
                 lost()
@@ -178,6 +186,9 @@ impl World for FakeWorld {
                 return Fate::StillGoing;
             }
             None => {}
+        }
+        if self.partly.borrow_mut().remove(&intent.label) {
+            return Fate::Partly;
         }
         if self.late.borrow_mut().remove(&intent.label) {
             self.happen(effect, intent);

@@ -85,6 +85,7 @@ fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
         facts().prop_map(Fate::Happened),
         Just(Fate::DidNot),
+        Just(Fate::Partly),
         Just(Fate::StillGoing),
         ".{0,5}".prop_map(Fate::CannotTell),
     ]

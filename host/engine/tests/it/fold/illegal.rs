@@ -250,6 +250,9 @@ fn an_effect_is_answered_once_and_settled_only_while_its_fate_is_open() {
     accepts(&with(&[unknown("a"), settled(Fate::StillGoing), settled(Fate::DidNot)]));
     let state = accepts(&with(&[settled(Fate::Happened(Vec::new())), ended()]));
     assert!(state.open.is_none() && state.began(&label("a")));
+    let partly = [unknown("a"), settled(Fate::Partly), intent("s", "a", 0, 1)];
+    let state = accepts(&with(&[&partly[..], &[refused("a")]].concat()));
+    assert!(state.began(&label("a")), "a part of it stands, whatever became of the rest");
 }
 
 #[test]
