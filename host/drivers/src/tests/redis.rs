@@ -143,7 +143,9 @@ async fn a_save_that_the_server_has_just_begun_by_itself_is_the_save_that_was_wa
     let mut send = async |line: &str| {
         let mut words = line.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
-        words.for_each(|word| drop(command.arg(word)));
+        for word in words {
+            command.arg(word);
+        }
         let () = command.query_async(&mut connection).await.unwrap();
     };
     send("SET kept 1").await;
