@@ -17,24 +17,43 @@ const SMALL: u64 = 2000;
 
 type Result<T> = std::result::Result<T, RedisError>;
 
-/// Hashes the value of a key of this type. A module's type has no common form, so its hash says only that.
+/// Hashes the value of a key of this type; none if the key is gone or of another type by now, as keys of a live server may
+/// be. A module's type has no common form, so its hash says only that.
 pub(super) async fn content(
     connection: &mut MultiplexedConnection,
     key: &[u8],
     kind: &str,
     secret: &[u8; 32],
-) -> Result<String> {
-    let mut value = Hasher { secret, ordered: Sha256::new(), sum: [0; 2], elements: 0 };
-    match kind {
-        "string" => string(connection, key, &mut value).await?,
-        "list" => list(connection, key, &mut value).await?,
-        "set" => members(connection, key, Shape::Set, &mut value).await?,
-        "hash" => members(connection, key, Shape::Hash, &mut value).await?,
-        "zset" => zset(connection, key, &mut value).await?,
-        "stream" => stream(connection, key, &mut value).await?,
-        other => return Ok(format!("unsupported:{other}")),
+) -> Result<Option<String>> {
+    let mut value = Hasher { secret, ordered: Sha256::new(), sum: [0; 2], elements: 0, bytes: 0 };
+    let read = match kind {
+        "string" => string(connection, key, &mut value).await,
+        "list" => list(connection, key, &mut value).await,
+        "set" => members(connection, key, Shape::Set, &mut value).await,
+        "hash" => members(connection, key, Shape::Hash, &mut value).await,
+        "zset" => zset(connection, key, &mut value).await,
+        "stream" => stream(connection, key, &mut value).await,
+        other => return Ok(Some(format!("unsupported:{other}"))),
+    };
+    match read {
+        Ok(()) => {}
+        Err(error) if is_of_another_type(&error) => return Ok(None),
+        Err(error) => return Err(error),
     }
-    Ok(value.end(kind))
+    // Reading a key that is gone answers as an empty one would; of all types only strings and streams may be empty.
+    let exists = match kind {
+        "stream" => true,
+        "string" if value.bytes == 0 => cmd("EXISTS").arg(key).query_async(connection).await?,
+        "string" => true,
+        _ => value.elements > 0,
+    };
+    Ok(exists.then(|| value.end(kind)))
+}
+
+/// Returns whether the server refused to read a key because it is of another type, or (only `XINFO` says so) gone.
+fn is_of_another_type(error: &RedisError) -> bool {
+    error.code() == Some("WRONGTYPE")
+        || error.detail().is_some_and(|detail| detail.eq_ignore_ascii_case("no such key"))
 }
 
 struct Hasher<'a> {
@@ -42,6 +61,8 @@ struct Hasher<'a> {
     ordered: Sha256,
     sum: [u128; 2],
     elements: u64,
+    /// How long a string is.
+    bytes: usize,
 }
 
 impl Hasher<'_> {
@@ -98,6 +119,7 @@ async fn string(
             .await?;
         value.more(&page);
         start += page.len();
+        value.bytes = start;
         if page.len() < STRING_PAGE {
             value.ordered(&(start as u64).to_be_bytes());
             return Ok(());

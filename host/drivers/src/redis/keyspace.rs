@@ -97,12 +97,7 @@ impl Servers {
         let mut prints = Vec::new();
         for (id, chosen) in found.sample.into_chosen() {
             select(connection, chosen.database).await?;
-            prints.push(Print {
-                id: hex(&id),
-                content: content(connection, &chosen.key, &chosen.kind, &self.key).await?,
-                kind: chosen.kind,
-                ttl: chosen.ttl.map(Millis),
-            });
+            prints.extend(self.print(connection, &id, chosen).await?);
         }
         let [high, low] = found.sum.map(u128::to_be_bytes);
         Ok(Keyspace {
@@ -112,6 +107,25 @@ impl Servers {
             content: with_content.then(|| hex(&[high, low].concat())),
             sample: prints,
         })
+    }
+
+    /// Reads a key of the sample; none if it is gone by now. One that became another type meanwhile is asked for again,
+    /// once: a key that changes all the time is as good as gone.
+    async fn print(
+        &self,
+        connection: &mut MultiplexedConnection,
+        id: &[u8; 16],
+        chosen: Chosen,
+    ) -> Result<Option<Print>, RedisError> {
+        let Chosen { key, mut kind, mut ttl, .. } = chosen;
+        let mut found = content(connection, &key, &kind, &self.key).await?;
+        if found.is_none() {
+            let again = describe(connection, vec![([0; 32], key.clone())]).await?.pop();
+            let Some(again) = again else { return Ok(None) };
+            (kind, ttl) = (again.kind, again.ttl);
+            found = content(connection, &key, &kind, &self.key).await?;
+        }
+        Ok(found.map(|content| Print { id: hex(id), content, kind, ttl: ttl.map(Millis) }))
     }
 
     async fn look_at(
@@ -136,12 +150,15 @@ impl Servers {
                 .filter(|(id, _)| seen.insert(head(id)))
                 .collect();
             let page = describe(connection, fresh).await?;
-            if with_content {
-                for hash in self.contents(connection, &page).await? {
-                    add(&mut found.sum, &hash);
-                }
-            }
-            for key in page {
+            let hashes = if with_content {
+                self.contents(connection, &page).await?
+            } else {
+                vec![Some([0; 32]); page.len()]
+            };
+            // What is gone or became something else by now is not counted, so that counts and hash are of the same keys.
+            for (key, hash) in page.into_iter().zip(hashes) {
+                let Some(hash) = hash else { continue };
+                add(&mut found.sum, &hash);
                 found.keys += 1;
                 found.expiring += u64::from(key.ttl.is_some());
                 let id = half(&key.id);
@@ -160,31 +177,33 @@ impl Servers {
         }
     }
 
-    /// Hashes the values of a page, several at a time over the one connection.
+    /// Hashes the values of a page, in its order, several at a time over the one connection; none for a key that is gone.
     async fn contents(
         &self,
         connection: &MultiplexedConnection,
         page: &[Key],
-    ) -> Result<Vec<[u8; 32]>, RedisError> {
+    ) -> Result<Vec<Option<[u8; 32]>>, RedisError> {
         let hash = |key: &Key| {
             let (mut connection, id, name, kind) =
                 (connection.clone(), key.id, key.name.clone(), key.kind.clone());
             let secret = self.key;
             async move {
                 let content = content(&mut connection, &name, &kind, &secret).await?;
-                Ok::<_, RedisError>(keyed_bytes(
-                    &secret,
-                    &[&id, kind.as_bytes(), content.as_bytes()],
-                ))
+                let hash = |content: String| {
+                    keyed_bytes(&secret, &[&id, kind.as_bytes(), content.as_bytes()])
+                };
+                Ok::<_, RedisError>(content.map(hash))
             }
         };
-        let hashes: Vec<_> =
-            stream::iter(page.iter().map(hash)).buffer_unordered(AT_ONCE).collect().await;
+        let hashes: Vec<_> = stream::iter(page.iter().map(hash)).buffered(AT_ONCE).collect().await;
         hashes.into_iter().collect()
     }
 }
 
-/// Asks for the type and the time to live of each key. One that is gone meanwhile is left out.
+/// What `PTTL` answers for a key that is gone. For one that does not expire it is -1.
+const GONE: i64 = -2;
+
+/// Asks for the type and the time to live of each key. One that is gone by either answer is left out.
 async fn describe(
     connection: &mut MultiplexedConnection,
     keys: Vec<([u8; 32], Vec<u8>)>,
@@ -202,7 +221,7 @@ async fn describe(
         let (Some(kind), Some(ttl)) = (pair.first(), pair.get(1)) else { continue };
         let kind: String = redis::from_redis_value(kind.clone())?;
         let ttl: i64 = redis::from_redis_value(ttl.clone())?;
-        if kind != "none" {
+        if kind != "none" && ttl != GONE {
             described.push(Key { id, name: key, kind, ttl: u64::try_from(ttl).ok() });
         }
     }

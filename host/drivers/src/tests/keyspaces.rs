@@ -5,7 +5,7 @@ use redis::{Client, cmd, pipe};
 
 use super::world::{World, listening, named};
 
-async fn connect(world: &World) -> MultiplexedConnection {
+pub(super) async fn connect(world: &World) -> MultiplexedConnection {
     let variables = world.lab.variables("redis").unwrap();
     let (password, host) = (&variables["REDIS_PASSWORD"], world.lab.address("redis").unwrap());
     let client = Client::open(format!("redis://:{password}@{host}:6379/")).unwrap();
@@ -118,4 +118,43 @@ async fn an_encoding_does_not_change_a_hash_and_a_sample_has_a_limit() {
     assert_ne!(encoding, "intset");
     assert_eq!(look(&world, 10).await, small);
     assert!(world.read(Read::Keyspace("cache".to_owned(), 501, false)).await.is_err());
+}
+
+/// Makes keys of one name come, go and change their type for as long as it is polled.
+async fn churn(mut connection: MultiplexedConnection) {
+    loop {
+        for name in ["a", "b", "c", "d"] {
+            let mut all = pipe();
+            all.cmd("XADD").arg(&[name, "*", "f", "v"]).ignore();
+            all.cmd("DEL").arg(name).ignore();
+            all.cmd("RPUSH").arg(&[name, "1", "2"]).ignore();
+            all.cmd("DEL").arg(name).ignore();
+            all.cmd("SET").arg(&[name, "x", "PX", "1"]).ignore();
+            all.cmd("DEL").arg(name).ignore();
+            all.cmd("XADD").arg(&[name, "*", "f", "v"]).ignore();
+            // One after the other, so that a look may come in between any two.
+            for command in all.cmd_iter() {
+                let () = command.query_async(&mut connection).await.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn keys_that_come_go_and_change_their_type_disturb_no_look() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let mut connection = connect(&world).await;
+    let () = cmd("SET").arg(&["stays", "1"]).query_async(&mut connection).await.unwrap();
+    let looks = async {
+        for _ in 0..200 {
+            let found = look(&world, 10).await;
+            assert!(found.keys >= 1 && !found.sample.is_empty(), "{found:?}");
+            let forever = found.sample.iter().filter(|print| print.ttl.is_none()).count();
+            assert!(forever >= 1, "{found:?}");
+        }
+    };
+    tokio::select! {
+        () = churn(connection) => {}
+        () = looks => {}
+    }
 }

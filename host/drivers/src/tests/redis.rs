@@ -2,6 +2,7 @@ use lockstep_engine::journal::{Fate, Sent};
 use lockstep_engine::model::{Effect, Failure, Kind, Node, Piece, Proof, Read, Reading, Value};
 use lockstep_lab::Stack;
 
+use super::keyspaces::connect;
 use super::world::{One, World, effect, named};
 use crate::settings::{OperatorSecret, Place};
 
@@ -133,4 +134,32 @@ async fn an_argument_is_one_word_whatever_it_holds() {
     world.carry_out(&One::of(&effect).with("value", Value::Text(value.to_owned()))).await.unwrap();
     let found = world.read(Read::Redis("cache".to_owned(), words("GET k"))).await.unwrap();
     assert_eq!(found, Reading::Redis(vec![Node::Text(value.as_bytes().to_vec())]));
+}
+
+#[tokio::test]
+async fn a_save_that_the_server_has_just_begun_by_itself_is_the_save_that_was_wanted() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let mut connection = connect(&world).await;
+    let mut send = async |line: &str| {
+        let mut words = line.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        for word in words {
+            command.arg(word);
+        }
+        let () = command.query_async(&mut connection).await.unwrap();
+    };
+    send("SET kept 1").await;
+    // Each key takes ten seconds, so that the save is still under way when it is asked for again.
+    send("CONFIG SET rdb-key-save-delay 10000000").await;
+    send("BGSAVE").await;
+    send("CONFIG SET rdb-key-save-delay 0").await;
+    let save = command("save", "BGSAVE SCHEDULE", Proof::Repeatable);
+    let one = One::of(&save);
+    let intent = world.intend(&one).await;
+    let sent = world.send(&one, &intent).await;
+    assert!(matches!(&sent, Sent::Done(_)), "{sent:?}");
+    let other = command("other", "BGREWRITEAOF now", Proof::Repeatable);
+    let one = One::of(&other);
+    let intent = world.intend(&one).await;
+    assert!(matches!(world.send(&one, &intent).await, Sent::Refused(_)));
 }
