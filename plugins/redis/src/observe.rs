@@ -293,7 +293,7 @@ fn back_save<O: Railway + Redis + Effects>(
             context.service
         )));
     }
-    Ok(match canary::missing(outside, "redis", &context.connection)? {
+    Ok(match canary::lost(outside, COMPONENT, &context.connection)? {
         Some(why) => Observation::Moved(format!(
             "{why}: this server does not hold the data, and at its end would write that over the last save; restore the \
              locked backup of the volume by hand"
