@@ -42,9 +42,8 @@ pub(super) async fn content(
     }
     // Reading a key that is gone answers as an empty one would; of all types only strings and streams may be empty.
     let exists = match kind {
-        "stream" => true,
         "string" if value.bytes == 0 => cmd("EXISTS").arg(key).query_async(connection).await?,
-        "string" => true,
+        "string" | "stream" => true,
         _ => value.elements > 0,
     };
     Ok(exists.then(|| value.end(kind)))

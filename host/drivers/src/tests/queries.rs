@@ -1,15 +1,28 @@
+use std::time::Duration;
+
 use lockstep_engine::model::{Failure, Moment, Read, Reading, Rows, Value};
 use lockstep_lab::Stack;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use super::world::World;
 
 pub(super) async fn admin(world: &World) -> Client {
     let variables = world.lab.variables("postgres").unwrap();
-    let (client, connection) =
-        tokio_postgres::connect(&variables["DATABASE_URL"], NoTls).await.unwrap();
-    drop(tokio::spawn(connection));
-    client
+    // A service without a health check counts as up as soon as it runs, and a busy machine takes its time after that.
+    for _ in 0..1500 {
+        match tokio_postgres::connect(&variables["DATABASE_URL"], NoTls).await {
+            Ok((client, connection)) => {
+                drop(tokio::spawn(connection));
+                return client;
+            }
+            Err(error) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("PostgreSQL did not come up within 30 s");
 }
 
 async fn query(world: &World, statement: &str, parameters: Vec<Value>) -> Result<Rows, Failure> {

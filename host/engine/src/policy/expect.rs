@@ -32,7 +32,7 @@ pub(crate) fn expected(
             changed.insert(made, After::Known(Some(image.clone())));
         }
         if let Some(image) = deployed(&effect.kind, &changed, survey) {
-            expected.insert(label.clone(), Standing::from([("image".to_owned(), image)]));
+            expected.insert(label.clone(), image);
         }
         let Some(standing) = standing.get(label) else { continue };
         let Some(service) = effect.kind.service() else { continue };
@@ -58,16 +58,17 @@ pub(crate) fn expected(
     expected
 }
 
-/// Returns the image that a deployment from the configuration will find configured: what was approved, and no other.
+/// Returns what a deployment from the configuration will find configured: the image that was approved, and no other.
 fn deployed(
     kind: &Kind,
     changed: &BTreeMap<(ServiceRef, String), After>,
     survey: &Survey,
-) -> Option<Option<String>> {
+) -> Option<Standing> {
+    let configured = |image: &Option<String>| Standing::from([("image".to_owned(), image.clone())]);
     let Kind::Deploy { service, source: DeploySource::Configured } = kind else { return None };
     match (changed.get(&(service.clone(), "image".to_owned())), service) {
-        (Some(After::Known(image)), _) => Some(image.clone()),
-        (None, ServiceRef::Named(name)) => Some(survey.services.get(name)?.image.clone()),
+        (Some(After::Known(image)), _) => Some(configured(image)),
+        (None, ServiceRef::Named(name)) => Some(configured(&survey.services.get(name)?.image)),
         (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => None,
     }
 }
