@@ -48,13 +48,13 @@ pub(crate) const ASKED: [(&str, &str, &str, &str); 5] = [
 /// Returns `lockstep.toml` with a guest as the plugin of a component that is called like it.
 pub(crate) fn toml(name: &str, grants: &[(&str, &str, &str, &str)]) -> String {
     let path = guest(name);
-    let mut text = format!("version = 1\n[plugins.{name}]\npath = \"{}\"\n", path.display());
-    for (capability, on, access, more) in grants {
-        text.push_str(&format!(
+    let table = |(capability, on, access, more): &(&str, &str, &str, &str)| {
+        format!(
             "[[environments.lab.grants.{name}]]\ncapability = \"{capability}\"\nname = \"{on}\"\naccess = \"{access}\"\n{more}"
-        ));
-    }
-    text
+        )
+    };
+    let head = format!("version = 1\n[plugins.{name}]\npath = \"{}\"\n", path.display());
+    std::iter::once(head).chain(grants.iter().map(table)).collect()
 }
 
 /// Returns the lines that give a plugin an option.

@@ -14,7 +14,12 @@ fn lie(stage: &Stage, mode: &str) -> String {
     let findings = done.json()["plan"]["plan"]["evidence"]["findings"].clone();
     assert_eq!(findings[0]["id"], "host-said", "{findings}");
     assert!(stage.mutations().is_empty(), "{mode}: {:?}", stage.mutations());
-    findings[0]["title"].as_str().unwrap().to_owned()
+    let said = findings[0]["title"].as_str().unwrap().to_owned();
+    // People hear of it from the host too, which does not depend on a liar's word.
+    if let Some(words) = said.strip_prefix("denied: ") {
+        done.says(&format!("! the plugin was denied, and nothing was sent: {words}"));
+    }
+    said
 }
 
 /// Fails the test unless the host denied, with this code and these words.
@@ -129,20 +134,20 @@ fn a_command_that_writes_is_no_read_of_redis() {
 fn a_get_that_starts_a_backup_is_denied_and_no_backup_is_counted() {
     let stage = Stage::up(&["--only", "backup-service", "--only", "postgres", "--only", "minio"]);
     let address = stage.env("BACKUP_SERVICE_ADDRESS");
-    let state = || {
+    let counted = || {
         let body = http(&address, "/health");
         serde_json::from_str::<Value>(&body).unwrap()["backup_state"].clone()
     };
     // It makes one by itself when it starts.
-    let first = poll(|| Some(state()).filter(|state| state["last_status"] == "success"));
+    let first = poll(|| Some(counted()).filter(|state| state["last_status"] == "success"));
     assert_eq!(lie(&stage, "http-fine"), "allowed");
     let said = lie(&stage, "http-effect");
     denied(&said, "grant:path", "`/backup` is not granted as a read of endpoint `backup-service`");
-    assert_eq!(state(), first);
+    assert_eq!(counted(), first);
     // The same request, sent by somebody else, is counted: the count above was worth looking at.
     assert!(http(&address, "/backup").contains("backup_started"));
     let count = |state: &Value| state["postgres_backups"].as_u64().unwrap();
-    poll(|| Some(()).filter(|()| count(&state()) == count(&first) + 1));
+    poll(|| Some(()).filter(|()| count(&counted()) == count(&first) + 1));
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn what_was_not_granted_is_neither_read_nor_declared() {
 fn lines_to_add(said: &str) -> String {
     let (_, rest) = said.split_once("to allow it, add to lockstep.toml:\n").expect(said);
     let lines = rest.lines().take_while(|line| line.starts_with("[[") || line.contains(" = "));
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]
@@ -202,7 +207,7 @@ fn a_plugin_that_hides_a_denial_can_not_keep_the_lines_from_being_printed() {
         write(&stage, &text);
         let done = stage.lockstep(&["plan", "liar", "-e", "lab"]).expect(0);
         text.push_str(&lines_to_add(&done.err));
-        done.says("the plugin planned without it").says("http");
+        done.says("! the plugin was denied, and nothing was sent: ").says("http");
     }
     write(&stage, &text);
     let done = stage.lockstep(&["plan", "liar", "-e", "lab"]).expect(0).says("allowed");

@@ -46,8 +46,8 @@ impl From<PlanError> for CliError {
             }
             PlanError::Unhashable(_) => (Self::new(Exit::Failed, error), Vec::new()),
             PlanError::Guest(error) => (Self::from(error), Vec::new()),
-            PlanError::Failed { failure, ungranted, .. } => {
-                let lines = ungranted.iter().flat_map(lines_to_add);
+            PlanError::Failed { failure, denied, .. } => {
+                let lines = denied.iter().flat_map(lines_to_add);
                 let lines =
                     lines.map(|lines| format!("to allow it, add to lockstep.toml:\n{lines}"));
                 (

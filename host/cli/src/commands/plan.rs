@@ -86,8 +86,8 @@ pub(crate) async fn make(
 /// Returns why there is no plan; with the grants that the plugin will ask for next, if it was denied one.
 fn no_plan(error: PlanError, loaded: &Loaded, grant: &Grant) -> CliError {
     let denied: Vec<String> = match &error {
-        PlanError::Failed { ungranted, .. } => {
-            ungranted.iter().flat_map(lines_to_add).map(str::to_owned).collect()
+        PlanError::Failed { denied, .. } => {
+            denied.iter().flat_map(lines_to_add).map(str::to_owned).collect()
         }
         PlanError::World(_) | PlanError::Unhashable(_) => return CliError::from(error),
         PlanError::Guest(_) | PlanError::Freeze(_) | PlanError::Unstable { .. } => Vec::new(),

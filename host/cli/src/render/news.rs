@@ -1,6 +1,7 @@
 //! Live progress: a moving line on a terminal, plain lines elsewhere.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -21,11 +22,15 @@ pub(crate) fn lines_to_add(denied: &Problem) -> impl Iterator<Item = &str> {
     lines.map(|(_, lines)| lines.trim_end_matches('\n'))
 }
 
+/// How many different denials are told.
+const MOST_DENIED: usize = 20;
+
 /// Tells people what a run does, on standard error.
 pub(crate) struct Announcer {
     redactor: Option<Redactor>,
     spinner: Option<ProgressBar>,
     waiting: RefCell<Option<(String, Moment)>>,
+    denied: RefCell<BTreeSet<String>>,
 }
 
 impl Announcer {
@@ -37,7 +42,7 @@ impl Announcer {
             spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             spinner
         });
-        Self { redactor, spinner, waiting: RefCell::new(None) }
+        Self { redactor, spinner, waiting: RefCell::default(), denied: RefCell::default() }
     }
 
     /// Says one line.
@@ -71,6 +76,23 @@ impl Announcer {
         if !said {
             let _written = writeln!(std::io::stderr(), "  {step}: {note}");
             *waiting = Some((note, now()));
+        }
+    }
+
+    /// Says once what a plugin was denied, however often it asks.
+    fn denied(&self, problem: &Problem) {
+        let words = brief(&problem.to_string());
+        let mut denied = self.denied.borrow_mut();
+        if denied.len() > MOST_DENIED || !denied.insert(words.clone()) {
+            return;
+        }
+        if denied.len() > MOST_DENIED {
+            self.say("! the plugin was denied more than that");
+            return;
+        }
+        self.say(&format!("! the plugin was denied, and nothing was sent: {words}"));
+        for lines in lines_to_add(problem) {
+            self.say(&format!("  to allow it, add to lockstep.toml:\n{lines}"));
         }
     }
 
@@ -115,15 +137,7 @@ impl Reporter for Announcer {
                 self.say(&format!("✗ {step}: {}", brief(&failure.to_string())));
             }
             News::TurnedBack(why) => self.say(&format!("⟲ rolling back: {}", brief(&why))),
-            News::Ungranted(problem) => {
-                self.say(&format!(
-                    "! denied: {}; the plugin planned without it",
-                    brief(&problem.to_string())
-                ));
-                for lines in lines_to_add(&problem) {
-                    self.say(&format!("  to allow it, add to lockstep.toml:\n{lines}"));
-                }
-            }
+            News::Denied(problem) => self.denied(&problem),
             News::PluginSays(Level::Debug, _) => {}
             News::PluginSays(Level::Info | Level::Warn, text) => {
                 self.say(&format!("  \u{201c}{text}\u{201d}"));

@@ -2,7 +2,7 @@
 
 use super::effect::{Argument, Effect, ServiceRef};
 use super::fact::{Fact, Value};
-use super::failure::Failure;
+use super::failure::{Failure, Problem};
 use super::name::Label;
 use super::railway::{Backup, Deployment, Location, LogLine, Published, Service, Tally, Variable};
 use super::redis::{Keyspace, Node};
@@ -170,4 +170,21 @@ pub enum Answer {
     Progressed(Result<Option<Job>, Failure>),
     /// To `Log`.
     Logged,
+}
+
+impl Answer {
+    /// Returns what the host did not allow, if that is the answer.
+    pub fn denied(&self) -> Option<&Problem> {
+        let failure = match self {
+            Self::Read(answer) => answer.as_ref().err(),
+            Self::Declared(answer) => answer.as_ref().err(),
+            Self::Performed(answer) => answer.as_ref().err(),
+            Self::Progressed(answer) => answer.as_ref().err(),
+            Self::Logged => None,
+        };
+        match failure? {
+            Failure::Denied(problem) => Some(problem),
+            Failure::Transient(_) | Failure::Permanent(_) => None,
+        }
+    }
 }

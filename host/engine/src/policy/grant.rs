@@ -8,12 +8,15 @@ use crate::model::{Effect, Failure, Grantable, HttpMethod, Kind, Problem, Read, 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     entries: Vec<Grantable>,
-    /// The head of the table in `lockstep.toml` that grants more.
+    /// The head of the table in `lockstep.toml` that grants more; empty where nothing can.
     table: String,
 }
 
 /// The extra of a denial that holds the lines which would grant what was denied.
 const ADD: &str = "add";
+
+/// The longest such lines, in bytes: a plugin chooses the names in them, and no real one comes near.
+const LONGEST: usize = 4 * 1024;
 
 /// What a call needs.
 struct Need<'a> {
@@ -148,14 +151,20 @@ impl Grant {
         if self.entries.iter().any(fits) { Ok(()) } else { Err(self.denied(need)) }
     }
 
+    /// Says what would grant it. A run's grant is the plan's and can't grow, so there it is not said.
+    fn add(&self, problem: &mut Problem, wanted: &Grantable) {
+        let lines = self.lines(wanted);
+        if !self.table.is_empty() && lines.len() <= LONGEST {
+            problem.extra.push((ADD.to_owned(), lines));
+        }
+    }
+
     fn denied(&self, need: &Need<'_>) -> Failure {
         let name = need.name.unwrap_or("*");
         let text =
             format!("the plugin was not granted `{}` of {} `{name}`", need.access, need.capability);
         let mut problem = Problem::new("grant:missing", text);
-        problem
-            .extra
-            .push((ADD.to_owned(), self.lines(&entry(need.capability, name, need.access))));
+        self.add(&mut problem, &entry(need.capability, name, need.access));
         Failure::Denied(problem)
     }
 
@@ -173,7 +182,7 @@ impl Grant {
             ),
         );
         let wanted = Grantable { paths: vec![path.to_owned()], ..entry("http", endpoint, "read") };
-        problem.extra.push((ADD.to_owned(), self.lines(&wanted)));
+        self.add(&mut problem, &wanted);
         Err(Failure::Denied(problem))
     }
 }
@@ -281,10 +290,11 @@ mod tests {
     #[test]
     fn a_name_of_the_plugins_own_can_not_add_lines_to_the_lines() {
         let name = "x\"\naccess = \"execute\"\u{1b}[2J\u{202e}\\";
-        let said = lines(&Grant::default(), &Read::Keyspace(name.to_owned(), 1, false));
-        assert_eq!(said.lines().count(), 3, "{said}");
+        let grant = Grant::default().written_for("staging", "my-redis");
+        let said = lines(&grant, &Read::Keyspace(name.to_owned(), 1, false));
+        assert_eq!(said.lines().count(), 4, "{said}");
         assert_eq!(
-            said.lines().nth(1),
+            said.lines().nth(2),
             Some(
                 "name = \"x\\\"\\U0000000Aaccess = \\\"execute\\\"\\U0000001B[2J\\U0000202E\\\\\""
             )

@@ -72,7 +72,7 @@ where
     async fn answer(&mut self, call: Call) -> Answer {
         let not_here =
             |what: &str| Failure::denied("call:not-here", format!("`apply` can't {what}"));
-        match call {
+        let answer = match call {
             Call::Read(_) | Call::DeploymentOf(_) => Answer::Read(Err(not_here("read"))),
             Call::Declare(_) => Answer::Declared(Err(not_here("declare effects"))),
             Call::Progress(_) => Answer::Progressed(Err(not_here("ask for progress"))),
@@ -111,6 +111,10 @@ where
                     }
                 }
             }
+        };
+        if let Some(denied) = answer.denied().filter(|_| self.stopped.is_none()) {
+            self.execution.ports.reporter.report(News::Denied(denied.clone()));
         }
+        answer
     }
 }

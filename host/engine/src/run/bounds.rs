@@ -15,7 +15,7 @@ pub(crate) const MAX_EFFECTS: usize = 1000;
 pub(crate) const MAX_LABEL: usize = 48;
 
 /// Most different denials of one planning that are kept to be shown.
-pub(crate) const MAX_UNGRANTED: usize = 20;
+pub(crate) const MAX_DENIED: usize = 20;
 
 /// How long an intent may be on its way before nothing is sent any more: a taker waits that long.
 pub(crate) const INTENT_LIFE: Millis = Millis::seconds(10);

@@ -1,6 +1,6 @@
 //! The host as `plan`, `observe`, `check` and `probe` see it: reads, and declarations where planning allows them.
 
-use super::bounds::{MAX_EFFECTS, MAX_LABEL, MAX_UNGRANTED, line};
+use super::bounds::{MAX_DENIED, MAX_EFFECTS, MAX_LABEL, line};
 use super::port::{Follow, Host, News, Reporter, World};
 use crate::journal::RunState;
 use crate::model::{
@@ -21,21 +21,8 @@ pub(crate) enum About<'a> {
 pub(crate) struct Proposed {
     /// The effects that were declared.
     pub(crate) declared: Vec<Effect>,
-    /// What was asked for and is not granted, each once. The host keeps it by itself: what a plugin says of it may be
-    /// left out or made up.
-    pub(crate) ungranted: Vec<Problem>,
-}
-
-impl Proposed {
-    fn remember(&mut self, granted: Result<(), Failure>) -> Result<(), Failure> {
-        if let Err(failure) = &granted
-            && self.ungranted.len() < MAX_UNGRANTED
-            && !self.ungranted.contains(failure.problem())
-        {
-            self.ungranted.push(failure.problem().clone());
-        }
-        granted
-    }
+    /// What was denied, each once. The host keeps it by itself, because a plugin may hide it or make it up.
+    pub(crate) denied: Vec<Problem>,
 }
 
 /// A host that changes nothing.
@@ -48,7 +35,7 @@ pub(crate) struct Look<'a, W, R> {
 
 impl<W: World, R: Reporter> Host for Look<'_, W, R> {
     async fn answer(&mut self, call: Call) -> Answer {
-        match call {
+        let answer = match call {
             Call::Read(read) => Answer::Read(self.read(&read).await),
             Call::DeploymentOf(label) => Answer::Read(self.deployment_of(&label).await),
             Call::Declare(effect) => Answer::Declared(self.declare(effect)),
@@ -61,26 +48,37 @@ impl<W: World, R: Reporter> Host for Look<'_, W, R> {
                 self.reporter.report(News::PluginSays(level, line(&text)));
                 Answer::Logged
             }
+        };
+        if let Some(denied) = answer.denied() {
+            self.tell(denied);
         }
+        answer
     }
 }
 
 impl<W: World, R: Reporter> Look<'_, W, R> {
-    async fn read(&mut self, read: &Read) -> Result<Reading, Failure> {
-        let granted = self.grant.read(read);
-        match &mut self.about {
-            About::Plan(proposed) => proposed.remember(granted)?,
-            About::Run { .. } => granted?,
-        }
+    async fn read(&self, read: &Read) -> Result<Reading, Failure> {
+        self.grant.read(read)?;
         self.world.read(read).await
     }
 
+    /// People hear of everything that was denied, whatever the plugin makes of it.
+    fn tell(&mut self, denied: &Problem) {
+        match &mut self.about {
+            About::Run { .. } => self.reporter.report(News::Denied(denied.clone())),
+            About::Plan(Proposed { denied: all, .. }) => {
+                if all.len() < MAX_DENIED && !all.contains(denied) {
+                    all.push(denied.clone());
+                }
+            }
+        }
+    }
+
     fn declare(&mut self, effect: Effect) -> Result<(), Failure> {
-        let About::Plan(proposed) = &mut self.about else {
+        let About::Plan(Proposed { declared, .. }) = &mut self.about else {
             return Err(Failure::denied("call:not-here", "effects can only be declared in `plan`"));
         };
-        proposed.remember(self.grant.declare(&effect))?;
-        let declared = &mut proposed.declared;
+        self.grant.declare(&effect)?;
         let refuse = |why: String| Err(Failure::permanent("plan:declaration", why));
         if declared.len() >= MAX_EFFECTS {
             return refuse(format!("a plan has at most {MAX_EFFECTS} effects"));

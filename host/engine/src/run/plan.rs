@@ -23,8 +23,8 @@ pub enum PlanError {
         component: String,
         /// Why not, in the plugin's words.
         failure: Failure,
-        /// What it had asked for and was not granted, in the host's words.
-        ungranted: Vec<Problem>,
+        /// What it had been denied before, in the host's words.
+        denied: Vec<Problem>,
     },
     /// The environment could not be read.
     #[error("could not read the environment: {0}")]
@@ -65,19 +65,19 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
     /// See [`PlanError`]. A plan with findings that refuse it is no error: the caller shows it.
     pub async fn plan(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
         let (first, _) = self.once(guest, target).await?;
-        let (second, ungranted) = self.once(guest, target).await?;
+        let (second, denied) = self.once(guest, target).await?;
         if first.authority.digest()? != second.authority.digest()? {
             return Err(PlanError::Unstable {
                 field: difference(&first.authority, &second.authority)?,
             });
         }
-        for problem in ungranted {
-            self.reporter.report(News::Ungranted(problem));
+        for problem in denied {
+            self.reporter.report(News::Denied(problem));
         }
         Ok(second)
     }
 
-    /// Plans once. What was asked for and not granted comes beside the plan.
+    /// Plans once. What was denied comes beside the plan.
     async fn once(
         &self,
         guest: &mut impl Guest,
@@ -88,11 +88,11 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         let mut host =
             Look { world: self.world, reporter: self.reporter, grant: self.grant, about };
         let draft = guest.plan(target, &mut host).await?;
-        let Proposed { declared, ungranted } = proposed;
+        let Proposed { declared, denied } = proposed;
         match draft {
-            Ok(draft) => Ok((self.freeze(target, draft, declared).await?, ungranted)),
+            Ok(draft) => Ok((self.freeze(target, draft, declared).await?, denied)),
             Err(failure) => {
-                Err(PlanError::Failed { component: target.component.clone(), failure, ungranted })
+                Err(PlanError::Failed { component: target.component.clone(), failure, denied })
             }
         }
     }

@@ -225,8 +225,8 @@ pub enum News {
     StepFailed(StepId, Failure),
     /// The run turns round, and why.
     TurnedBack(String),
-    /// The plugin asked for this, was not granted it, and planned without it.
-    Ungranted(Problem),
+    /// The plugin was denied this and went on. A plugin that asks again and again is denied again and again.
+    Denied(Problem),
     /// The plugin says something.
     PluginSays(Level, String),
     /// The host has something to say about the run.
