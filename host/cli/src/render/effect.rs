@@ -31,10 +31,6 @@ pub(crate) fn words(effect: &Effect) -> String {
 }
 
 /// Returns what a kind of effect does.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one short arm for each kind, and each kind has its own words"
-)]
 pub(crate) fn kind(kind: &Kind) -> String {
     match kind {
         Kind::SetVariables { service, assignments } => {

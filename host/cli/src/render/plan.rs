@@ -102,7 +102,7 @@ fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
                 put(out, &format!("     ⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt)));
             }
             Gate::Window => {
-                put(out, "     ⏸ in a maintenance window (none can be set yet: always open)")
+                put(out, "     ⏸ in a maintenance window (none can be set yet: always open)");
             }
         }
     }
@@ -177,8 +177,8 @@ fn lines(out: &mut String, plan: &Plan) {
         ),
         None => put(out, "No point of no return."),
     }
-    let lossy = authority.steps.iter().map(|frozen| &frozen.step);
-    match lossy.filter_map(|step| Some((&step.id, step.loss.as_ref()?))).next() {
+    let mut steps = authority.steps.iter().map(|frozen| &frozen.step);
+    match steps.find_map(|step| Some((&step.id, step.loss.as_ref()?))) {
         Some((step, loss)) => out.push_str(&wrap(
             &format!(
                 "A failure up to step `{step}` rolls back by itself. Once that step is done, going back loses \u{201c}{}\u{201d}: from then on a failure stops the run and asks.",
