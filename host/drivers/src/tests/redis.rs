@@ -140,7 +140,7 @@ async fn an_argument_is_one_word_whatever_it_holds() {
 async fn a_save_that_the_server_has_just_begun_by_itself_is_the_save_that_was_wanted() {
     let world = World::up(Stack::Redis6, &["redis"]).await;
     let mut connection = connect(&world).await;
-    let mut send = async |line: &str| {
+    let mut talk = async |line: &str| {
         let mut words = line.split(' ');
         let mut command = redis::cmd(words.next().unwrap());
         for word in words {
@@ -148,11 +148,11 @@ async fn a_save_that_the_server_has_just_begun_by_itself_is_the_save_that_was_wa
         }
         let () = command.query_async(&mut connection).await.unwrap();
     };
-    send("SET kept 1").await;
+    talk("SET kept 1").await;
     // Each key takes ten seconds, so that the save is still under way when it is asked for again.
-    send("CONFIG SET rdb-key-save-delay 10000000").await;
-    send("BGSAVE").await;
-    send("CONFIG SET rdb-key-save-delay 0").await;
+    talk("CONFIG SET rdb-key-save-delay 10000000").await;
+    talk("BGSAVE").await;
+    talk("CONFIG SET rdb-key-save-delay 0").await;
     let save = command("save", "BGSAVE SCHEDULE", Proof::Repeatable);
     let one = One::of(&save);
     let intent = world.intend(&one).await;

@@ -104,22 +104,15 @@ impl Railway {
         intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
-        let found = match text_of(outcome, DEPLOYMENT) {
-            Some(id) => {
-                let Some(found) = self.deployment(id).await? else {
-                    return Ok(Follow::Failed(format!("deployment {id} is gone")));
-                };
-                found
-            }
+        let (found, absent) = match text_of(outcome, DEPLOYMENT) {
+            Some(id) => (self.deployment(id).await?, format!("deployment {id} is gone")),
             // A person said that it happened, which names no deployment.
-            None => {
-                let Some(found) = self.newest_since(order, intent).await? else {
-                    let text = "the service has no deployment that was made since the effect began";
-                    return Ok(Follow::Failed(text.to_owned()));
-                };
-                found
-            }
+            None => (
+                self.newest_since(order, intent).await?,
+                "the service has no deployment that was made since the effect began".to_owned(),
+            ),
         };
+        let Some(found) = found else { return Ok(Follow::Failed(absent)) };
         let id = &found.id;
         let seen = deployment::seen(&found, None);
         match &seen.status {
