@@ -76,8 +76,8 @@ pub(crate) async fn make(
         plugin: &loaded.pin,
         environment: &opened.name,
     };
-    let plan = planner.plan(&mut loaded.plugin, &target).await;
-    let plan = plan.map_err(|error| no_plan(error, &loaded, &grant))?;
+    let made = planner.plan(&mut loaded.plugin, &target).await;
+    let plan = made.map_err(|error| no_plan(error, &loaded, &grant))?;
     opened.announcer.finish();
     let digest = plan.authority.digest().or_exit(Exit::Failed)?;
     Ok(Planned { plan, digest, loaded })

@@ -24,7 +24,7 @@ pub enum PlanError {
         /// Why not, in the plugin's words.
         failure: Failure,
         /// What it had been denied before, in the host's words.
-        denied: Vec<Problem>,
+        denied: Box<[Problem]>,
     },
     /// The environment could not be read.
     #[error("could not read the environment: {0}")]
@@ -92,7 +92,8 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         match draft {
             Ok(draft) => Ok((self.freeze(target, draft, declared).await?, denied)),
             Err(failure) => {
-                Err(PlanError::Failed { component: target.component.clone(), failure, denied })
+                let (component, denied) = (target.component.clone(), denied.into_boxed_slice());
+                Err(PlanError::Failed { component, failure, denied })
             }
         }
     }

@@ -222,7 +222,7 @@ fn the_point_of_no_return_is_the_first_step_that_can_not_be_undone() {
     assert_eq!(one_step(|_| {}).freeze(&far()).unwrap().authority.point_of_no_return(), None);
 }
 
-fn plan_twice(one: &Shape, other: &Shape) -> Result<Plan, Box<PlanError>> {
+fn plan_twice(one: &Shape, other: &Shape) -> Result<Plan, PlanError> {
     let bench = Bench::new(&one_step(|_| {}), far());
     let reporter = FakeReporter::default();
     let (grant, plugin) = (all_of_it(), plugin());
@@ -246,7 +246,7 @@ fn plan_twice(one: &Shape, other: &Shape) -> Result<Plan, Box<PlanError>> {
     };
     let answer = block_on(planner.plan(&mut guest, &target));
     assert!(bench.world.sent.borrow().is_empty(), "planning sends nothing (L2)");
-    answer.map_err(Box::new)
+    answer
 }
 
 #[test]
