@@ -126,15 +126,16 @@ fn captured(
             );
             Failure::permanent("http:capture", text)
         })?;
+        if capture.secret && !found.is_null() {
+            // Whatever a secret is made of, its text is what must not be seen.
+            let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            let handle = format!("{}/{}", order.marker, capture.fact);
+            sealed.push((handle.clone(), text));
+            facts.push(Fact::one(&capture.fact, Value::Sealed(handle)));
+            continue;
+        }
         let value = match found {
             serde_json::Value::Null => Value::Null,
-            // Whatever a secret is made of, its text is what must not be seen.
-            secret if capture.secret => {
-                let text = secret.as_str().map_or_else(|| secret.to_string(), str::to_owned);
-                let handle = format!("{}/{}", order.marker, capture.fact);
-                sealed.push((handle.clone(), text));
-                Value::Sealed(handle)
-            }
             serde_json::Value::Bool(truth) => Value::Boolean(*truth),
             serde_json::Value::Number(number) => number
                 .as_i64()

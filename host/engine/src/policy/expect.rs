@@ -31,8 +31,8 @@ pub(crate) fn expected(
             let made = (ServiceRef::Made(alias.clone()), "image".to_owned());
             changed.insert(made, After::Known(Some(image.clone())));
         }
-        if let Some(image) = deployed(&effect.kind, &changed, survey) {
-            expected.insert(label.clone(), Standing::from([("image".to_owned(), image)]));
+        if let Some(found) = deployed(&effect.kind, &changed, survey) {
+            expected.insert(label.clone(), found);
         }
         let Some(standing) = standing.get(label) else { continue };
         let Some(service) = effect.kind.service() else { continue };
@@ -63,13 +63,14 @@ fn deployed(
     kind: &Kind,
     changed: &BTreeMap<(ServiceRef, String), After>,
     survey: &Survey,
-) -> Option<Option<String>> {
+) -> Option<Standing> {
     let Kind::Deploy { service, source: DeploySource::Configured } = kind else { return None };
-    match (changed.get(&(service.clone(), "image".to_owned())), service) {
-        (Some(After::Known(image)), _) => Some(image.clone()),
-        (None, ServiceRef::Named(name)) => Some(survey.services.get(name)?.image.clone()),
-        (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => None,
-    }
+    let image = match (changed.get(&(service.clone(), "image".to_owned())), service) {
+        (Some(After::Known(image)), _) => image.clone(),
+        (None, ServiceRef::Named(name)) => survey.services.get(name)?.image.clone(),
+        (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => return None,
+    };
+    Some(Standing::from([("image".to_owned(), image)]))
 }
 
 /// Returns what stands there after an effect that changes values, by name.

@@ -9,6 +9,7 @@ mod keepers;
 mod restore;
 mod service;
 mod staging;
+mod stop;
 mod variables;
 mod volume;
 
