@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use lockstep_engine::model::{Failure, Moment, Read, Reading, Rows, Value};
 use lockstep_lab::Stack;
 use tokio_postgres::{Client, NoTls};
@@ -6,10 +8,20 @@ use super::world::World;
 
 pub(super) async fn admin(world: &World) -> Client {
     let variables = world.lab.variables("postgres").unwrap();
-    let (client, connection) =
-        tokio_postgres::connect(&variables["DATABASE_URL"], NoTls).await.unwrap();
-    drop(tokio::spawn(connection));
-    client
+    // The server listens before it takes anybody in.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        match tokio_postgres::connect(&variables["DATABASE_URL"], NoTls).await {
+            Ok((client, connection)) => {
+                drop(tokio::spawn(connection));
+                return client;
+            }
+            Err(error) => {
+                assert!(tokio::time::Instant::now() < deadline, "{error}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
 }
 
 async fn query(world: &World, statement: &str, parameters: Vec<Value>) -> Result<Rows, Failure> {

@@ -104,21 +104,17 @@ impl Railway {
         intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
-        let found = match text_of(outcome, DEPLOYMENT) {
-            Some(id) => {
-                let Some(found) = self.deployment(id).await? else {
-                    return Ok(Follow::Failed(format!("deployment {id} is gone")));
-                };
-                found
-            }
+        let given = text_of(outcome, DEPLOYMENT);
+        let found = match given {
+            Some(id) => self.deployment(id).await?,
             // A person said that it happened, which names no deployment.
-            None => {
-                let Some(found) = self.newest_since(order, intent).await? else {
-                    let text = "the service has no deployment that was made since the effect began";
-                    return Ok(Follow::Failed(text.to_owned()));
-                };
-                found
-            }
+            None => self.newest_since(order, intent).await?,
+        };
+        let Some(found) = found else {
+            return Ok(Follow::Failed(given.map_or_else(
+                || "the service has no deployment that was made since the effect began".to_owned(),
+                |id| format!("deployment {id} is gone"),
+            )));
         };
         let id = &found.id;
         let seen = deployment::seen(&found, None);
@@ -138,7 +134,7 @@ impl Railway {
                 }
                 let boot = i64::try_from(deployment::boot(&found)).unwrap_or(i64::MAX);
                 let mut facts = vec![Fact::one("boot-ms", Value::Integer(boot))];
-                if text_of(outcome, DEPLOYMENT).is_none() {
+                if given.is_none() {
                     facts.push(Fact::text(DEPLOYMENT, id.clone()));
                 }
                 facts.extend(seen.image.map(|image| Fact::text("image", image)));
