@@ -104,15 +104,18 @@ impl Railway {
         intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
-        let (found, absent) = match text_of(outcome, DEPLOYMENT) {
-            Some(id) => (self.deployment(id).await?, format!("deployment {id} is gone")),
+        let given = text_of(outcome, DEPLOYMENT);
+        let found = match given {
+            Some(id) => self.deployment(id).await?,
             // A person said that it happened, which names no deployment.
-            None => (
-                self.newest_since(order, intent).await?,
-                "the service has no deployment that was made since the effect began".to_owned(),
-            ),
+            None => self.newest_since(order, intent).await?,
         };
-        let Some(found) = found else { return Ok(Follow::Failed(absent)) };
+        let Some(found) = found else {
+            return Ok(Follow::Failed(given.map_or_else(
+                || "the service has no deployment that was made since the effect began".to_owned(),
+                |id| format!("deployment {id} is gone"),
+            )));
+        };
         let id = &found.id;
         let seen = deployment::seen(&found, None);
         match &seen.status {
@@ -131,7 +134,7 @@ impl Railway {
                 }
                 let boot = i64::try_from(deployment::boot(&found)).unwrap_or(i64::MAX);
                 let mut facts = vec![Fact::one("boot-ms", Value::Integer(boot))];
-                if text_of(outcome, DEPLOYMENT).is_none() {
+                if given.is_none() {
                     facts.push(Fact::text(DEPLOYMENT, id.clone()));
                 }
                 facts.extend(seen.image.map(|image| Fact::text("image", image)));
