@@ -73,7 +73,7 @@ impl Line {
 
     /// Runs it with this command's own output, announced by one line.
     pub(crate) fn run(mut self) -> Result<(), Failed> {
-        println!("$ {}", self.text());
+        eprintln!("$ {}", self.text());
         let status = self.0.status().map_err(|error| self.unstarted(&error))?;
         if status.success() {
             Ok(())

@@ -1,0 +1,16 @@
+//! How much becomes durable in a second, beside SQLite's own single commits on the same disk.
+
+mod appends;
+mod effects;
+mod outside;
+mod shape;
+mod sqlite;
+
+pub(crate) use appends::appends;
+pub(crate) use effects::effects;
+
+/// The peer's name.
+const PEER: &str = "SQLite's single commits";
+
+/// Runs at once.
+const MANY: usize = 64;

@@ -1,0 +1,120 @@
+//! A plan of many effects, frozen as every plan is.
+
+use std::collections::BTreeMap;
+
+use lockstep_engine::model::{
+    Assignment, Digest, Draft, Drive, Effect, Environment, Grantable, Kind, Millis, Moment, Piece,
+    Plan, PluginPin, ServiceRef, Step, Survey, Surveyed, Undo, Version,
+};
+use lockstep_engine::policy::{Freezer, Grant};
+
+use super::outside::nothing_stands;
+use crate::Fallible;
+
+/// Steps of the plan.
+const STEPS: usize = 20;
+
+/// Effects of each step.
+const EFFECTS: usize = 10;
+
+/// Effects of the plan.
+pub(super) const ALL: usize = STEPS * EFFECTS;
+
+/// The service that all of them change.
+const SERVICE: &str = "redis";
+
+/// Returns the plan: every effect sets a variable that was not there.
+pub(super) fn plan() -> Fallible<Plan> {
+    let (mut steps, mut effects) = (Vec::new(), Vec::new());
+    for number in 0..STEPS {
+        let first = effects.len();
+        for position in 0..EFFECTS {
+            effects.push(effect(number, position)?);
+        }
+        steps.push(step(number, effects.get(first..).unwrap_or_default())?);
+    }
+    let surveyed = Surveyed {
+        service_id: "id-of-the-service".to_owned(),
+        volume_instance_id: None,
+        image: Some(format!("redis@sha256:{}", "a".repeat(64))),
+        running_digest: None,
+    };
+    let freezer = Freezer {
+        component: SERVICE,
+        plugin: &PluginPin {
+            name: "bench".to_owned(),
+            version: "0.1.0".to_owned(),
+            digest: Digest::of(b"bench"),
+        },
+        environment: &Environment {
+            name: "bench".to_owned(),
+            project_id: "project".to_owned(),
+            environment_id: "environment".to_owned(),
+        },
+        grant: &Grant::new(vec![Grantable {
+            capability: "railway".to_owned(),
+            name: "*".to_owned(),
+            access: "set-variables".to_owned(),
+            paths: Vec::new(),
+            why: String::new(),
+        }]),
+        survey: &Survey {
+            project_id: "project".to_owned(),
+            environment_id: "environment".to_owned(),
+            services: BTreeMap::from([(SERVICE.to_owned(), surveyed)]),
+        },
+        standing: &effects
+            .iter()
+            .map(|effect| (effect.label.clone(), nothing_stands(effect)))
+            .collect(),
+        now: Moment(1),
+    };
+    let draft = Draft {
+        current: version("7.2"),
+        desired: version("8.0"),
+        findings: Vec::new(),
+        steps,
+        undo: Vec::new(),
+        watches: Vec::new(),
+        parameters: Vec::new(),
+        extra: Vec::new(),
+    };
+    Ok(freezer.freeze(draft, effects)?)
+}
+
+fn effect(step: usize, position: usize) -> Fallible<Effect> {
+    let assignment = Assignment {
+        name: format!("SETTING_{step}_{position}"),
+        value: vec![Piece::Text("a value of usual length".to_owned())],
+    };
+    let kind = Kind::SetVariables {
+        service: ServiceRef::Named(SERVICE.to_owned()),
+        assignments: vec![assignment],
+    };
+    Ok(Effect::plain(format!("set-{step}-{position}").parse()?, kind))
+}
+
+fn step(number: usize, effects: &[Effect]) -> Fallible<Step> {
+    Ok(Step {
+        id: format!("step-{number}").parse()?,
+        title: format!("Set the variables of part {number}"),
+        why: "the new version reads them".to_owned(),
+        effects: effects.iter().map(|effect| effect.label.clone()).collect(),
+        drive: Drive::Listed,
+        reverses: Vec::new(),
+        undo: Undo::Nothing,
+        gates: Vec::new(),
+        needs: Vec::new(),
+        loss: None,
+        rounds: 1,
+        soak: None,
+        expected: Millis::seconds(5),
+        outage: None,
+        limit: Millis::seconds(600),
+        extra: Vec::new(),
+    })
+}
+
+fn version(text: &str) -> Version {
+    Version { text: text.to_owned(), order: vec![1], floating: false, digest: None }
+}

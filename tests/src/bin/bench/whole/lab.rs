@@ -1,0 +1,120 @@
+//! A lab in a folder of its own, with data in it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lockstep_lab::daemon::{self, Daemon};
+use lockstep_lab::{Control, LabStatus};
+use tempfile::TempDir;
+
+use crate::Fallible;
+use crate::place;
+
+/// How long the lab may take to start, and its services to settle.
+const PATIENCE: Duration = Duration::from_secs(320);
+
+/// How often it is looked at meanwhile.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// Statuses of a deployment that is under way.
+const UNDER_WAY: [&str; 5] = ["QUEUED", "INITIALIZING", "BUILDING", "DEPLOYING", "WAITING"];
+
+/// A lab that runs as long as this lives.
+///
+/// It is served in the foreground of a child, so that Ctrl-C ends it with this program.
+#[derive(Debug)]
+pub(crate) struct Lab {
+    folder: TempDir,
+    lockstep: PathBuf,
+    process: Child,
+}
+
+impl Lab {
+    /// Starts a lab with the stack that has Redis 6.2, waits until every service has settled, and writes data.
+    pub(crate) fn up() -> Fallible<Self> {
+        let (folder, lockstep) = (tempfile::tempdir()?, place::lockstep()?);
+        let mut serve = Command::new(&lockstep);
+        serve.current_dir(folder.path()).args(["lab", "serve", "--stack", "redis-6"]);
+        serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = serve.spawn()?;
+        let mut lab = Self { folder, lockstep, process };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(lab.settled())?;
+        let filled = lab.command(&["lab", "fill"]).output()?;
+        if !filled.status.success() {
+            return Err(String::from_utf8_lossy(&filled.stderr).into_owned().into());
+        }
+        Ok(lab)
+    }
+
+    /// Returns a call of `lockstep` in the lab's folder that has not begun.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.lockstep);
+        command.current_dir(self.folder.path()).args(arguments).env_remove("RAILWAY_TOKEN");
+        command
+    }
+
+    /// Returns how many requests the lab's API has left in this hour; asking is one of them.
+    pub(crate) fn requests_left(&self) -> Fallible<u64> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let daemon = runtime.block_on(self.daemon())?.ok_or("the lab is gone")?;
+        let url = daemon.env.iter().find(|(name, _)| name == "RAILWAY_API_URL");
+        let url = url.and_then(|(_, url)| url.strip_prefix("http://"));
+        let (host, path) =
+            url.and_then(|url| url.split_once('/')).ok_or("the lab tells no address")?;
+        let mut stream = TcpStream::connect(host)?;
+        write!(
+            stream,
+            "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let left = answer.lines().find_map(|line| line.strip_prefix("x-ratelimit-remaining: "));
+        Ok(left.ok_or("the lab does not count requests")?.trim().parse()?)
+    }
+
+    async fn daemon(&self) -> Fallible<Option<Daemon>> {
+        let folder = self.folder.path().join(".lockstep/lab");
+        if !folder.exists() {
+            return Ok(None);
+        }
+        Ok(daemon::find(&folder).await?)
+    }
+
+    async fn settled(&mut self) -> Fallible<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(ended) = self.process.try_wait()? {
+                return Err(format!("the lab ended with {ended}").into());
+            }
+            if let Some(daemon) = self.daemon().await? {
+                let status: LabStatus =
+                    serde_json::from_value(daemon.control(&Control::Status).await?)?;
+                let open = |status: &str| UNDER_WAY.contains(&status);
+                if !status.services.iter().any(|service| open(&service.status)) {
+                    return Ok(());
+                }
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        Err(format!("the lab did not settle within {} s", PATIENCE.as_secs()).into())
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let down = self.command(&["lab", "down"]).output();
+        let stopped = down.is_ok_and(|down| down.status.success());
+        // The lab's guards end its servers even if it is killed.
+        let ended = if stopped { Ok(()) } else { self.process.kill() };
+        if let Err(error) = ended.and_then(|()| self.process.wait()) {
+            eprintln!(
+                "bench: could not stop the lab in `{}`: {error}",
+                self.folder.path().display()
+            );
+        }
+    }
+}
