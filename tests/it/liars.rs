@@ -1,5 +1,6 @@
 //! L2 against a plugin that lies while planning: what is no read is denied, and the far side has seen nothing of it.
 
+use lockstep_lab::Control;
 use serde_json::Value;
 
 use crate::far_side::{Postgres, ask, asked_of_redis, forget_asked, http, poll};
@@ -250,4 +251,18 @@ fn the_lab_needs_no_more_in_lockstep_toml_than_what_is_granted() {
     stage.lockstep(&["plan", "liar", "-e", "lab"]).expect(2).says("environment `lab` has `via`");
     write(&stage, &toml("liar", &ASKED).replace("environments.lab", "environments.other"));
     stage.lockstep(&["plan", "liar", "-e", "other"]).expect(2).says("names no `project`");
+}
+
+#[test]
+fn a_deploy_of_an_image_that_may_have_moved_is_refused_and_nothing_is_sent() {
+    let stage = Stage::up(&["--stack", "redis-6", "--only", "redis"]);
+    let image = "redis:6.2".to_owned();
+    stage.control(&Control::MoveTag { image, version: Some("7.0.15".to_owned()) });
+    let grants = [("railway", "redis", "deploy", "")];
+    write(&stage, &(toml("liar", &grants) + &option("liar", "step", "unpinned")));
+    for command in [&["plan", "liar", "-e", "lab"][..], &["apply", "liar", "-e", "lab", "--yes"]] {
+        stage.lockstep(command).expect(1).says("L13").says("redis");
+    }
+    assert!(stage.mutations().is_empty(), "{:?}", stage.mutations());
+    assert!(stage.census().version.starts_with("6.2"));
 }
