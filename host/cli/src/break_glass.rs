@@ -53,7 +53,7 @@ fn text(run: &RunId, authority: &Authority) -> String {
             Way::Steps(ids) => {
                 put(&mut out, &format!("- if step `{}` began:", frozen.step.id));
                 if let Some(loss) = &frozen.step.loss {
-                    put(&mut out, &format!("  - this loses {loss}"));
+                    put(&mut out, &format!("  - this loses {}", tame(loss)));
                 }
                 let undo = ids.iter().filter_map(|id| authority.undo_step(id));
                 let effects = undo
