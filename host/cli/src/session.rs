@@ -80,7 +80,9 @@ impl Session {
     /// `lockstep.toml` or the store can't be used.
     pub(crate) fn open(global: Global, surroundings: Surroundings) -> Result<Self, CliError> {
         let document = Document::read(&global.directory)?;
-        let store = Store::open(&folder(&global.directory)).or_exit(Exit::Failed)?;
+        let store = Store::open(&folder(&global.directory)).or_exit(Exit::Failed).map_err(|error| {
+            error.hint("is there room on the disk, and does the folder belong to you? Nothing was changed")
+        })?;
         Ok(Self { global, surroundings, document, store })
     }
 
