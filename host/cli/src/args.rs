@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Apply(ApplyArguments),
     /// Goes on with a run that was interrupted, waits or is stuck.
     #[command(
-        after_help = "Examples:\n  lockstep resume\n  lockstep resume r-3f9a --assume happened:save\n  lockstep resume r-3f9a --accept-moved"
+        after_help = "Examples:\n  lockstep resume\n  lockstep resume r-3f9a --assume happened:save"
     )]
     Resume(ResumeArguments),
     /// Takes a run back to the version before.
@@ -136,10 +136,6 @@ pub(crate) struct ResumeArguments {
     /// Says what became of the effect that the run asks about: `happened:EFFECT` or `not-happened:EFFECT`.
     #[arg(long, value_name = "FATE:EFFECT")]
     pub(crate) assume: Option<String>,
-
-    /// Goes on although something that the plan rests on changed.
-    #[arg(long)]
-    pub(crate) accept_moved: bool,
 
     /// Takes the run from another process that still holds it.
     #[arg(long)]

@@ -221,7 +221,7 @@ fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
         Ended::Waiting(Wait::Moved(why)) => (
             Exit::Moved,
             format!(
-                "Run {run} waits, because the environment moved:\n  {}\nGo on with `lockstep resume {run} --accept-moved`, or back with `lockstep rollback {run}`.",
+                "Run {run} waits, because the environment moved:\n  {}\nPut it back and `lockstep resume {run}`, which looks again; or go back with `lockstep rollback {run}`.",
                 brief(why)
             ),
         ),

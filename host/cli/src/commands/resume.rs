@@ -9,7 +9,6 @@ use crate::config::EnvironmentDocument;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::render::brief;
 use crate::session::Session;
 
 /// A run as the store keeps it.
@@ -37,14 +36,6 @@ pub(crate) async fn resume(
     let extra = match (&kept.state.phase, &arguments.assume) {
         (Phase::Finished(_), _) => return Err(over(&kept)),
         (_, Some(assume)) => vec![assumption(assume, &by, &kept)?],
-        (Phase::Moved(why), None) if !arguments.accept_moved => {
-            return Err(CliError::words(
-                Exit::Moved,
-                format!("run {} waits, because the environment moved: {}", kept.run, brief(why)),
-            )
-            .hint("go on all the same: --accept-moved")
-            .hint(format!("or go back: `lockstep rollback {}`", kept.run)));
-        }
         (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
         (Phase::Planned | Phase::Running, None) => Vec::new(),
     };
