@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use lockstep_drivers::keeper;
 use lockstep_engine::model::{Authority, Kind, Plan, RunId, ServiceRef, Way};
 
 use crate::error::{CliError, OrExit as _};
@@ -60,16 +61,21 @@ fn text(run: &RunId, authority: &Authority) -> String {
                     .flat_map(|undo| &undo.step.effects)
                     .filter_map(|label| authority.effects.get(label));
                 for effect in effects {
-                    put(&mut out, &format!("  - {}", by_hand(&effect.kind)));
+                    put(&mut out, &format!("  - {}", by_hand(run, &effect.kind)));
                 }
             }
+        }
+    }
+    for label in authority.closing().flat_map(|undo| &undo.step.effects) {
+        if let Some(effect) = authority.effects.get(label) {
+            put(&mut out, &format!("- at the very end, {}", by_hand(run, &effect.kind)));
         }
     }
     out
 }
 
 /// Returns what a person does instead of the host.
-fn by_hand(kind: &Kind) -> String {
+fn by_hand(run: &RunId, kind: &Kind) -> String {
     let name = |service: &ServiceRef| {
         let (ServiceRef::Named(name) | ServiceRef::Made(name)) = service;
         word(name)
@@ -94,6 +100,24 @@ fn by_hand(kind: &Kind) -> String {
         return format!(
             "dashboard, service `{}`, Backups: restore the backup whose name ends with `-{backup_of}`",
             name(service)
+        );
+    }
+    if let Kind::RestoreVariables { service, names } = kind {
+        let moves = names.iter().map(|variable| {
+            format!("`{}` to `{}`", word(&keeper(run.as_str(), variable)), word(variable))
+        });
+        return format!(
+            "dashboard, service `{}`: copy the value of {}",
+            name(service),
+            moves.collect::<Vec<_>>().join(", ")
+        );
+    }
+    if let Kind::ForgetVariables { service, names } = kind {
+        let kept = names.iter().map(|it| format!("`{}`", word(&keeper(run.as_str(), it))));
+        return format!(
+            "dashboard, service `{}`: delete {}",
+            name(service),
+            kept.collect::<Vec<_>>().join(", ")
         );
     }
     if let Kind::CommitStaged { .. } = kind {

@@ -23,7 +23,7 @@ pub use drivers::{Drivers, OpenError};
 pub use railway::documents;
 pub use reqwest::Url;
 pub use secrecy::SecretString;
-pub use secrets::Redactor;
+pub use secrets::{Redactor, keeper};
 pub use settings::{
     Connection, ConnectionKind, Credential, Endpoint, Now, OperatorSecret, Origin, Place, Settings,
     Ssh, TokenKind, Via,

@@ -49,6 +49,12 @@ impl<'a> Order<'a> {
         text_of(self.given, name)
     }
 
+    /// Returns the run's name.
+    pub(crate) fn run(&self) -> &'a str {
+        let prefix = self.run_prefix();
+        prefix.strip_prefix("lockstep-").unwrap_or(prefix).trim_end_matches('-')
+    }
+
     /// Returns what the markers of all effects of the same run begin with.
     pub(crate) fn run_prefix(&self) -> &'a str {
         self.marker.strip_suffix(self.effect.label.as_str()).unwrap_or(self.marker)

@@ -55,6 +55,13 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::RestoreVariables { service, names } => {
             format!("{}: put back the kept values of {}", name(service), tame(&names.join(", ")))
         }
+        Kind::ForgetVariables { service, names } => {
+            format!(
+                "{}: delete the former values that this run kept of {}, without a deploy",
+                name(service),
+                tame(&names.join(", "))
+            )
+        }
         Kind::SetImage { service, image } => format!("{}: image → {}", name(service), tame(image)),
         Kind::SetSettings { service, settings } => {
             let lines: Vec<String> = settings

@@ -88,12 +88,20 @@ fn steps(out: &mut String, plan: &Plan) {
     for (index, frozen) in authority.steps.iter().enumerate() {
         step(out, plan, index + 1, frozen);
     }
+    for undo in authority.closing() {
+        put(out, "\n     At the end of the way back, if their counterparts began:");
+        effects(out, authority, &undo.step, "       - ");
+    }
 }
 
 fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
     let step = &frozen.step;
-    put(out, &format!("\n {number:>2}. {}  \u{201c}{}\u{201d}", step.id, tame(&step.title)));
-    if !step.why.is_empty() {
+    if frozen.derived {
+        put(out, &format!("\n {number:>2}. {}  {} ({})", step.id, step.title, step.why));
+    } else {
+        put(out, &format!("\n {number:>2}. {}  \u{201c}{}\u{201d}", step.id, tame(&step.title)));
+    }
+    if !step.why.is_empty() && !frozen.derived {
         out.push_str(&wrap(&format!("\u{201c}{}\u{201d}", tame(&step.why)), "     "));
     }
     for gate in &step.gates {

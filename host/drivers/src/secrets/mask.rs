@@ -4,8 +4,14 @@ use hmac::{Hmac, Mac as _};
 use lockstep_engine::model::Hex;
 use sha2::Sha256;
 
-/// The prefix of variables that keep a value for [`lockstep_engine::model::Kind::RestoreVariables`].
+/// The prefix of variables that keep a value for [`lockstep_engine::model::Kind::RestoreVariables`], until
+/// [`lockstep_engine::model::Kind::ForgetVariables`].
 pub(crate) const KEPT: &str = "LOCKSTEP_BEFORE_";
+
+/// Returns the variable that keeps the newest value of `name` from before `run`.
+pub fn keeper(run: &str, name: &str) -> String {
+    format!("{KEPT}{}_{name}", run.to_ascii_uppercase().replace('-', "_"))
+}
 
 /// Words of a variable's name that say its value is secret.
 const SECRET_WORDS: [&str; 19] = [

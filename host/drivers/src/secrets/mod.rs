@@ -5,6 +5,7 @@ mod mask;
 mod redact;
 mod scrub;
 
+pub use mask::keeper;
 pub(crate) use mask::{KEPT, fingerprint, hex, keyed_bytes, looks_secret};
 pub use redact::Redactor;
 pub(crate) use redact::secrets_of;

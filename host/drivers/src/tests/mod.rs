@@ -3,6 +3,7 @@
 mod backups;
 mod deploys;
 mod failures;
+mod forgets;
 mod http;
 mod keyspaces;
 mod pins;

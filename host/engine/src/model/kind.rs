@@ -41,6 +41,13 @@ pub enum Kind {
         /// Which.
         names: Vec<String>,
     },
+    /// Deletes the former values of these variables that the run kept, without a deploy. Only the host makes these.
+    ForgetVariables {
+        /// Whose.
+        service: ServiceRef,
+        /// Former values of which.
+        names: Vec<String>,
+    },
     /// Sets the image, without a deploy.
     SetImage {
         /// Whose.
@@ -172,6 +179,7 @@ impl Kind {
             Self::GenerateVariable { .. } => "generate-variable",
             Self::DeleteVariables { .. } => "delete-variables",
             Self::RestoreVariables { .. } => "restore-variables",
+            Self::ForgetVariables { .. } => "forget-variables",
             Self::SetImage { .. } => "set-image",
             Self::SetSettings { .. } => "set-settings",
             Self::Deploy { .. } => "deploy",
@@ -201,6 +209,7 @@ impl Kind {
             | Self::GenerateVariable { service, .. }
             | Self::DeleteVariables { service, .. }
             | Self::RestoreVariables { service, .. }
+            | Self::ForgetVariables { service, .. }
             | Self::SetImage { service, .. }
             | Self::SetSettings { service, .. }
             | Self::Deploy { service, .. }
@@ -234,6 +243,7 @@ impl Kind {
             | Self::GenerateVariable { .. }
             | Self::DeleteVariables { .. }
             | Self::RestoreVariables { .. }
+            | Self::ForgetVariables { .. }
             | Self::SetImage { .. }
             | Self::SetSettings { .. }
             | Self::Deploy { .. }

@@ -71,6 +71,9 @@ pub struct FrozenStep {
     pub step: Step,
     /// Its way back.
     pub way: Way,
+    /// Whether the host derived it, so that no plugin is asked about it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
 }
 
 /// An undo step, and who made it.
@@ -179,9 +182,22 @@ impl Authority {
         self.undo.iter().find(|frozen| frozen.step.id == *id)
     }
 
-    /// Returns the index of the first step that can't be undone: nothing rolls back by itself from there on.
+    /// Returns the undo steps that belong to no step in particular: they come last, whichever steps began.
+    pub fn closing(&self) -> impl Iterator<Item = &FrozenUndo> {
+        let named = |id: &StepId| {
+            self.steps
+                .iter()
+                .any(|frozen| matches!(&frozen.way, Way::Steps(ids) if ids.contains(id)))
+        };
+        self.undo.iter().filter(move |frozen| !named(&frozen.step.id))
+    }
+
+    /// Returns the index of the first step that can't be undone: nothing rolls back by itself from there on. The step with
+    /// which the host ends a run is none, because a run that is over has no way back in any case.
     pub fn point_of_no_return(&self) -> Option<usize> {
-        self.steps.iter().position(|frozen| matches!(frozen.way, Way::Impossible(_)))
+        let is_it =
+            |frozen: &FrozenStep| !frozen.derived && matches!(frozen.way, Way::Impossible(_));
+        self.steps.iter().position(is_it)
     }
 }
 

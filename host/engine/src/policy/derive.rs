@@ -187,7 +187,9 @@ fn put_back(effect: &Effect, before: Option<&Standing>) -> Result<Vec<Kind>, Str
         Kind::RedisCommand { .. } => return cannot("changes a Redis server"),
         Kind::SqlExecute { .. } => return cannot("changes a database"),
         Kind::HttpSend { .. } => return cannot("sends a request"),
-        Kind::RestoreVariables { .. } => return cannot("is the host's own"),
+        Kind::RestoreVariables { .. } | Kind::ForgetVariables { .. } => {
+            return cannot("is the host's own");
+        }
     })
 }
 

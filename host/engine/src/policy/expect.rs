@@ -97,6 +97,7 @@ fn wanted(kind: &Kind) -> Vec<(String, After)> {
         }
         Kind::GenerateVariable { name, .. } => vec![(name.clone(), After::Unknown)],
         Kind::RestoreVariables { .. }
+        | Kind::ForgetVariables { .. }
         | Kind::Deploy { .. }
         | Kind::Restart { .. }
         | Kind::Stop { .. }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::derive;
 use super::expect;
+use super::forget::{self, Closing};
 use super::grant::Grant;
 use super::images::{Images, is_pinned};
 use super::shape;
@@ -57,7 +58,19 @@ impl Freezer<'_> {
         problems.extend(unpinned(&effects));
         problems.extend(redacted(&effects));
         let expected = expect::expected(&draft.steps, &effects, self.standing, self.survey);
-        let (steps, undo) = ways(&draft, &mut effects, &expected, &mut problems);
+        let (mut steps, mut undo) = ways(&draft, &mut effects, &expected, &mut problems);
+        match forget::closing(&draft.steps, &effects, &expected) {
+            Ok(None) => {}
+            Ok(Some(Closing { step, undo: last, effects: made })) => {
+                for own in [&step.step, &last.step] {
+                    problems.extend(taken(own, &effects, &steps, &undo));
+                }
+                effects.extend(made.into_iter().map(|effect| (effect.label.clone(), effect)));
+                steps.push(step);
+                undo.push(last);
+            }
+            Err(error) => problems.push(error.to_string()),
+        }
         problems.extend(self.deployments(&steps, &undo, &effects));
         problems.extend(
             draft.extra.iter().map(|(key, _)| format!("the plan has an unknown extra `{key}`")),
@@ -200,7 +213,7 @@ fn ways(
             None => match derive::undo_step(&draft.steps, index, effects, expected) {
                 Ok((derived, _)) if derived.effects.is_empty() => Way::Nothing,
                 Ok((derived, made)) => {
-                    problems.extend(taken(&derived, effects, &undo));
+                    problems.extend(taken(&derived, effects, &[], &undo));
                     let id: StepId = derived.id.clone();
                     effects.extend(made.into_iter().map(|effect| (effect.label.clone(), effect)));
                     undo.push(FrozenUndo { step: derived, derived: true });
@@ -212,21 +225,27 @@ fn ways(
                 }
             },
         };
-        steps.push(FrozenStep { step: unmeasured(step), way });
+        steps.push(FrozenStep { step: unmeasured(step), way, derived: false });
     }
     (steps, undo)
 }
 
 /// What the host derives never takes the place of what the plugin declares.
-fn taken(derived: &Step, effects: &BTreeMap<Label, Effect>, undo: &[FrozenUndo]) -> Option<String> {
+fn taken(
+    derived: &Step,
+    effects: &BTreeMap<Label, Effect>,
+    steps: &[FrozenStep],
+    undo: &[FrozenUndo],
+) -> Option<String> {
     let label = derived.effects.iter().find(|label| effects.contains_key(label));
     if let Some(label) = label {
-        return Some(format!("label `{label}` is one that lockstep needs for a derived undo step"));
+        return Some(format!("label `{label}` is one that lockstep needs for a derived step"));
     }
     let id = &derived.id;
-    undo.iter()
-        .any(|frozen| frozen.step.id == *id)
-        .then(|| format!("step id `{id}` is one that lockstep needs for a derived undo step"))
+    let mut others = steps.iter().map(|it| &it.step.id).chain(undo.iter().map(|it| &it.step.id));
+    others
+        .any(|other| other == id)
+        .then(|| format!("step id `{id}` is one that lockstep needs for a derived step"))
 }
 
 /// Takes the measured figures out of a step: they are evidence and change with every plan.

@@ -110,10 +110,10 @@ impl Grant {
     /// Always [`Failure::Denied`], with the lines that would allow it.
     pub fn declare(&self, effect: &Effect) -> Result<(), Failure> {
         let (capability, name) = match &effect.kind {
-            Kind::RestoreVariables { .. } => {
+            Kind::RestoreVariables { .. } | Kind::ForgetVariables { .. } => {
                 return Err(Failure::denied(
                     "grant:host-only",
-                    "only the host puts variables back",
+                    "only the host puts variables back and forgets what it kept of them",
                 ));
             }
             Kind::RedisCommand { connection, .. } => ("redis", Some(connection.as_str())),

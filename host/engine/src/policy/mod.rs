@@ -3,6 +3,7 @@
 mod admit;
 mod derive;
 mod expect;
+mod forget;
 mod freeze;
 mod grant;
 mod images;

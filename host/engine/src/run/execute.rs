@@ -261,7 +261,11 @@ where
             self.note(Event::Finished { end: End::Done })?;
             return Ok(None);
         };
-        self.step(&frozen.step, guest).await?;
+        if frozen.derived {
+            self.derived(&frozen.step).await?;
+        } else {
+            self.step(&frozen.step, guest).await?;
+        }
         Ok(None)
     }
 
@@ -295,6 +299,14 @@ where
         if self.state.direction == Direction::Back {
             return self.note(Event::Stuck {
                 question: format!("rolling back, {why}; what stands is for a person to judge"),
+            });
+        }
+        // An upgrade that is done is not taken back because cleaning up after it failed.
+        if self.authority.step(step).is_some_and(|frozen| frozen.derived) {
+            return self.note(Event::Stuck {
+                question: format!(
+                    "all but the cleaning up is done, but {why}; resume or roll back?"
+                ),
             });
         }
         if let Some(loss) = self.loss_of_going_back() {

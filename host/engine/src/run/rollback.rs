@@ -3,7 +3,7 @@
 use super::execute::{Ended, Execution, Interrupt};
 use super::port::{Clock, Control, Guest, Journal, Reporter, World};
 use crate::journal::{Direction, End, Event};
-use crate::model::{FrozenStep, Kind, Label, Step, StepId, Way};
+use crate::model::{FrozenStep, FrozenUndo, Kind, Label, Step, StepId, Way};
 
 impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
 where
@@ -98,13 +98,18 @@ where
         self.way_back().find(|id| !self.is_done(id)).cloned()
     }
 
-    /// The undo steps of what began, in the order in which they are taken.
+    /// The undo steps of what began, in the order in which they are taken, and then those that end the way back.
     fn way_back(&self) -> impl Iterator<Item = &StepId> {
         let begun = self.authority.steps.iter().rev().filter(|frozen| self.has_begun(frozen));
-        begun.flat_map(|frozen| match &frozen.way {
+        let of_steps = begun.flat_map(|frozen| match &frozen.way {
             Way::Steps(ids) => ids.as_slice(),
             Way::Nothing | Way::Impossible(_) => &[],
-        })
+        });
+        let needed = |undo: &&FrozenUndo| {
+            undo.step.reverses.iter().any(|(_, reversed)| self.state.began(reversed))
+        };
+        let last = self.authority.closing().filter(needed).map(|undo| &undo.step.id);
+        of_steps.chain(last)
     }
 
     /// Returns whether an effect of the step happened or may have.

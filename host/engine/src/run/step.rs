@@ -60,7 +60,7 @@ where
         self.soak(step).await
     }
 
-    /// Takes an undo step that the host derived: no plugin is asked.
+    /// Takes a step that the host derived: no plugin is asked.
     pub(super) async fn derived(&mut self, step: &Step) -> Result<(), Interrupt> {
         self.refuse_failed(step)?;
         self.ports.reporter.report(News::StepStarted(step.id.clone()));

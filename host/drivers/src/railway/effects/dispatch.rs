@@ -33,6 +33,7 @@ impl Railway {
                 self.variables_standing(order, names.iter().map(String::as_str)).await
             }
             Kind::RestoreVariables { names, .. } => self.restore_standing(order, names).await,
+            Kind::ForgetVariables { names, .. } => self.kept_standing(order, names).await,
             Kind::GenerateVariable { name, .. } => {
                 self.variables_standing(order, [name.as_str()].into_iter()).await
             }
@@ -89,6 +90,9 @@ impl Railway {
             Kind::RestoreVariables { names, .. } => {
                 self.restore_variables(order, names, deadline).await
             }
+            Kind::ForgetVariables { names, .. } => {
+                self.forget_variables(order, names, deadline).await
+            }
             Kind::SetImage { image, .. } => self.set_image(order, image, deadline).await,
             Kind::SetSettings { settings, .. } => {
                 self.set_settings(order, settings, deadline).await
@@ -130,6 +134,7 @@ impl Railway {
             Kind::RestoreVariables { names, .. } => {
                 self.settle_restored(order, names, intent).await
             }
+            Kind::ForgetVariables { .. } => self.settle_forgotten(order, intent).await,
             Kind::SetImage { image, .. } => self.settle_image(order, image, intent).await,
             Kind::SetSettings { settings, .. } => {
                 self.settle_settings(order, settings, intent).await
@@ -170,6 +175,7 @@ impl Railway {
         match &order.effect.kind {
             Kind::SetVariables { .. } => self.follow_variables(order, values).await,
             Kind::DeleteVariables { names, .. } => self.follow_deleted(order, names).await,
+            Kind::ForgetVariables { names, .. } => self.follow_forgotten(order, names).await,
             Kind::Deploy { source, .. } => self.follow_deploy(order, source, intent, outcome).await,
             Kind::Restart { .. } => self.follow_restart(order, intent, outcome).await,
             Kind::Stop { .. } => self.follow_stop(intent, outcome).await,

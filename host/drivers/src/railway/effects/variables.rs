@@ -19,6 +19,7 @@ use super::compare;
 use super::dispatch::Values;
 use super::keepers;
 use crate::order::Order;
+use crate::secrets::keeper;
 
 /// The longest secret that is generated.
 const LONGEST: u32 = 512;
@@ -40,7 +41,8 @@ impl Railway {
         names: &[String],
     ) -> Result<Standing, Failure> {
         let (_, configured) = self.of(order).await?;
-        let both = names.iter().flat_map(|name| [name.clone(), keepers::kept_name(name)]);
+        let kept = |name: &str| keeper(order.run(), name);
+        let both = names.iter().flat_map(|name| [name.clone(), kept(name)]);
         Ok(both.map(|name| (name.clone(), configured.standing(&self.key, &name))).collect())
     }
 
@@ -56,7 +58,7 @@ impl Railway {
             BTreeMap::new()
         } else {
             let changes = values.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
-            keepers::kept(&configured, changes)?
+            keepers::kept(&configured, order.run(), changes)?
         };
         upsert.extend(values.iter().cloned());
         self.upsert(scope.service_id(), &upsert, deadline).await?;
@@ -95,7 +97,7 @@ impl Railway {
         let (scope, configured) = self.of(order).await?;
         let mut upsert = BTreeMap::new();
         for name in names {
-            upsert.extend(keepers::restored(&configured, name)?);
+            upsert.extend(keepers::restored(&configured, order.run(), name)?);
         }
         self.upsert(scope.service_id(), &upsert, deadline).await?;
         Ok(Vec::new())
@@ -108,11 +110,12 @@ impl Railway {
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
         let (scope, configured) = self.of(order).await?;
-        let there: Vec<&String> = names
+        let there: Vec<String> = names
             .iter()
             .filter(|name| {
                 configured.values.contains_key(*name) || configured.sealed.contains(*name)
             })
+            .cloned()
             .collect();
         if there.is_empty() {
             return Ok(Vec::new());
@@ -120,23 +123,36 @@ impl Railway {
         let keep = if order.undo {
             BTreeMap::new()
         } else {
-            keepers::kept(&configured, there.iter().map(|name| (name.as_str(), None)))?
+            let deleted = there.iter().map(|name| (name.as_str(), None));
+            keepers::kept(&configured, order.run(), deleted)?
         };
         let keeping = !keep.is_empty();
         if keeping {
             self.refuse_foreign_stage(&deletion_paths(&scope, names)).await?;
             self.upsert(scope.service_id(), &keep, deadline).await?;
         }
-        let nulls: serde_json::Map<String, serde_json::Value> =
-            there.iter().map(|name| ((*name).clone(), serde_json::Value::Null)).collect();
-        let mut services = serde_json::Map::new();
-        services.insert(scope.service_id().to_owned(), json!({ "variables": nulls }));
-        let patch = json!({ "services": services });
-        let done = self.commit_patch(order, patch, &deletion_paths(&scope, names), deadline).await;
-        match done {
+        match self.delete(order, &scope, &there, names, deadline).await {
             Err(error) if keeping => Err(error.halfway()),
             other => other.map(|()| Vec::new()),
         }
+    }
+
+    /// Deletes variables that are there, of those that may be staged for it. Railway's own mutation for it can't be told
+    /// not to deploy.
+    pub(super) async fn delete(
+        &self,
+        order: &Order<'_>,
+        scope: &Scope,
+        there: &[String],
+        names: &[String],
+        deadline: Deadline<'_>,
+    ) -> Result<(), CallError> {
+        let nulls: serde_json::Map<String, serde_json::Value> =
+            there.iter().map(|name| (name.clone(), serde_json::Value::Null)).collect();
+        let mut services = serde_json::Map::new();
+        services.insert(scope.service_id().to_owned(), json!({ "variables": nulls }));
+        let patch = json!({ "services": services });
+        self.commit_patch(order, patch, &deletion_paths(scope, names), deadline).await
     }
 
     pub(super) async fn settle_variables(
@@ -180,7 +196,18 @@ impl Railway {
         let wanted: Standing = names.iter().map(|name| (name.clone(), None)).collect();
         let now = now(&self.key, &configured, wanted.keys());
         let fate = compare::fate(&service(&scope), &intent.before, &wanted, &now);
-        let fate = self.unless_staged(&deletion_paths(&scope, names), fate).await?;
+        self.settled_deletion(&scope, names, intent, fate).await
+    }
+
+    /// Returns the fate of a deletion of which what stands there tells `fate`.
+    pub(super) async fn settled_deletion(
+        &self,
+        scope: &Scope,
+        names: &[String],
+        intent: &Intent,
+        fate: Fate,
+    ) -> Result<Fate, Failure> {
+        let fate = self.unless_staged(&deletion_paths(scope, names), fate).await?;
         Ok(self.unless_under_way(intent, fate))
     }
 
@@ -192,9 +219,10 @@ impl Railway {
     ) -> Result<Fate, Failure> {
         // Putting back takes the value off the pile, so the newest kept one changes with it.
         let now = self.restore_standing(order, names).await?;
+        let kept_name = |name: &str| keeper(order.run(), name);
         let is_kept = |name: &String| {
-            let keeper = keepers::kept_name(name);
-            now.get(&keeper) == intent.before.get(&keeper)
+            let place = kept_name(name);
+            now.get(&place) == intent.before.get(&place)
         };
         let fate =
             if names.iter().any(is_kept) { Fate::DidNot } else { Fate::Happened(Vec::new()) };
@@ -239,7 +267,7 @@ impl Railway {
         })
     }
 
-    async fn of(&self, order: &Order<'_>) -> Result<(Scope, Configured), Failure> {
+    pub(super) async fn of(&self, order: &Order<'_>) -> Result<(Scope, Configured), Failure> {
         let scope = self.scope(order).await?;
         let configured = self.configured(&scope.instance).await?;
         Ok((scope, configured))
@@ -259,7 +287,7 @@ impl Railway {
     }
 }
 
-fn now<'n>(
+pub(super) fn now<'n>(
     key: &[u8; 32],
     configured: &Configured,
     names: impl Iterator<Item = &'n String>,
@@ -267,7 +295,7 @@ fn now<'n>(
     names.map(|name| (name.clone(), configured.standing(key, name))).collect()
 }
 
-fn service(scope: &Scope) -> String {
+pub(super) fn service(scope: &Scope) -> String {
     format!("service `{}`", scope.instance.service_name)
 }
 

@@ -57,7 +57,8 @@ impl FarSide {
                 names.clone()
             }
             Kind::GenerateVariable { name, .. } => vec![name.clone()],
-            Kind::Restart { .. }
+            Kind::ForgetVariables { .. }
+            | Kind::Restart { .. }
             | Kind::Stop { .. }
             | Kind::CreateService { .. }
             | Kind::DeleteService { .. }
@@ -76,8 +77,18 @@ impl FarSide {
         names.into_iter().map(|name| (name.clone(), values.get(&name).cloned())).collect()
     }
 
-    /// Does what the effect says, once.
-    pub(crate) fn perform(&mut self, effect: &Effect) {
+    /// Does what the effect says, once. What an undo overwrites is the run's own, and is not kept.
+    pub(crate) fn perform(&mut self, effect: &Effect, undo: bool) {
+        let kept = self.kept.clone();
+        self.change(effect);
+        let adds =
+            !matches!(effect.kind, Kind::RestoreVariables { .. } | Kind::ForgetVariables { .. });
+        if undo && adds {
+            self.kept = kept;
+        }
+    }
+
+    fn change(&mut self, effect: &Effect) {
         match &effect.kind {
             Kind::SetImage { service, image } => {
                 self.of(service).insert("image".to_owned(), image.clone());
@@ -107,6 +118,10 @@ impl FarSide {
                     let value = self.kept.remove(&key).expect("a kept value");
                     self.of(service).insert(variable.clone(), value);
                 }
+            }
+            Kind::ForgetVariables { service, names } => {
+                let service = name(service);
+                self.kept.retain(|(of, variable), _| of != service || !names.contains(variable));
             }
             Kind::GenerateVariable { service, name, .. } => {
                 let value = format!("print:generated-{}", effect.label);

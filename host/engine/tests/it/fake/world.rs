@@ -99,7 +99,7 @@ impl FakeWorld {
                 == (&intent.step, intent.round, intent.position)
         });
         assert!(!twice, "`{}` happens twice in one place of a round (L5)", intent.label);
-        self.far.borrow_mut().perform(effect.effect());
+        self.far.borrow_mut().perform(effect.effect(), effect.is_undo());
         self.happened.borrow_mut().push(intent.clone());
         given(intent)
     }

@@ -11,6 +11,10 @@ use crate::fake::{Bench, FarSide};
 
 pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
     every_record_was_lawful(bench);
+    if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
+        let kept = &bench.world.far.borrow().kept;
+        assert!(kept.is_empty(), "former secrets outlive the run: {kept:?}");
+    }
     let found = bench.world.far.borrow().seen();
     match ended {
         Ended::Done => {
@@ -39,7 +43,7 @@ fn wanted(bench: &Bench, before: &FarSide) -> FarSide {
     for frozen in &bench.plan.authority.steps {
         for _ in 0..frozen.step.rounds {
             for label in &frozen.step.effects {
-                far.perform(&bench.plan.authority.effects[label]);
+                far.perform(&bench.plan.authority.effects[label], false);
             }
         }
     }
