@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use lockstep_engine::model::{Failure, Read, Reading};
 use secrecy::ExposeSecret as _;
 
@@ -13,6 +14,9 @@ use crate::secrets::Redactor;
 use crate::settings::{Now, Settings};
 use crate::sql::Databases;
 use crate::via::Reach;
+
+/// How many services are asked for their variables at the same time. Railway allows ten requests a second at the least.
+const AT_ONCE: usize = 5;
 
 /// Why the drivers could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,9 +62,12 @@ impl Drivers {
         }));
         let railway = Arc::new(Railway::new(&settings, redactor.clone())?);
         let estate = railway.estate().await.map_err(OpenError::Secrets)?;
-        for instance in &estate.instances {
-            railway.rendered(instance).await.map_err(OpenError::Secrets)?;
+        let rendered = estate.instances.iter().map(|instance| railway.rendered(instance));
+        let mut rendered = stream::iter(rendered).buffer_unordered(AT_ONCE);
+        while let Some(learnt) = rendered.next().await {
+            learnt.map_err(OpenError::Secrets)?;
         }
+        drop(rendered);
         let reach = Arc::new(Reach::new(railway.clone(), settings.ssh.clone()));
         let Settings { connections, endpoints, secrets, fingerprint_key, now, .. } =
             settings.clone();

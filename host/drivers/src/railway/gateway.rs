@@ -26,8 +26,8 @@ pub(super) const MADE_BY: &str = "LOCKSTEP_EFFECT";
 /// The variable that says under which alias.
 pub(super) const MADE_AS: &str = "LOCKSTEP_ALIAS";
 
-/// How long one look at the environment serves the calls that follow it at once.
-const FRESH: Duration = Duration::from_millis(200);
+/// How long one look at the environment serves the reads that follow it. Effects look again each time.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How many quiet times work in the background may take before anything shows of it.
 const IN_THE_MAKING: u64 = 4;
@@ -45,8 +45,16 @@ pub(crate) struct Railway {
     pub(super) quiet: Millis,
     pub(super) now: Now,
     redactor: Redactor,
-    estate: Mutex<Option<(Instant, Estate)>>,
+    looked: Mutex<Looked>,
     recent: Mutex<BTreeMap<String, Recent>>,
+}
+
+/// What the newest look at the environment found, as far as it was asked.
+#[derive(Default)]
+struct Looked {
+    estate: Option<(Instant, Estate)>,
+    /// Sealed variables by service and name; never older than the estate.
+    sealed: Option<BTreeSet<(String, String)>>,
 }
 
 /// A service's rendered variables, and when they were read.
@@ -75,7 +83,7 @@ impl Railway {
             quiet: settings.quiet,
             now: settings.now.clone(),
             redactor,
-            estate: Mutex::new(None),
+            looked: Mutex::default(),
             recent: Mutex::new(BTreeMap::new()),
         })
     }
@@ -96,7 +104,7 @@ impl Railway {
         deadline: Deadline<'_>,
     ) -> Result<T, CallError> {
         let answer = self.client.mutate(document, variables, deadline).await;
-        *self.estate.lock().await = None;
+        *self.looked.lock().await = Looked::default();
         self.forget_addresses().await;
         answer
     }
@@ -120,20 +128,20 @@ impl Railway {
 
     /// Looks at all services and volumes, or returns a look that is younger than a moment.
     pub(crate) async fn estate(&self) -> Result<Estate, Failure> {
-        let mut kept = self.estate.lock().await;
-        if let Some((at, estate)) = kept.as_ref()
+        let mut looked = self.looked.lock().await;
+        if let Some((at, estate)) = looked.estate.as_ref()
             && at.elapsed() < FRESH
         {
             return Ok(estate.clone());
         }
         let estate = self.look().await?;
-        *kept = Some((Instant::now(), estate.clone()));
+        *looked = Looked { estate: Some((Instant::now(), estate.clone())), sealed: None };
         Ok(estate)
     }
 
     /// Looks at all services and volumes now.
     pub(crate) async fn fresh_estate(&self) -> Result<Estate, Failure> {
-        *self.estate.lock().await = None;
+        *self.looked.lock().await = Looked::default();
         self.estate().await
     }
 
@@ -249,18 +257,27 @@ impl Railway {
         Ok(Configured { service, values, sealed })
     }
 
+    /// Returns the names of a service's sealed variables. One query tells those of all services, and serves as long as the
+    /// look that it belongs to.
     async fn sealed(&self, service_id: &str) -> Result<BTreeSet<String>, Failure> {
+        let mut looked = self.looked.lock().await;
+        let all = match &looked.sealed {
+            Some(all) => all,
+            None => looked.sealed.insert(self.all_sealed().await?),
+        };
+        let ours = all.iter().filter(|(service, _)| service == service_id);
+        Ok(ours.map(|(_, name)| name.clone()).collect())
+    }
+
+    async fn all_sealed(&self) -> Result<BTreeSet<(String, String)>, Failure> {
         let mut sealed = BTreeSet::new();
         let mut after = None;
         loop {
             let variables = json!({ "environment": self.environment_id, "after": after });
             let holder: SealedHolder = self.read(&documents::SEALED, variables).await?;
             after = holder.variables.next();
-            let ours = holder
-                .variables
-                .nodes()
-                .filter(|variable| variable.service_id.as_deref() == Some(service_id));
-            sealed.extend(ours.filter(|variable| variable.is_sealed).map(|variable| variable.name));
+            let found = holder.variables.nodes().filter(|variable| variable.is_sealed);
+            sealed.extend(found.filter_map(|variable| Some((variable.service_id?, variable.name))));
             if after.is_none() {
                 return Ok(sealed);
             }
