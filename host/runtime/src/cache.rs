@@ -11,13 +11,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-
-use std::thread;
 use std::time::Duration;
 
-use hmac::{Hmac, Mac as _};
 use lockstep_engine::model::Digest;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
@@ -25,12 +21,9 @@ use wasmtime::component::Component;
 
 use crate::error::{LoadError, RuntimeError};
 
-const MAGIC: &[u8; 16] = b"lockstep-aot-01\n";
+const MAGIC: &[u8; 16] = b"lockstep-aot-02\n";
 const KEY: &str = "key";
 const UNFINISHED: &str = "tmp";
-
-/// In how many parts code is hashed.
-const PARTS: usize = 4;
 
 /// How old an unfinished file must be before it counts as left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -135,10 +128,11 @@ impl Cache {
         let (length, rest) = rest.split_first_chunk::<8>()?;
         let (mac, code) = rest.split_first_chunk::<32>()?;
         let whole = usize::try_from(u64::from_le_bytes(*length)).ok()? == code.len();
-        self.mac(digest, settings, code)
-            .verify_slice(mac)
-            .ok()
-            .filter(|()| magic == MAGIC && whole)?;
+        // `blake3::Hash` compares in constant time.
+        let ours = self.mac(digest, settings, code) == *mac;
+        if magic != MAGIC || !whole || !ours {
+            return None;
+        }
         let start = entry.len() - code.len();
         Some(Compiled { bytes: entry, start })
     }
@@ -149,18 +143,18 @@ impl Cache {
         let temporary = self.folder.join(unfinished(&name).map_err(io::Error::other)?);
         let code = compiled.code();
         let length = (code.len() as u64).to_le_bytes();
-        let mac = self.mac(digest, settings, code).finalize().into_bytes();
+        let mac = self.mac(digest, settings, code);
         // Not synced: an entry that a power cut tore is refused by its hash.
-        write_new(&temporary, &[MAGIC, &length, &mac, code])?;
+        write_new(&temporary, &[MAGIC, &length, mac.as_bytes(), code])?;
         fs::rename(&temporary, path)
     }
 
-    fn mac(&self, digest: &Digest, settings: &[u8; 32], code: &[u8]) -> Hmac<Sha256> {
-        let mac = Hmac::<Sha256>::new_from_slice(&self.key)
-            .expect("a key of any length is fine for HMAC");
-        let mac = mac.chain_update(MAGIC).chain_update(digest.digits()).chain_update(settings);
-        let length = (code.len() as u64).to_le_bytes();
-        hashes(code).iter().fold(mac.chain_update(length), Hmac::chain_update)
+    /// Returns the keyed hash of an entry. BLAKE3 and not SHA-256: hashing would be most of the time that a load takes.
+    fn mac(&self, digest: &Digest, settings: &[u8; 32], code: &[u8]) -> blake3::Hash {
+        let mut mac = blake3::Hasher::new_keyed(&self.key);
+        mac.update(MAGIC).update(digest.digits().as_bytes()).update(settings);
+        mac.update(&(code.len() as u64).to_le_bytes()).update(code);
+        mac.finalize()
     }
 
     fn path(&self, digest: &Digest, settings: &[u8; 32]) -> PathBuf {
@@ -177,20 +171,6 @@ fn revive(engine: &Engine, compiled: &Compiled) -> wasmtime::Result<Component> {
     // process, or bytes whose keyed hash was checked after they were read into this memory, which nobody else can
     // change. The key is readable by this user alone, who could as well replace the `lockstep` program itself.
     unsafe { Component::deserialize(engine, compiled.code()) }
-}
-
-/// Returns the hashes of the code's parts, each made by a thread of its own: hashing is half of the time that a load
-/// from here takes.
-fn hashes(code: &[u8]) -> Vec<[u8; 32]> {
-    let part = code.len().div_ceil(PARTS).max(1);
-    thread::scope(|scope| {
-        let spawn = |part| scope.spawn(move || Sha256::digest(part).into());
-        let threads: Vec<_> = code.chunks(part).map(spawn).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .collect()
-    })
 }
 
 /// Returns what the compiler's version and settings come to: code of another version never has the same.
