@@ -11,9 +11,47 @@ use crate::policy::{Grant, admit};
 /// What a look is about.
 pub(crate) enum About<'a> {
     /// Planning: effects may be declared.
-    Plan(&'a mut Proposed),
+    Plan(&'a mut Proposed, &'a mut Answered),
     /// A run's step.
     Run { authority: &'a Authority, state: &'a RunState, run: &'a RunId },
+}
+
+/// What Railway answered during one planning. A plan rests on one look at the environment: asking again what was answered
+/// a moment ago takes seconds and could only make the two drafts differ.
+#[derive(Debug, Default)]
+pub(crate) struct Answered(Vec<(Read, Reading)>);
+
+impl Answered {
+    fn to(&self, read: &Read) -> Option<Reading> {
+        self.0.iter().find(|(asked, _)| asked == read).map(|(_, reading)| reading.clone())
+    }
+
+    fn keep(&mut self, read: &Read, reading: &Reading) {
+        if is_of_the_environment(read) {
+            self.0.push((read.clone(), reading.clone()));
+        }
+    }
+}
+
+/// Returns whether a read is about how the environment is set up. What runs in it is read anew each time: a plan must not
+/// rest on what changes every second.
+fn is_of_the_environment(read: &Read) -> bool {
+    match read {
+        Read::Services
+        | Read::Variables(_)
+        | Read::Destination(..)
+        | Read::Deployments(..)
+        | Read::Deployment(_)
+        | Read::Backups(_)
+        | Read::Staged
+        | Read::Published(_) => true,
+        Read::Logs(..)
+        | Read::Traffic(..)
+        | Read::Redis(..)
+        | Read::Keyspace(..)
+        | Read::Sql(..)
+        | Read::Http(..) => false,
+    }
 }
 
 /// What came of one call of `plan`, beside its answer.
@@ -57,16 +95,22 @@ impl<W: World, R: Reporter> Host for Look<'_, W, R> {
 }
 
 impl<W: World, R: Reporter> Look<'_, W, R> {
-    async fn read(&self, read: &Read) -> Result<Reading, Failure> {
+    async fn read(&mut self, read: &Read) -> Result<Reading, Failure> {
         self.grant.read(read)?;
-        self.world.read(read).await
+        let About::Plan(_, answered) = &mut self.about else { return self.world.read(read).await };
+        if let Some(reading) = answered.to(read) {
+            return Ok(reading);
+        }
+        let reading = self.world.read(read).await?;
+        answered.keep(read, &reading);
+        Ok(reading)
     }
 
     /// People hear of everything that was denied, whatever the plugin makes of it.
     fn tell(&mut self, denied: &Problem) {
         match &mut self.about {
             About::Run { .. } => self.reporter.report(News::Denied(denied.clone())),
-            About::Plan(Proposed { denied: all, .. }) => {
+            About::Plan(Proposed { denied: all, .. }, _) => {
                 if all.len() < MAX_DENIED && !all.contains(denied) {
                     all.push(denied.clone());
                 }
@@ -75,7 +119,7 @@ impl<W: World, R: Reporter> Look<'_, W, R> {
     }
 
     fn declare(&mut self, effect: Effect) -> Result<(), Failure> {
-        let About::Plan(Proposed { declared, .. }) = &mut self.about else {
+        let About::Plan(Proposed { declared, .. }, _) = &mut self.about else {
             return Err(Failure::denied("call:not-here", "effects can only be declared in `plan`"));
         };
         self.grant.declare(&effect)?;

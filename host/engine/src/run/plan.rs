@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::look::{About, Look, Proposed};
+use super::look::{About, Answered, Look, Proposed};
 use super::port::{Guest, GuestError, News, Reporter, World};
+use crate::journal::Standing;
 use crate::model::{
-    Authority, Draft, Effect, Environment, Failure, Kind, Pin, Plan, PluginPin, Problem,
-    ServiceRef, Target,
+    Authority, Draft, Effect, Environment, Failure, Kind, Label, Pin, Plan, PluginPin, Problem,
+    ServiceRef, Survey, Target,
 };
 use crate::policy::{FreezeError, Freezer, Grant, admit_for_planning};
 
@@ -59,13 +60,19 @@ pub struct Planner<'a, W, R> {
 }
 
 impl<W: World, R: Reporter> Planner<'_, W, R> {
-    /// Plans twice and returns the second plan, with the newer evidence.
+    /// Has the plugin plan twice, on one look at the environment and two at what runs in it, and returns the second plan, with
+    /// the newer evidence.
     ///
     /// # Errors
     /// See [`PlanError`]. A plan with findings that refuse it is no error: the caller shows it.
     pub async fn plan(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
-        let (first, _) = self.once(guest, target).await?;
-        let (second, denied) = self.once(guest, target).await?;
+        let mut answered = Answered::default();
+        let first = self.draft(guest, target, &mut answered).await?;
+        let second = self.draft(guest, target, &mut answered).await?;
+        let found = self.look(first.declared.iter().chain(&second.declared)).await?;
+        let first = self.freeze(target, first, &found)?;
+        let denied = second.denied.clone();
+        let second = self.freeze(target, second, &found)?;
         if first.authority.digest()? != second.authority.digest()? {
             return Err(PlanError::Unstable {
                 field: difference(&first.authority, &second.authority)?,
@@ -77,20 +84,21 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         Ok(second)
     }
 
-    /// Plans once. What was denied comes beside the plan.
-    async fn once(
+    /// Asks the plugin once.
+    async fn draft(
         &self,
         guest: &mut impl Guest,
         target: &Target,
-    ) -> Result<(Plan, Vec<Problem>), PlanError> {
+        answered: &mut Answered,
+    ) -> Result<Drafted, PlanError> {
         let mut proposed = Proposed::default();
-        let about = About::Plan(&mut proposed);
+        let about = About::Plan(&mut proposed, answered);
         let mut host =
             Look { world: self.world, reporter: self.reporter, grant: self.grant, about };
         let draft = guest.plan(target, &mut host).await?;
         let Proposed { declared, denied } = proposed;
         match draft {
-            Ok(draft) => Ok((self.freeze(target, draft, declared).await?, denied)),
+            Ok(draft) => Ok(Drafted { draft, declared, denied }),
             Err(failure) => {
                 let (component, denied) = (target.component.clone(), denied.into_boxed_slice());
                 Err(PlanError::Failed { component, failure, denied })
@@ -98,12 +106,11 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         }
     }
 
-    async fn freeze(
+    /// Looks at everything that freezing needs: the services, and what stands where effects change values.
+    async fn look<'e>(
         &self,
-        target: &Target,
-        draft: Draft,
-        declared: Vec<Effect>,
-    ) -> Result<Plan, PlanError> {
+        effects: impl Iterator<Item = &'e Effect>,
+    ) -> Result<Found, PlanError> {
         let survey = self.world.survey().await.map_err(PlanError::World)?;
         let pins: BTreeMap<String, Pin> = survey
             .services
@@ -114,30 +121,46 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
             })
             .collect();
         let mut standing = BTreeMap::new();
-        for effect in declared.iter().filter(|effect| changes_values(effect, &pins)) {
-            let found = self
-                .world
-                .standing(&admit_for_planning(effect, &pins))
-                .await
-                .map_err(PlanError::World)?;
-            standing.insert(effect.label.clone(), found);
+        for effect in effects.filter(|effect| changes_values(effect, &pins)) {
+            if !standing.contains_key(&effect.label) {
+                let admitted = admit_for_planning(effect, &pins);
+                let found = self.world.standing(&admitted).await.map_err(PlanError::World)?;
+                standing.insert(effect.label.clone(), found);
+            }
         }
+        Ok(Found { survey, standing })
+    }
+
+    fn freeze(&self, target: &Target, drafted: Drafted, found: &Found) -> Result<Plan, PlanError> {
         let environment = Environment {
             name: self.environment.to_owned(),
-            project_id: survey.project_id.clone(),
-            environment_id: survey.environment_id.clone(),
+            project_id: found.survey.project_id.clone(),
+            environment_id: found.survey.environment_id.clone(),
         };
         let freezer = Freezer {
             component: &target.component,
             plugin: self.plugin,
             environment: &environment,
             grant: self.grant,
-            survey: &survey,
-            standing: &standing,
+            survey: &found.survey,
+            standing: &found.standing,
             now: target.now,
         };
-        Ok(freezer.freeze(draft, declared)?)
+        Ok(freezer.freeze(drafted.draft, drafted.declared)?)
     }
+}
+
+/// What the plugin proposed when it was asked once.
+struct Drafted {
+    draft: Draft,
+    declared: Vec<Effect>,
+    denied: Vec<Problem>,
+}
+
+/// What freezing rests on.
+struct Found {
+    survey: Survey,
+    standing: BTreeMap<Label, Standing>,
 }
 
 /// Returns whether something stands where the effect changes values of an existing service.
