@@ -49,14 +49,33 @@ pub fn slug(name: &str) -> String {
     name.chars().map(plain).collect::<String>().trim_matches('-').to_owned()
 }
 
-/// Turns a failure that may pass into a look again, because a server that is starting is no broken one.
+/// Turns a server's failure that may pass into a look again, because a server that is starting is no broken one.
+///
+/// That the way to it is closed says nothing about the server, so that stays a failure: the host takes it for not knowing.
 pub fn soon<T>(answer: Result<T, Failure>, what: &str) -> Result<Result<T, Pending>, Failure> {
     const AGAIN: u64 = 1_000;
+    const WAYS: [&str; 3] = ["railway:", "ssh:", "via:"];
     match answer {
         Ok(value) => Ok(Ok(value)),
+        Err(failure) if WAYS.iter().any(|way| failure.problem().code.starts_with(way)) => Err(failure),
         Err(failure) if failure.may_pass() => {
             Ok(Err(Pending::after(AGAIN, format!("waiting for {what}: {}", failure.line()))))
         }
         Err(failure) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_starts_is_waited_for_and_a_closed_way_to_it_is_not_knowing() {
+        let answer = |code: &str| soon::<()>(Err(Failure::transiently(code, "no")), "the server");
+        assert!(matches!(answer("redis:connection"), Ok(Err(_))));
+        assert!(matches!(answer("redis:loading"), Ok(Err(_))));
+        for code in ["railway:timeout", "ssh:tunnel", "via:no-proxy"] {
+            assert!(answer(code).is_err(), "{code}");
+        }
     }
 }
