@@ -8,7 +8,7 @@ use lockstep_engine::model::{Description, Digest, PluginPin};
 use lockstep_engine::policy::Grant;
 use lockstep_engine::run::Guest as _;
 use lockstep_runtime::{Limits, Plugin, Runtime};
-use lockstep_store::{Holder, Store};
+use lockstep_store::{Holder, OpenError, Store};
 use secrecy::ExposeSecret as _;
 
 use crate::args::{Global, Surroundings};
@@ -80,9 +80,13 @@ impl Session {
     /// `lockstep.toml` or the store can't be used.
     pub(crate) fn open(global: Global, surroundings: Surroundings) -> Result<Self, CliError> {
         let document = Document::read(&global.directory)?;
-        let store = Store::open(&folder(&global.directory)).or_exit(Exit::Failed).map_err(|error| {
-            error.hint("is there room on the disk, and does the folder belong to you? Nothing was changed")
-        })?;
+        if !global.directory.is_dir() {
+            let words = format!("there is no folder `{}`", global.directory.display());
+            return Err(CliError::words(Exit::Usage, words).hint(
+                "-C names the folder with lockstep.toml and .lockstep/; it is never made by itself",
+            ));
+        }
+        let store = Store::open(&folder(&global.directory)).map_err(unopened)?;
         Ok(Self { global, surroundings, document, store })
     }
 
@@ -196,6 +200,26 @@ impl Session {
         let cache = folder(&self.global.directory).join("cache");
         Runtime::new(&cache, Limits::default()).or_exit(Exit::Failed)
     }
+}
+
+/// Says why the store can't be used, and what to do about it.
+fn unopened(error: OpenError) -> CliError {
+    let hint = match &error {
+        OpenError::NotAStore { .. } => {
+            "put back the file as it was: journals of open runs are in it. Without one, a new store is made where the file is moved away"
+        }
+        OpenError::Exposed { .. } | OpenError::Foreign { .. } => {
+            "whoever can write there can change what a run believes"
+        }
+        OpenError::Newer { .. } => "`lockstep --version` tells which this one is",
+        OpenError::Folder { .. }
+        | OpenError::Randomness(_)
+        | OpenError::Writer(_)
+        | OpenError::Store { .. } => {
+            "is there room on the disk, and does the folder belong to you? Nothing was changed"
+        }
+    };
+    CliError::new(Exit::Failed, error).hint(hint)
 }
 
 async fn load(runtime: &Runtime, bytes: Vec<u8>, origin: Origin) -> Result<Loaded, CliError> {

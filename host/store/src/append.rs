@@ -1,6 +1,6 @@
 //! Appending: conditional on the lease and on the journal's end, in the transaction that writes.
 
-use lockstep_engine::journal::{Epoch, Head, Record};
+use lockstep_engine::journal::{Epoch, Head, Linked};
 use lockstep_engine::model::RunId;
 use lockstep_engine::run::{AppendError, Journal};
 use rusqlite::{Connection, OptionalExtension};
@@ -12,7 +12,7 @@ use crate::store::Store;
 pub(crate) struct Line {
     sequence: i64,
     epoch: i64,
-    kind: String,
+    kind: &'static str,
     digest: String,
     body: String,
 }
@@ -34,7 +34,7 @@ impl Journal for Store {
         run: &RunId,
         epoch: Epoch,
         after: &Head,
-        records: &[Record],
+        records: &[Linked],
     ) -> Result<(), AppendError> {
         let lines = lines(run, epoch, after, records)?;
         let (name, head) = (run.clone(), *after);
@@ -60,16 +60,17 @@ impl Journal for Store {
     }
 }
 
-/// Returns `records` as they are kept, or refuses them if they are not this run's, this lease's, or no chain.
+/// Returns `records` as they are kept, or refuses them if they are not this run's, this lease's, or do not follow `after`.
 pub(crate) fn lines(
     run: &RunId,
     epoch: Epoch,
     after: &Head,
-    records: &[Record],
+    records: &[Linked],
 ) -> Result<Vec<Line>, AppendError> {
     let mut head = *after;
     let mut lines = Vec::with_capacity(records.len());
-    for record in records {
+    for linked in records {
+        let record = linked.record();
         let sequence = record.sequence;
         if record.run != *run {
             return Err(AppendError::Store(format!(
@@ -82,28 +83,31 @@ pub(crate) fn lines(
                 "record {sequence} of run {run} is of another lease"
             )));
         }
-        head = head.after(record).map_err(|broken| AppendError::Store(broken.to_string()))?;
-        lines.push(line(record, &head)?);
+        if (sequence, record.previous) != (head.next, head.digest) {
+            return Err(AppendError::Store(format!(
+                "record {sequence} of run {run} does not follow from the record before it"
+            )));
+        }
+        head = linked.head();
+        lines.push(line(linked)?);
     }
     Ok(lines)
 }
 
-fn line(record: &Record, head: &Head) -> Result<Line, AppendError> {
+fn line(linked: &Linked) -> Result<Line, AppendError> {
+    let record = linked.record();
     let failed = |error: &dyn std::fmt::Display| {
         AppendError::Store(format!(
             "could not write record {} of run {}: {error}",
             record.sequence, record.run
         ))
     };
-    // A JSON value keeps its keys sorted, so its text is the canonical one.
-    let json = serde_json::to_value(record).map_err(|error| failed(&error))?;
-    let kind = json.get("event").and_then(|event| event.as_object()?.keys().next());
     Ok(Line {
         sequence: i64::try_from(record.sequence).map_err(|error| failed(&error))?,
         epoch: i64::try_from(record.epoch.0).map_err(|error| failed(&error))?,
-        kind: kind.cloned().ok_or_else(|| failed(&"its event has no kind"))?,
-        digest: head.digest.to_string(),
-        body: json.to_string(),
+        kind: record.event.kind(),
+        digest: linked.head().digest.to_string(),
+        body: linked.text().to_owned(),
     })
 }
 

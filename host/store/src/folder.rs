@@ -47,6 +47,9 @@ pub(crate) fn prepare(folder: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
     match fs::metadata(folder) {
         Ok(found) if !found.is_dir() => Err(failed(ErrorKind::NotADirectory.into())),
+        Ok(found) if found.uid() != rustix::process::geteuid().as_raw() => {
+            Err(OpenError::Foreign { path: folder.to_owned() })
+        }
         Ok(found) => close_to_others(folder, &found),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)

@@ -14,7 +14,7 @@ use crate::store::Store;
 pub enum Takeover {
     /// Take it only from this run's own process that surely is no more, or that left.
     IfGone,
-    /// Take it whoever holds it, because a person said so.
+    /// Take it from this run's own process even if that may be there still, because a person said so.
     Asked,
 }
 
@@ -125,26 +125,11 @@ impl Store {
             let Some(number) = number_in(connection, &id, &name)? else {
                 return Ok(Err(LeaseError::NoRun { environment: name.clone(), run: id.clone() }));
             };
-            let row = row(connection, &name, &here)?;
-            let (last, from) = match row {
-                None => (0, None),
-                Some(row) => (row.epoch, row.holding.filter(|_| !row.finished)),
+            let free = match free(connection, &name, &id, &here, takeover)? {
+                Ok(free) => free,
+                Err(held) => return Ok(Err(held)),
             };
-            let may = takeover == Takeover::Asked
-                || from.as_ref().is_none_or(|by| by.run == id && by.presence == Presence::Gone);
-            if let (false, Some(by)) = (may, from.clone()) {
-                return Ok(Err(LeaseError::Held { environment: name.clone(), by: Box::new(by) }));
-            }
-            let epoch = last
-                .checked_add(1)
-                .ok_or_else(|| StoreError::Damaged("its epochs are used up".to_owned()))?;
-            put(connection, &name, epoch, number, &here, now)?;
-            Ok(Ok(Lease {
-                environment: name.clone(),
-                run: id.clone(),
-                epoch: Epoch(epoch.cast_unsigned()),
-                from,
-            }))
+            free.give(connection, (&name, &id, number), &here, now).map(Ok)
         });
         let taken = taken.await;
         taken.map_err(|source| LeaseError::Store { environment: environment.to_owned(), source })?
@@ -196,6 +181,60 @@ impl Store {
         });
         let held = updated.await.map_err(failed)?;
         held.map_err(|()| LostLease::Superseded { environment: environment.clone(), epoch })
+    }
+}
+
+/// An environment that may be taken.
+pub(crate) struct Free {
+    /// The number of the lease before.
+    last: i64,
+    /// Who held it until now.
+    from: Option<Holding>,
+}
+
+/// Looks whether `run` may take the environment.
+pub(crate) fn free(
+    connection: &Connection,
+    environment: &str,
+    run: &RunId,
+    here: &Holder,
+    takeover: Takeover,
+) -> Result<Result<Free, LeaseError>, StoreError> {
+    let (last, from) = match row(connection, environment, here)? {
+        None => (0, None),
+        Some(row) => (row.epoch, row.holding.filter(|_| !row.finished)),
+    };
+    let asked = takeover == Takeover::Asked;
+    let may =
+        from.as_ref().is_none_or(|by| by.run == *run && (asked || by.presence == Presence::Gone));
+    Ok(match from {
+        Some(by) if !may => {
+            Err(LeaseError::Held { environment: environment.to_owned(), by: Box::new(by) })
+        }
+        from => Ok(Free { last, from }),
+    })
+}
+
+impl Free {
+    /// Gives it to the run with this name and number.
+    pub(crate) fn give(
+        self,
+        connection: &Connection,
+        (environment, run, number): (&str, &RunId, i64),
+        here: &Holder,
+        now: Moment,
+    ) -> Result<Lease, StoreError> {
+        let epoch = self
+            .last
+            .checked_add(1)
+            .ok_or_else(|| StoreError::Damaged("its epochs are used up".to_owned()))?;
+        put(connection, environment, epoch, number, here, now)?;
+        Ok(Lease {
+            environment: environment.to_owned(),
+            run: run.clone(),
+            epoch: Epoch(epoch.cast_unsigned()),
+            from: self.from,
+        })
     }
 }
 

@@ -25,5 +25,5 @@ pub use folder::FILE_NAME;
 pub use holder::{Holder, HolderError, Presence};
 pub use lease::{Holding, Lease, LeaseError, LostLease, Takeover};
 pub use open::{OpenError, OpenOptions};
-pub use run::{CreateRunError, FindRunError, NewRun, RunSummary};
+pub use run::{BeginRunError, CreateRunError, FindRunError, NewRun, RunSummary};
 pub use store::Store;

@@ -40,6 +40,12 @@ pub enum OpenError {
         /// Its mode.
         mode: u32,
     },
+    /// The folder belongs to another user.
+    #[error("`{path}` belongs to another user: run lockstep as its owner, or in another folder", path = path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+    },
     /// What stands there is not a store.
     #[error("`{path}` is not a store of lockstep: {why}", path = path.display())]
     NotAStore {

@@ -6,8 +6,10 @@ use lockstep_engine::journal::{BrokenChain, Epoch, Event, Head, Record};
 use lockstep_engine::model::{Digest, Moment, RunId};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::append::{lines, write};
+use crate::append::{Line, lines, write};
 use crate::error::StoreError;
+use crate::holder::Holder;
+use crate::lease::{Lease, LeaseError, Takeover, free};
 use crate::store::Store;
 
 /// A run that is to be made.
@@ -75,6 +77,17 @@ pub enum CreateRunError {
     },
 }
 
+/// Why a run was not begun. Nothing was written, unless the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginRunError {
+    /// The run could not be made.
+    #[error(transparent)]
+    Create(#[from] CreateRunError),
+    /// Somebody holds its environment.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+}
+
 /// Why no run, or not one run, was found.
 #[derive(Debug, thiserror::Error)]
 pub enum FindRunError {
@@ -101,27 +114,35 @@ impl Store {
         new: NewRun,
         events: Vec<Event>,
     ) -> Result<(Vec<Record>, Head), CreateRunError> {
-        let start = Head::start(&new.id);
-        let (records, head) = start.link(&new.id, Epoch::default(), new.created, events)?;
-        let run = new.id.clone();
-        let failed = |source| CreateRunError::Store { run: run.clone(), source };
-        let lines = lines(&run, Epoch::default(), &start, &records)
-            .map_err(|error| failed(StoreError::Failed(error.to_string())))?;
-        let made = self
-            .change(move |connection| {
-                if number(connection, &new.id)?.is_some() {
-                    return Ok(Err(CreateRunError::Exists(new.id.clone())));
-                }
-                if let Some((role, digest)) = missing_blob(connection, &new.attachments)? {
-                    return Ok(Err(CreateRunError::NoBlob { run: new.id.clone(), role, digest }));
-                }
-                let number = insert(connection, &new)?;
-                write(connection, number, &lines)?;
-                Ok(Ok(()))
-            })
-            .await
-            .map_err(failed)?;
-        made.map(|()| (records, head))
+        let (first, records, head) = First::of(new, events)?;
+        let run = first.new.id.clone();
+        let made = self.change(move |connection| Ok(first.make(connection)?.map(drop))).await;
+        made.map_err(|source| CreateRunError::Store { run, source })??;
+        Ok((records, head))
+    }
+
+    /// Makes a run that holds its environment: both, or neither if somebody holds the environment already.
+    pub async fn begin_run(
+        &self,
+        new: NewRun,
+        events: Vec<Event>,
+        holder: &Holder,
+    ) -> Result<Lease, BeginRunError> {
+        let (first, _, _) = First::of(new, events)?;
+        let (run, here) = (first.new.id.clone(), holder.clone());
+        let begun = self.change(move |connection| {
+            let NewRun { id, environment, created, .. } = &first.new;
+            let free = match free(connection, environment, id, &here, Takeover::IfGone)? {
+                Ok(free) => free,
+                Err(held) => return Ok(Err(BeginRunError::from(held))),
+            };
+            let number = match first.make(connection)? {
+                Ok(number) => number,
+                Err(refused) => return Ok(Err(refused.into())),
+            };
+            free.give(connection, (environment, id, number), &here, *created).map(Ok)
+        });
+        begun.await.map_err(|source| CreateRunError::Store { run, source })?
     }
 
     /// Returns all runs, newest first.
@@ -178,6 +199,38 @@ impl Store {
             let rows = select.query_map([run.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
             rows.map(|row| row.map_err(StoreError::from).and_then(|(role, digest)| Ok((role, parsed(&digest)?)))).collect()
         })
+    }
+}
+
+/// A new run with its first records, as they are kept.
+struct First {
+    new: NewRun,
+    lines: Vec<Line>,
+}
+
+impl First {
+    fn of(new: NewRun, events: Vec<Event>) -> Result<(Self, Vec<Record>, Head), CreateRunError> {
+        let start = Head::start(&new.id);
+        let (linked, head) = start.link(&new.id, Epoch::default(), new.created, events)?;
+        let lines = lines(&new.id, Epoch::default(), &start, &linked).map_err(|error| {
+            let source = StoreError::Failed(error.to_string());
+            CreateRunError::Store { run: new.id.clone(), source }
+        })?;
+        Ok((Self { new, lines }, linked.into_iter().map(Record::from).collect(), head))
+    }
+
+    /// Writes it and returns its number in the tables.
+    fn make(&self, connection: &Connection) -> Result<Result<i64, CreateRunError>, StoreError> {
+        let Self { new, lines } = self;
+        if number(connection, &new.id)?.is_some() {
+            return Ok(Err(CreateRunError::Exists(new.id.clone())));
+        }
+        if let Some((role, digest)) = missing_blob(connection, &new.attachments)? {
+            return Ok(Err(CreateRunError::NoBlob { run: new.id.clone(), role, digest }));
+        }
+        let number = insert(connection, new)?;
+        write(connection, number, lines)?;
+        Ok(Ok(number))
     }
 }
 

@@ -6,12 +6,11 @@ use std::path::Path;
 
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::{Digest, Plan, RunId};
-use lockstep_store::NewRun;
+use lockstep_store::{BeginRunError, Lease, NewRun};
 
-use super::carry_on::{Carried, carry_on, known_step};
+use super::carry_on::{Carried, carry_on, held, known_step};
 use super::plan::{Planned, make, refused};
 use crate::args::ApplyArguments;
-use crate::break_glass;
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -39,10 +38,10 @@ pub(crate) async fn apply(
             return Err(error);
         }
     };
+    show_once(&planned, output);
     if let Some(file) = file {
         planned = same_plan(planned, &file)?;
     }
-    show_once(&planned, output);
     if refused(&planned.plan) {
         output.say("The plan refuses: mend what is marked ✗ and plan again.");
         return Ok(Exit::Refused);
@@ -59,9 +58,11 @@ pub(crate) async fn apply(
         output.say("Not approved; nothing was changed.");
         return Ok(Exit::Failed);
     }
-    let run = create(session, &opened, &planned).await?;
+    let lease = begin(session, &opened, &planned).await?;
+    let run = lease.run.clone();
     output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
-    let carried = Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() };
+    let Planned { loaded, plan, .. } = planned;
+    let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
     Box::pin(carry_on(session, opened, carried, &arguments.how, false, output)).await
 }
 
@@ -113,7 +114,7 @@ fn same_plan(now: Planned, file: &Plan) -> Result<Planned, CliError> {
         Exit::Moved,
         format!("the environment moved since the plan was made: `{field}` differs"),
     )
-    .hint("plan again, and look at what changed"))
+    .hint("what stands above is the plan as it would be made now: look at what changed, and plan again"))
 }
 
 /// Asks the person at the keyboard to `agree`.
@@ -128,8 +129,9 @@ pub(super) fn confirm(agree: &str, output: &Output) -> Result<bool, CliError> {
     Ok(line.trim() == "yes")
 }
 
-/// Makes the run: everything that it rests on is copied into the store first (L6).
-async fn create(session: &Session, opened: &Opened, planned: &Planned) -> Result<RunId, CliError> {
+/// Makes the run, which holds the environment from then on: everything that it rests on is copied into the store first
+/// (L6).
+async fn begin(session: &Session, opened: &Opened, planned: &Planned) -> Result<Lease, CliError> {
     let store = &session.store;
     let plan = planned.plan.to_json().or_exit(Exit::Failed)?;
     let configuration = serde_json::to_vec(&opened.document).or_exit(Exit::Failed)?;
@@ -138,9 +140,8 @@ async fn create(session: &Session, opened: &Opened, planned: &Planned) -> Result
         ("plugin".to_owned(), store.put(planned.loaded.bytes.clone()).await.or_exit(Exit::Failed)?),
         ("configuration".to_owned(), store.put(configuration).await.or_exit(Exit::Failed)?),
     ]);
-    let id = RunId::fresh(&planned.digest, now(), std::process::id());
     let new = NewRun {
-        id: id.clone(),
+        id: RunId::fresh(&planned.digest, now(), std::process::id()),
         environment: planned.plan.authority.environment.environment_id.clone(),
         component: planned.plan.authority.component.clone(),
         plan: planned.digest,
@@ -150,7 +151,8 @@ async fn create(session: &Session, opened: &Opened, planned: &Planned) -> Result
     let by = session.surroundings.person();
     let events =
         vec![Event::Planned { plan: planned.digest }, Event::Approved { plan: planned.digest, by }];
-    break_glass::write(&session.global.directory, &id, &planned.plan)?;
-    store.create_run(new, events).await.or_exit(Exit::Failed)?;
-    Ok(id)
+    store.begin_run(new, events, &session.holder()?).await.map_err(|error| match error {
+        BeginRunError::Create(error) => CliError::new(Exit::Failed, error),
+        BeginRunError::Lease(error) => held(error),
+    })
 }

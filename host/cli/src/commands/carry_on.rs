@@ -1,7 +1,7 @@
 //! Running a run on, from wherever it stands: shared by apply, resume and rollback.
 
 use lockstep_drivers::Drivers;
-use lockstep_engine::journal::{Epoch, Event, Head, Record};
+use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record};
 use lockstep_engine::model::{Authority, Plan, RunId, StepId};
 use lockstep_engine::run::{
     AppendError, Ended, Execution, Journal, Options, Ports, RunError, Wait,
@@ -9,6 +9,7 @@ use lockstep_engine::run::{
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
 
 use crate::args::How;
+use crate::break_glass;
 use crate::clock::{SystemClock, now};
 use crate::config;
 use crate::error::{CliError, OrExit as _};
@@ -31,27 +32,26 @@ pub(crate) struct Carried {
     pub(crate) plan: Plan,
     /// What is recorded first, such as a person's decision.
     pub(crate) extra: Vec<Event>,
+    /// The lease, if it was given with the run.
+    pub(crate) lease: Option<Lease>,
 }
 
 /// Takes the lease, runs until the run is over or waits, and gives the lease back.
 pub(crate) async fn carry_on(
     session: &Session,
     opened: Opened,
-    carried: Carried,
+    mut carried: Carried,
     how: &How,
     take_over: bool,
     output: &Output,
 ) -> Result<Exit, CliError> {
     let until =
         how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
-    let environment = &carried.plan.authority.environment.environment_id;
-    let allowed = if take_over { Takeover::Asked } else { Takeover::IfGone };
-    let holder = session.holder()?;
-    let lease = session
-        .store
-        .acquire(environment, &carried.run, &holder, now(), allowed)
-        .await
-        .map_err(held)?;
+    let lease = match carried.lease.take() {
+        Some(lease) => lease,
+        None => take(session, &carried, take_over).await?,
+    };
+    break_glass::write(&session.global.directory, &carried.run, &carried.plan)?;
     let gone = lease.from.as_ref().filter(|from| from.presence == Presence::Gone);
     let options = Options {
         gates_approved_by: how.yes.then(|| format!("{} (--yes)", session.surroundings.person())),
@@ -72,6 +72,13 @@ pub(crate) async fn carry_on(
     tell(&run, &ended, output)
 }
 
+async fn take(session: &Session, carried: &Carried, take_over: bool) -> Result<Lease, CliError> {
+    let environment = &carried.plan.authority.environment.environment_id;
+    let allowed = if take_over { Takeover::Asked } else { Takeover::IfGone };
+    let (store, holder) = (&session.store, session.holder()?);
+    store.acquire(environment, &carried.run, &holder, now(), allowed).await.map_err(held)
+}
+
 pub(super) fn known_step(authority: &Authority, step: &str) -> Result<StepId, CliError> {
     let found = authority.steps.iter().find(|frozen| frozen.step.id.as_str() == step);
     found.map(|frozen| frozen.step.id.clone()).ok_or_else(|| {
@@ -86,11 +93,22 @@ pub(super) fn held(error: LeaseError) -> CliError {
     match &error {
         LeaseError::Held { by, .. } => {
             let run = by.run.clone();
-            CliError::new(Exit::Held, error).hint(format!(
-                "if that process is surely gone: `lockstep resume {run} --take-over`"
-            ))
+            let hint = match by.presence {
+                Presence::Alive => format!(
+                    "it is at work: wait for it, or stop it with Ctrl-C where it runs; `lockstep show {run}` tells how far it is"
+                ),
+                Presence::Gone => format!(
+                    "no process works on it: go on with `lockstep resume {run}`, or take it back with `lockstep rollback {run}`"
+                ),
+                Presence::Unknown => format!(
+                    "it may be at work on another machine; only if that process is surely gone: `lockstep resume {run} --take-over`"
+                ),
+            };
+            CliError::new(Exit::Held, error).hint(hint)
         }
-        LeaseError::NoRun { .. } | LeaseError::Store { .. } => CliError::new(Exit::Failed, error),
+        LeaseError::NoRun { .. } => CliError::new(Exit::Failed, error),
+        LeaseError::Store { .. } => CliError::new(Exit::Failed, error)
+            .hint("is there room on the disk? Nothing was changed; the same command goes on once there is"),
     }
 }
 
@@ -147,15 +165,14 @@ pub(super) async fn lead_in(
     events.extend(decided);
     let (new, _) = head.link(run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
     // What a person decided must make sense where the run stands, before it is written.
-    let all: Vec<Record> = records.iter().chain(&new).cloned().collect();
-    lockstep_engine::journal::RunState::fold(&all).map_err(|error| {
+    records.extend(new.iter().map(|linked| linked.record().clone()));
+    lockstep_engine::journal::RunState::fold(&records).map_err(|error| {
         CliError::new(Exit::Usage, error).hint("`lockstep show` tells where the run stands")
     })?;
     journal
         .append(run, lease.epoch, &head, &new)
         .await
         .map_err(|error| CliError::from(RunError::Journal(error)))?;
-    records.extend(new);
     Ok(records)
 }
 
@@ -200,7 +217,10 @@ fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
         Ended::Done => (Exit::Done, format!("Run {run} is done.")),
         Ended::RolledBack(why) => (
             Exit::RolledBack,
-            format!("Run {run} was rolled back: what ran before runs again. Why: {}", brief(why)),
+            format!(
+                "Run {run} was rolled back: what it had changed is put back. Why: {}",
+                brief(why)
+            ),
         ),
         Ended::Stuck(question) => (
             Exit::Stuck,
@@ -257,10 +277,11 @@ impl Journal for Dying<'_> {
         run: &RunId,
         epoch: Epoch,
         after: &Head,
-        records: &[Record],
+        records: &[Linked],
     ) -> Result<(), AppendError> {
         let holds = |number: Option<u64>| {
-            number.is_some_and(|number| records.iter().any(|record| record.sequence == number))
+            let is = |number| records.iter().any(|linked| linked.record().sequence == number);
+            number.is_some_and(is)
         };
         if holds(self.before) {
             die();

@@ -59,7 +59,7 @@ pub(crate) async fn go_on(
     }
     let opened = session.reach(name, kept.configuration).await?;
     let loaded = session.plugin_of(kept.plugin).await?;
-    let carried = Carried { run: kept.run, loaded, plan: kept.plan, extra };
+    let carried = Carried { run: kept.run, loaded, plan: kept.plan, extra, lease: None };
     Box::pin(carry_on(session, opened, carried, how, take_over, output)).await
 }
 

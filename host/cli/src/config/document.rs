@@ -232,6 +232,11 @@ impl Document {
     /// It can't be read, or says something that this version does not know.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, CliError> {
         let path = folder.join(FILE);
+        // Reading a pipe would wait for somebody to write into it.
+        if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            let words = format!("`{}` is not a file", path.display());
+            return Err(CliError::words(Exit::Usage, words));
+        }
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

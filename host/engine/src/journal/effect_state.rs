@@ -3,7 +3,7 @@
 use super::event::{Event, Fate, Intent, Sent};
 use super::run_state::{Phase, RunState};
 use super::step_state::{Outcome, Performed};
-use crate::model::{Fact, Label, StepId};
+use crate::model::{Label, StepId};
 
 impl RunState {
     /// What happens to an effect.
@@ -37,7 +37,12 @@ impl RunState {
                 self.phase = Phase::Running;
                 self.resolve(label, &outcome)?;
             }
-            Event::Ended { label, facts } => self.end(label, facts)?,
+            Event::Ended { label, facts } => {
+                self.end(label, |performed| performed.ended = Some(facts.clone()))?;
+            }
+            Event::EndedBadly { label, why } => {
+                self.end(label, |performed| performed.failed = Some(why.clone()))?;
+            }
             Event::Planned { .. }
             | Event::Approved { .. }
             | Event::Leased { .. }
@@ -60,7 +65,8 @@ impl RunState {
     fn intend(&mut self, intent: &Intent) -> Result<(), String> {
         let step = self.in_round(&intent.step)?;
         let position = usize::try_from(intent.position).unwrap_or(usize::MAX);
-        let performed = Performed { intent: intent.clone(), outcome: Outcome::Open, ended: None };
+        let performed =
+            Performed { intent: intent.clone(), outcome: Outcome::Open, ended: None, failed: None };
         if intent.round != step.round {
             return Err(format!("an intent of round {} in round {}", intent.round, step.round));
         }
@@ -106,16 +112,17 @@ impl RunState {
         Ok(())
     }
 
-    fn end(&mut self, label: &Label, facts: &[Fact]) -> Result<(), String> {
+    fn end(&mut self, label: &Label, change: impl Fn(&mut Performed)) -> Result<(), String> {
         self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
         let going = |performed: &&Performed| {
-            matches!(performed.outcome, Outcome::Done(_)) && performed.ended.is_none()
+            let done = matches!(performed.outcome, Outcome::Done(_));
+            done && performed.ended.is_none() && performed.failed.is_none()
         };
         let Some(performed) = self.effects.get(label).filter(going) else {
             return Err(format!("effect `{label}` ended without going on"));
         };
         let step = performed.intent.step.clone();
-        self.set(&step, label, |performed| performed.ended = Some(facts.to_vec()));
+        self.set(&step, label, change);
         Ok(())
     }
 

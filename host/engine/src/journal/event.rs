@@ -172,6 +172,13 @@ pub enum Event {
         /// What it gave.
         facts: Vec<Fact>,
     },
+    /// A long effect that was done ended badly, such as a deployment that never got healthy.
+    EndedBadly {
+        /// The effect.
+        label: Label,
+        /// What is to be seen.
+        why: String,
+    },
     /// The step needs another round.
     Again {
         /// The step.
@@ -238,4 +245,33 @@ pub enum Event {
         /// How.
         end: End,
     },
+}
+
+impl Event {
+    /// Returns the event's kind, as it stands in the record's JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Planned { .. } => "planned",
+            Self::Approved { .. } => "approved",
+            Self::Leased { .. } => "leased",
+            Self::GateReached { .. } => "gate_reached",
+            Self::GateOpened { .. } => "gate_opened",
+            Self::RoundStarted { .. } => "round_started",
+            Self::Intended(_) => "intended",
+            Self::Answered { .. } => "answered",
+            Self::Settled { .. } => "settled",
+            Self::Ended { .. } => "ended",
+            Self::EndedBadly { .. } => "ended_badly",
+            Self::Again { .. } => "again",
+            Self::Checked { .. } => "checked",
+            Self::StepDone { .. } => "step_done",
+            Self::Moved { .. } => "moved",
+            Self::StepFailed { .. } => "step_failed",
+            Self::TurnedBack { .. } => "turned_back",
+            Self::Stuck { .. } => "stuck",
+            Self::Assumed { .. } => "assumed",
+            Self::Resumed { .. } => "resumed",
+            Self::Finished { .. } => "finished",
+        }
+    }
 }

@@ -7,6 +7,6 @@ mod run_state;
 mod step_state;
 
 pub use event::{Direction, End, Event, Fate, Intent, Sent, Standing, standing_of};
-pub use record::{BrokenChain, Epoch, Head, Record};
+pub use record::{BrokenChain, Epoch, Head, Linked, Record};
 pub use run_state::{IllegalRecord, Phase, RunState};
 pub use step_state::{Outcome, Performed, StepState, StepStatus};

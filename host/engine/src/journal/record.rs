@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
-use crate::model::{Digest, Moment, RunId};
+use crate::model::{Digest, Moment, RunId, canonical};
 
 /// What a record's digest is prefixed with.
 const DOMAIN: &str = "lockstep-record-1";
@@ -41,6 +41,16 @@ pub struct Record {
     pub event: Event,
     /// The digest of the record before it.
     pub previous: Digest,
+}
+
+/// A record that follows from the one before it, with the text that is kept of it and the head after it.
+///
+/// Only [`Head::link`] makes one, so a journal need not prove the chain again that it is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Linked {
+    record: Record,
+    text: String,
+    head: Head,
 }
 
 /// The records are not one unbroken chain.
@@ -106,7 +116,7 @@ impl Head {
         epoch: Epoch,
         at: Moment,
         events: Vec<Event>,
-    ) -> Result<(Vec<Record>, Self), BrokenChain> {
+    ) -> Result<(Vec<Linked>, Self), BrokenChain> {
         let mut records = Vec::with_capacity(events.len());
         for event in events {
             let record = Record {
@@ -118,10 +128,34 @@ impl Head {
                 event,
                 previous: self.digest,
             };
-            self = self.after(&record)?;
-            records.push(record);
+            let text = canonical(&record)?;
+            self = Self { next: self.next + 1, digest: Digest::of_text(DOMAIN, &text) };
+            records.push(Linked { record, text, head: self });
         }
         Ok((records, self))
+    }
+}
+
+impl Linked {
+    /// Returns the record.
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Returns the record's canonical text, over which its digest is taken.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the head after the record.
+    pub const fn head(&self) -> Head {
+        self.head
+    }
+}
+
+impl From<Linked> for Record {
+    fn from(linked: Linked) -> Self {
+        linked.record
     }
 }
 
@@ -148,7 +182,7 @@ mod tests {
             Event::Leased { epoch: Epoch(1), holder: "laptop".to_owned() },
         ];
         let (records, _head) = start.link(&run, Epoch(1), Moment(5), events).unwrap();
-        (start, records)
+        (start, records.into_iter().map(Record::from).collect())
     }
 
     fn follow(start: Head, records: &[Record]) -> Result<Head, BrokenChain> {
@@ -161,6 +195,17 @@ mod tests {
         let text = serde_json::to_string(&records).unwrap();
         let read: Vec<Record> = serde_json::from_str(&text).unwrap();
         assert!(follow(start, &read).is_ok());
+    }
+
+    #[test]
+    fn what_is_linked_is_what_a_reader_finds() {
+        let run: RunId = "r-1".parse().unwrap();
+        let event = Event::TurnedBack { why: "größer \u{1} \" \\".to_owned() };
+        let start = Head::start(&run);
+        let (linked, head) = start.link(&run, Epoch(1), Moment(5), vec![event]).unwrap();
+        let read: Record = serde_json::from_str(linked[0].text()).unwrap();
+        assert_eq!(read, *linked[0].record());
+        assert_eq!((start.after(&read).unwrap(), linked[0].head()), (head, head));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::{Direction, End, Event};
 use super::record::{Epoch, Record};
 use super::step_state::{Performed, StepState, StepStatus};
-use crate::model::{Authority, Digest, Fact, Label, Moment, Step, StepId};
+use crate::model::{Authority, Digest, Fact, Label, Moment, Step, StepId, UNSEEN};
 
 /// Whether a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct RunState {
     pub open: Option<(StepId, Label)>,
     /// When the newest record was written.
     pub at: Moment,
+    /// Where every step stands that has not begun.
+    unbegun: StepState,
 }
 
 /// A record that can't follow the records before it.
@@ -73,6 +75,7 @@ impl Default for RunState {
             partly: BTreeSet::new(),
             open: None,
             at: Moment(0),
+            unbegun: StepState::default(),
         }
     }
 }
@@ -99,8 +102,8 @@ impl RunState {
     }
 
     /// Returns where `step` stands; a step that never began stands at its beginning.
-    pub fn step(&self, step: &StepId) -> StepState {
-        self.steps.get(step).cloned().unwrap_or_default()
+    pub fn step(&self, step: &StepId) -> &StepState {
+        self.steps.get(step).unwrap_or(&self.unbegun)
     }
 
     /// Returns everything that the effect gave, in whichever step it was performed.
@@ -115,10 +118,15 @@ impl RunState {
             || self.effects.get(label).is_some_and(Performed::may_have_happened)
     }
 
-    /// Returns what going back loses from here: of the first step of the way there that is done and says so.
+    /// Returns what going back loses from here: of the first step of the way there that says so and is done, or may be: one
+    /// of which nothing could be seen after its effects began may have reached its end long ago, and be what all use.
     pub fn loss_of_going_back<'a>(&self, authority: &'a Authority) -> Option<&'a str> {
-        let done = |step: &Step| {
-            matches!(self.step(&step.id).status, StepStatus::Checked(_) | StepStatus::Done)
+        let done = |step: &Step| match &self.step(&step.id).status {
+            StepStatus::Checked(_) | StepStatus::Done => true,
+            StepStatus::Failed(failure) => {
+                failure.problem().code == UNSEEN && step.effects.iter().any(|it| self.began(it))
+            }
+            StepStatus::Pending | StepStatus::AtGate(_) | StepStatus::Running => false,
         };
         let steps = authority.steps.iter().map(|frozen| &frozen.step);
         steps.filter(|step| done(step)).find_map(|step| step.loss.as_deref())
@@ -157,7 +165,8 @@ impl RunState {
             | Event::Answered { .. }
             | Event::Settled { .. }
             | Event::Assumed { .. }
-            | Event::Ended { .. } => self.advance_effect(event)?,
+            | Event::Ended { .. }
+            | Event::EndedBadly { .. } => self.advance_effect(event)?,
             Event::Moved { why, .. } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.expect(self.open.is_none(), "an effect's fate is still open")?;
@@ -245,7 +254,8 @@ impl RunState {
             | Event::Answered { .. }
             | Event::Settled { .. }
             | Event::Assumed { .. }
-            | Event::Ended { .. } => {}
+            | Event::Ended { .. }
+            | Event::EndedBadly { .. } => {}
         }
         Ok(())
     }
@@ -316,12 +326,15 @@ impl RunState {
             "the run neither is stuck nor waits for a decision",
         )?;
         self.phase = Phase::Running;
-        // Whoever says "go on" wants failed and half-done steps looked at again, and what was refused tried again.
+        // Whoever says "go on" wants failed and half-done steps looked at again, and what was refused or came to nothing
+        // tried again.
         for step in self.steps.values_mut() {
             if matches!(step.status, StepStatus::Failed(_)) {
                 step.status =
                     if step.round == 0 { StepStatus::Pending } else { StepStatus::Running };
                 while step.performed.pop_if(|last| !last.may_have_happened()).is_some() {}
+                let newest = step.performed.iter_mut().chain(self.effects.values_mut());
+                newest.for_each(Performed::take_up_again);
             }
         }
         Ok(())

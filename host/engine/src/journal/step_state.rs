@@ -29,6 +29,8 @@ pub struct Performed {
     pub outcome: Outcome,
     /// What it gave when it came to its end, for an effect that takes long.
     pub ended: Option<Vec<Fact>>,
+    /// Why it ended badly, if it did. It happened all the same, and is undone.
+    pub failed: Option<String>,
 }
 
 /// Whether a step is over.
@@ -99,6 +101,13 @@ impl Performed {
         match self.outcome {
             Outcome::Refused(_) | Outcome::DidNot | Outcome::Partly => true,
             Outcome::Open | Outcome::Unknown(_) | Outcome::Done(_) => false,
+        }
+    }
+
+    /// Lets what ended badly be sent again. It happened all the same, so the way back undoes it.
+    pub(super) fn take_up_again(&mut self) {
+        if self.failed.take().is_some() {
+            self.outcome = Outcome::Partly;
         }
     }
 

@@ -29,10 +29,13 @@ impl Digest {
     /// # Errors
     /// `value` does not serialize to JSON, such as a map with keys that are not text.
     pub fn of_json(domain: &str, value: &impl Serialize) -> Result<Self, serde_json::Error> {
-        let mut bytes = domain.as_bytes().to_vec();
-        bytes.push(b'\n');
-        bytes.extend_from_slice(canonical(value)?.as_bytes());
-        Ok(Self::of(&bytes))
+        Ok(Self::of_text(domain, &canonical(value)?))
+    }
+
+    /// Returns the digest of a canonical `text`, told apart from other uses by `domain`.
+    pub(crate) fn of_text(domain: &str, text: &str) -> Self {
+        let hasher = Sha256::new_with_prefix(domain);
+        Self(hasher.chain_update(b"\n").chain_update(text).finalize().into())
     }
 
     /// Returns the first eight digits, enough for people to tell digests apart.

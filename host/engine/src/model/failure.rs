@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::wire::Extra;
 
+/// The code of the failure of a step of which nothing could be seen until it was over its limit.
+pub const UNSEEN: &str = "step:unseen";
+
 /// What went wrong, in words that may be shown to an operator. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

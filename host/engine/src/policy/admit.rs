@@ -82,8 +82,8 @@ pub fn admit(
     let effect = authority.effects.get(label).ok_or_else(|| {
         Failure::denied("effect:unlisted", format!("the approved plan has no effect `{label}`"))
     })?;
-    let earlier = state.step(&step.id).performed;
-    let before = earlier.get(..position).unwrap_or(&earlier);
+    let earlier = state.step(&step.id).performed.as_slice();
+    let before = earlier.get(..position).unwrap_or(earlier);
     let highest = before
         .iter()
         .filter_map(|performed| {

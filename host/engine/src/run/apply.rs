@@ -1,8 +1,10 @@
 //! The host as `apply` sees it, and a guided step's round.
 
 use super::bounds::{bounded, line, pause};
-use super::execute::{Execution, Interrupt};
+use super::execute::Execution;
+use super::interrupt::Interrupt;
 use super::port::{Clock, Control, Guest, GuestError, Host, Journal, News, Reporter, World};
+use super::seen::Seen;
 use super::step::trapped;
 use crate::journal::Performed;
 use crate::model::{Answer, Call, Fact, Failure, Step};
@@ -35,7 +37,7 @@ where
                 // A fresh instance is given the recorded answers again, so nothing is sent twice.
                 Err(GuestError::Host { .. }) if !fresh_instance => {
                     fresh_instance = true;
-                    self.pass(&step.id, pause(0), limit).await?;
+                    self.pass(&step.id, pause(0), limit, &Seen::default()).await?;
                 }
                 answer => break answer,
             }
@@ -45,7 +47,7 @@ where
             Ok(Err(failure)) => return Err(Interrupt::Failed(failure)),
             Err(error) => return Err(Interrupt::Failed(trapped(&error))),
         };
-        let performed: Vec<Performed> = self.state.step(&step.id).performed;
+        let performed: Vec<Performed> = self.state.step(&step.id).performed.clone();
         for performed in &performed {
             self.follow(step, performed, limit).await?;
         }

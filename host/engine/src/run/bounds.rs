@@ -26,6 +26,9 @@ pub(crate) const MAX_ATTEMPTS: u32 = 6;
 /// Looks at an effect that is still going on before a person is asked: with the pauses below, about half an hour.
 pub(crate) const MAX_SETTLING: u32 = 400;
 
+/// How long after its limit a step of which nothing can be seen is looked for, before a person is asked.
+pub(crate) const BLIND: Millis = Millis::seconds(120);
+
 /// Returns the pause before try `attempt` (from 0): 200 ms, doubled each time, at most 5 s.
 pub(crate) fn pause(attempt: u32) -> Millis {
     Millis(200_u64.saturating_mul(1_u64 << attempt.min(5)).min(5_000))

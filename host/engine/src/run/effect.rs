@@ -1,10 +1,12 @@
 //! The life of one effect: admit, look, intend, send, answer, settle, follow.
 
-use super::bounds::{INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
-use super::execute::{Execution, Interrupt, Wait};
+use super::bounds::{BLIND, INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
+use super::execute::{Execution, Wait};
+use super::interrupt::Interrupt;
 use super::port::{Clock, Control, Follow, Journal, News, Reporter, Wish, World};
+use super::seen::Seen;
 use crate::journal::{Event, Fate, Intent, Outcome, Performed, Sent, Standing};
-use crate::model::{Argument, Fact, Failure, Kind, Label, Moment, Step, StepId};
+use crate::model::{Argument, Fact, Failure, Kind, Label, Millis, Moment, Step, StepId, UNSEEN};
 use crate::policy::{Admitted, admit};
 
 impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
@@ -307,54 +309,64 @@ where
         if performed.ended.is_some() {
             return Ok(());
         }
+        let badly = |why: String| Err(Interrupt::Failed(Failure::permanent("effect:failed", why)));
+        if let Some(why) = &performed.failed {
+            return badly(why.clone());
+        }
         let (label, arguments) = (&performed.intent.label, &performed.intent.arguments);
         let admitted = admit(self.authority, &self.state, &self.run, step, label, arguments, 0)
             .map_err(Interrupt::Failed)?;
-        let mut failures = 0;
+        let newest = self.state.effects.get(label) == Some(performed);
+        let mut seen = Seen::default();
         loop {
             let wait = match self.ports.world.follow(&admitted, &performed.intent, given).await {
                 Ok(Follow::Finished(facts)) => {
-                    let newest = self.state.effects.get(label) == Some(performed);
                     if newest && !facts.is_empty() {
                         self.note(Event::Ended { label: label.clone(), facts })?;
                     }
                     return Ok(());
                 }
                 Ok(Follow::Failed(why)) => {
-                    return Err(Interrupt::Failed(Failure::permanent("effect:failed", why)));
+                    if newest {
+                        self.note(Event::EndedBadly { label: label.clone(), why: why.clone() })?;
+                    }
+                    return badly(why);
                 }
                 Ok(Follow::Going { after, note }) => {
-                    failures = 0;
+                    seen = Seen::something(&note);
                     self.ports.reporter.report(News::Waiting(step.id.clone(), note, None, None));
                     after
                 }
                 Err(failure @ Failure::Transient(_)) => {
-                    failures += 1;
-                    self.ports.reporter.report(News::Retrying(
-                        step.id.clone(),
-                        failure,
-                        pause(failures),
-                    ));
-                    pause(failures)
+                    let wait = seen.nothing(&failure);
+                    self.ports.reporter.report(News::Retrying(step.id.clone(), failure, wait));
+                    wait
                 }
                 Err(failure) => return Err(Interrupt::Failed(failure)),
             };
-            self.pass(&step.id, wait, limit).await?;
+            self.pass(&step.id, wait, limit, &seen).await?;
         }
     }
 
-    /// Waits, unless a person wants something else or the step has taken too long.
+    /// Waits, unless a person wants something else or the step has taken too long. While nothing can be seen, the limit
+    /// is no verdict yet: a step that may have reached its end long ago has not failed.
     pub(super) async fn pass(
         &mut self,
         step: &StepId,
-        length: crate::model::Millis,
+        length: Millis,
         limit: Moment,
+        seen: &Seen,
     ) -> Result<(), Interrupt> {
         self.commit().await?;
         self.listen()?;
-        if self.ports.clock.now() >= limit {
-            let why = format!("step `{step}` is over its limit");
+        let now = self.ports.clock.now();
+        if now >= limit && seen.is_something() {
+            let why = format!("step `{step}` is over its limit: {}", seen.last());
             return Err(Interrupt::Failed(Failure::permanent("step:limit", why)));
+        }
+        if now >= limit.plus(BLIND) {
+            let why = format!("nothing can be seen of step `{step}`: {}", seen.last());
+            return Err(Interrupt::Failed(Failure::permanent(UNSEEN, why)));
         }
         self.ports.clock.sleep(length).await;
         Ok(())

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::port::{AppendError, Clock, Control, Guest, Journal, News, Reporter, Wish, World};
+use super::interrupt::Interrupt;
+use super::port::{AppendError, Clock, Control, Guest, Journal, Reporter, Wish, World};
 use crate::journal::{
-    BrokenChain, Direction, End, Epoch, Event, Head, IllegalRecord, Phase, Record, RunState,
-    StepStatus,
+    BrokenChain, Direction, End, Epoch, Event, Head, IllegalRecord, Linked, Phase, Record,
+    RunState, StepStatus,
 };
-use crate::model::{Authority, Digest, Failure, Moment, RunId, StepId};
+use crate::model::{Authority, Digest, Moment, RunId, StepId};
 use crate::policy::Grant;
 
 /// What a run does when a step fails before the point of no return. After it, a run always stops.
@@ -118,32 +119,7 @@ pub struct Execution<'a, W, J, C, R, K> {
     pub(super) silenced: BTreeSet<StepId>,
     head: Head,
     written: Head,
-    unwritten: Vec<Record>,
-}
-
-/// Why a step did not go on.
-#[derive(Debug)]
-pub(super) enum Interrupt {
-    /// It can't reach its end.
-    Failed(Failure),
-    /// What stands at the far side could not be read. No plugin is told, because a replay would not tell it again.
-    Unread(Failure),
-    /// The run waits.
-    Wait(Wait),
-    /// Something that the plan rests on changed.
-    Moved(String),
-    /// A person must answer.
-    Stuck(String),
-    /// A person asked for the way back.
-    RollBack(String),
-    /// The process must not go on.
-    Fatal(RunError),
-}
-
-impl From<RunError> for Interrupt {
-    fn from(error: RunError) -> Self {
-        Self::Fatal(error)
-    }
+    unwritten: Vec<Linked>,
 }
 
 impl<'a, W, J, C, R, K> Execution<'a, W, J, C, R, K>
@@ -269,73 +245,6 @@ where
         Ok(None)
     }
 
-    /// Turns what stopped a step into records, and says how running ended if it did.
-    fn handle(&mut self, interrupt: Interrupt) -> Result<Option<Ended>, RunError> {
-        match interrupt {
-            Interrupt::Fatal(error) => return Err(error),
-            Interrupt::Wait(wait) => return Ok(Some(Ended::Waiting(wait))),
-            Interrupt::Moved(why) => match self.current() {
-                Some(step) => self.note(Event::Moved { step, why })?,
-                None => self.note(Event::Stuck { question: why })?,
-            },
-            Interrupt::Stuck(question) => self.note(Event::Stuck { question })?,
-            Interrupt::RollBack(why) => self.turn_back(why)?,
-            Interrupt::Failed(failure) | Interrupt::Unread(failure) => {
-                let what = failure.to_string();
-                if let Some(step) = self.current() {
-                    self.ports.reporter.report(News::StepFailed(step.clone(), failure.clone()));
-                    self.note(Event::StepFailed { step: step.clone(), failure })?;
-                    self.after_failure(&step, &what)?;
-                } else {
-                    self.note(Event::Stuck { question: what })?;
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn after_failure(&mut self, step: &StepId, what: &str) -> Result<(), RunError> {
-        let why = format!("step `{step}` failed: {what}");
-        if self.state.direction == Direction::Back {
-            return self.note(Event::Stuck {
-                question: format!("rolling back, {why}; what stands is for a person to judge"),
-            });
-        }
-        // An upgrade that is done is not taken back because cleaning up after it failed.
-        if self.authority.step(step).is_some_and(|frozen| frozen.derived) {
-            return self.note(Event::Stuck {
-                question: format!(
-                    "all but the cleaning up is done, but {why}; resume or roll back?"
-                ),
-            });
-        }
-        if let Some(loss) = self.loss_of_going_back() {
-            return self.note(Event::Stuck {
-                question: format!(
-                    "{why}; going back now would lose {loss}: resume, or roll back all the same?"
-                ),
-            });
-        }
-        match self.options.on_failure {
-            OnFailure::RollBack => self.turn_back(why),
-            OnFailure::Stop => {
-                self.note(Event::Stuck { question: format!("{why}; resume or roll back?") })
-            }
-        }
-    }
-
-    /// Turns round, unless something that can't be undone may have happened.
-    fn turn_back(&mut self, why: String) -> Result<(), RunError> {
-        if self.state.direction == Direction::Back {
-            return Ok(());
-        }
-        if let Some(question) = self.no_way_back() {
-            return self.note(Event::Stuck { question: format!("{why}; {question}") });
-        }
-        self.ports.reporter.report(News::TurnedBack(why.clone()));
-        self.note(Event::TurnedBack { why })
-    }
-
     /// Stops where a person asked for it.
     pub(super) fn listen(&self) -> Result<(), Interrupt> {
         match self.ports.control.wish() {
@@ -362,8 +271,8 @@ where
     pub(super) fn note(&mut self, event: Event) -> Result<(), RunError> {
         let (records, head) =
             self.head.link(&self.run, self.epoch, self.ports.clock.now(), vec![event])?;
-        for record in &records {
-            self.state = std::mem::take(&mut self.state).after(record)?;
+        for linked in &records {
+            self.state = std::mem::take(&mut self.state).after(linked.record())?;
         }
         self.head = head;
         self.unwritten.extend(records);

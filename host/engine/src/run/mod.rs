@@ -4,10 +4,12 @@ mod apply;
 mod bounds;
 mod effect;
 mod execute;
+mod interrupt;
 mod look;
 mod plan;
 mod port;
 mod rollback;
+mod seen;
 mod step;
 
 pub use execute::{Ended, Execution, OnFailure, Options, Ports, RunError, Wait};

@@ -5,7 +5,7 @@
     reason = "the engine is generic over its ports and needs no Send bound of them"
 )]
 
-use crate::journal::{Epoch, Fate, Head, Intent, Record, Sent, Standing};
+use crate::journal::{Epoch, Fate, Head, Intent, Linked, Sent, Standing};
 use crate::model::{
     Answer, Call, Description, Draft, Fact, Failure, Label, Level, Millis, Moment, Observation,
     Problem, Progress, Read, Reading, RunId, Sample, StepCall, StepId, Survey, Target,
@@ -176,7 +176,7 @@ pub trait Journal {
         run: &RunId,
         epoch: Epoch,
         after: &Head,
-        records: &[Record],
+        records: &[Linked],
     ) -> Result<(), AppendError>;
 }
 

@@ -1,6 +1,7 @@
 //! The way back: undo steps of what began, last first, through the same machine.
 
-use super::execute::{Ended, Execution, Interrupt};
+use super::execute::{Ended, Execution};
+use super::interrupt::Interrupt;
 use super::port::{Clock, Control, Guest, Journal, Reporter, World};
 use crate::journal::{Direction, End, Event};
 use crate::model::{FrozenStep, FrozenUndo, Kind, Label, Step, StepId, Way};
@@ -25,11 +26,6 @@ where
             }
             Way::Nothing | Way::Steps(_) => None,
         }
-    }
-
-    /// Returns what going back loses from here; none while it loses nothing.
-    pub(super) fn loss_of_going_back(&self) -> Option<&str> {
-        self.state.loss_of_going_back(self.authority)
     }
 
     /// Does the next undo step, or ends the run when none is left.

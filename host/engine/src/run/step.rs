@@ -1,9 +1,11 @@
 //! The life of one step: gates, rounds of observe, effects and check, and the soak.
 
 use super::bounds::{bounded, pause};
-use super::execute::{Execution, Interrupt, Wait};
+use super::execute::{Execution, Wait};
+use super::interrupt::Interrupt;
 use super::look::{About, Look};
 use super::port::{Clock, Control, Guest, GuestError, Journal, News, Reporter, World};
+use super::seen::Seen;
 use crate::journal::{Event, StepStatus};
 use crate::model::{
     Drive, Fact, Failure, Gate, Label, Millis, Moment, Observation, Pending, Progress, Step,
@@ -15,15 +17,6 @@ const WAITS: (u64, u64) = (10, 60_000);
 
 /// How often a soak looks up.
 const SOAK_LOOK: Millis = Millis::seconds(1);
-
-/// What a look has been through without an answer.
-#[derive(Default)]
-struct Tries {
-    /// Passing failures in a row.
-    failures: u32,
-    /// Whether the host could not run the plugin and has tried a fresh instance.
-    fresh_instance: bool,
-}
 
 /// How a round ended.
 enum Round {
@@ -80,8 +73,8 @@ where
 
     /// A step that has failed goes on only when a person says so, which makes it one that has not.
     fn refuse_failed(&self, step: &Step) -> Result<(), Interrupt> {
-        match self.state.step(&step.id).status {
-            StepStatus::Failed(failure) => Err(Interrupt::Failed(failure)),
+        match &self.state.step(&step.id).status {
+            StepStatus::Failed(failure) => Err(Interrupt::Failed(failure.clone())),
             StepStatus::Pending
             | StepStatus::AtGate(_)
             | StepStatus::Running
@@ -147,7 +140,7 @@ where
         let call =
             self.call(step, self.state.step(&step.id).round + 1, self.ports.clock.now(), &[]);
         let mut memo = Vec::new();
-        let mut tries = Tries::default();
+        let mut seen = Seen::default();
         loop {
             let mut host = self.look();
             let wait = match guest.observe(&call, &memo, &mut host).await {
@@ -161,15 +154,15 @@ where
                 }
                 Ok(Ok(Observation::Moved(why))) => return Err(Interrupt::Moved(why)),
                 Ok(Ok(Observation::Wait(pending))) => {
-                    self.wait(step, pending, &mut memo, &mut tries)
+                    self.wait(step, pending, &mut memo, &mut seen)
                 }
-                Ok(Err(failure)) => self.unknown(step, failure, &mut tries)?,
-                Err(error) => match self.guest_error(step, &error, &mut tries)? {
+                Ok(Err(failure)) => self.unknown(step, failure, &mut seen)?,
+                Err(error) => match self.guest_error(step, &error, &mut seen)? {
                     Some(wait) => wait,
                     None => return Ok(Some(Vec::new())),
                 },
             };
-            self.pass(&step.id, wait, limit).await?;
+            self.pass(&step.id, wait, limit, &seen).await?;
         }
     }
 
@@ -179,9 +172,9 @@ where
             step.effects.iter().filter(|label| self.is_wanted(step, label)).collect();
         for (position, label) in wanted.into_iter().enumerate() {
             self.perform(step, label, &[], position).await?;
-            let performed = self.state.step(&step.id).performed;
-            if let Some(performed) = performed.get(position) {
-                self.follow(step, performed, limit).await?;
+            let performed = self.state.step(&step.id).performed.get(position).cloned();
+            if let Some(performed) = performed {
+                self.follow(step, &performed, limit).await?;
             }
         }
         Ok(())
@@ -197,10 +190,11 @@ where
         self.commit().await?;
         let limit = self.limit(step);
         let state = self.state.step(&step.id);
-        let mut call = self.call(step, state.round, state.now, &state.observed);
+        let round = state.round;
+        let mut call = self.call(step, round, state.now, &state.observed);
         call.facts.extend(left.iter().cloned());
         let mut memo = Vec::new();
-        let mut tries = Tries::default();
+        let mut seen = Seen::default();
         let found = loop {
             if self.silenced.contains(&step.id) {
                 break Vec::new();
@@ -213,7 +207,7 @@ where
                 Ok(Ok(Progress::Failed(why))) => {
                     return Err(Interrupt::Failed(Failure::permanent("check:failed", why)));
                 }
-                Ok(Ok(Progress::Again(why))) if state.round < step.rounds => {
+                Ok(Ok(Progress::Again(why))) if round < step.rounds => {
                     self.note(Event::Again { step: step.id.clone(), why })?;
                     return Ok(Round::Again);
                 }
@@ -222,15 +216,15 @@ where
                     return Err(Interrupt::Failed(Failure::permanent("step:rounds", why)));
                 }
                 Ok(Ok(Progress::Pending(pending))) => {
-                    self.wait(step, pending, &mut memo, &mut tries)
+                    self.wait(step, pending, &mut memo, &mut seen)
                 }
-                Ok(Err(failure)) => self.unknown(step, failure, &mut tries)?,
-                Err(error) => match self.guest_error(step, &error, &mut tries)? {
+                Ok(Err(failure)) => self.unknown(step, failure, &mut seen)?,
+                Err(error) => match self.guest_error(step, &error, &mut seen)? {
                     Some(wait) => wait,
                     None => break Vec::new(),
                 },
             };
-            self.pass(&step.id, wait, limit).await?;
+            self.pass(&step.id, wait, limit, &seen).await?;
         };
         let facts = left.into_iter().chain(found).collect();
         let soak_until = step.soak.map(|soak| self.ports.clock.now().plus(soak));
@@ -291,16 +285,10 @@ where
         began.max(self.resumed_at).plus(step.limit)
     }
 
-    fn wait(
-        &self,
-        step: &Step,
-        pending: Pending,
-        memo: &mut Vec<Fact>,
-        tries: &mut Tries,
-    ) -> Millis {
-        *tries = Tries::default();
+    fn wait(&self, step: &Step, pending: Pending, memo: &mut Vec<Fact>, seen: &mut Seen) -> Millis {
+        *seen = Seen::something(&pending.note);
         *memo = pending.memo;
-        let note = super::bounds::line(&pending.note);
+        let note = seen.last().to_owned();
         self.ports.reporter.report(News::Waiting(
             step.id.clone(),
             note,
@@ -311,15 +299,9 @@ where
     }
 
     /// A look that failed is neither passed nor failed: look again, until the step's limit.
-    fn unknown(
-        &self,
-        step: &Step,
-        failure: Failure,
-        tries: &mut Tries,
-    ) -> Result<Millis, Interrupt> {
+    fn unknown(&self, step: &Step, failure: Failure, seen: &mut Seen) -> Result<Millis, Interrupt> {
         let Failure::Transient(_) = failure else { return Err(Interrupt::Failed(failure)) };
-        let wait = pause(tries.failures);
-        tries.failures += 1;
+        let wait = seen.nothing(&failure);
         self.ports.reporter.report(News::Retrying(step.id.clone(), failure, wait));
         Ok(wait)
     }
@@ -330,12 +312,12 @@ where
         &mut self,
         step: &Step,
         error: &GuestError,
-        tries: &mut Tries,
+        seen: &mut Seen,
     ) -> Result<Option<Millis>, Interrupt> {
         if let GuestError::Host { .. } = error
-            && !tries.fresh_instance
+            && !seen.fresh_instance
         {
-            tries.fresh_instance = true;
+            seen.fresh_instance = true;
             return Ok(Some(pause(0)));
         }
         let is_undo = self.authority.undo_step(&step.id).is_some();

@@ -28,3 +28,5 @@ mod simulation;
 mod steps;
 #[cfg(test)]
 mod sweep;
+#[cfg(test)]
+mod unseen;

@@ -96,13 +96,6 @@ fn a_look_that_fails_for_a_passing_reason_is_neither_passed_nor_failed() {
 }
 
 #[test]
-fn a_look_that_never_succeeds_fails_at_the_limit() {
-    let mut bench = bench(|step| step.limit = Millis::seconds(30));
-    bench.guest.part("count").check.extend(vec![Ok(Err(passing())); 1000]);
-    fails_with(&mut bench, "over its limit");
-}
-
-#[test]
 fn a_look_that_fails_for_good_or_finds_the_end_unreachable_fails_the_step() {
     let mut bench = bench(|_| {});
     bench.guest.part("count").check.push_back(Ok(Err(Failure::permanent("x:no", "no"))));

@@ -85,12 +85,12 @@ async fn records_that_are_no_chain_of_this_run_and_lease_are_refused() {
     let place = Place::new();
     let session = begin(&place.store, "r-1", "e").await;
     let (run, lease) = (id("r-1"), session.lease.epoch);
-    let (mut records, _head) = session.next(vec![event("a"), event("b")]);
+    let (records, _head) = session.next(vec![event("a"), event("b")]);
     let refused = |result| matches!(result, Err(AppendError::Store(_)));
     assert!(refused(place.store.append(&run, lease, &session.head, &records[1..]).await));
     assert!(refused(place.store.append(&id("r-2"), lease, &session.head, &records).await));
-    records[0].at = Moment(8);
-    assert!(refused(place.store.append(&run, lease, &session.head, &records).await));
+    let twice = [records[0].clone(), records[0].clone()];
+    assert!(refused(place.store.append(&run, lease, &session.head, &twice).await));
     let (records, _head) = session.head.link(&run, epoch(9), Moment(7), vec![event("a")]).unwrap();
     assert!(refused(place.store.append(&run, lease, &session.head, &records).await));
     assert_eq!(place.store.records(&run).unwrap().len(), 1);

@@ -1,8 +1,8 @@
 use lockstep_engine::journal::{End, Event};
-use lockstep_engine::model::Moment;
+use lockstep_engine::model::{Digest, Moment};
 use lockstep_store::{Holder, LeaseError, LostLease, Presence, Takeover};
 
-use crate::support::{Place, begin, create, epoch, here, id};
+use crate::support::{Place, begin, create, epoch, here, id, new_run};
 
 #[tokio::test]
 async fn a_second_run_on_the_same_environment_is_refused_and_told_who() {
@@ -167,4 +167,22 @@ async fn a_memo_is_the_newest_and_only_the_holders() {
     assert!(place.store.keep_memo(&run, session.lease.epoch, &step, &[]).await.is_err());
     place.raw().execute("UPDATE memos SET memo = 'no json'", []).unwrap();
     assert_eq!(place.store.memo(&run, &step).unwrap(), None);
+}
+
+#[tokio::test]
+async fn of_two_runs_that_begin_at_once_one_holds_the_environment_and_the_other_is_not_there() {
+    let place = Place::new();
+    let (events, here) = (|| vec![Event::Planned { plan: Digest::of(b"plan") }], here());
+    let (first, second) = tokio::join!(
+        place.store.begin_run(new_run("r-1", "e"), events(), &here),
+        place.store.begin_run(new_run("r-2", "e"), events(), &here),
+    );
+    let (lease, refused) = if first.is_ok() { (first, second) } else { (second, first) };
+    let (lease, refused) = (lease.unwrap(), refused.unwrap_err());
+    assert!(refused.to_string().contains(lease.run.as_str()), "{refused}");
+    let runs = place.store.runs().unwrap();
+    assert_eq!(runs.iter().map(|run| &run.id).collect::<Vec<_>>(), [&lease.run]);
+    assert_eq!(place.store.records(&lease.run).unwrap().len(), 1);
+    place.store.release(&lease).await.unwrap();
+    assert!(place.store.begin_run(new_run("r-3", "e"), events(), &here).await.is_ok());
 }

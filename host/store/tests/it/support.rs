@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lockstep_engine::journal::{Epoch, Event, Head, Record};
+use lockstep_engine::journal::{Epoch, Event, Head, Linked};
 use lockstep_engine::model::{Digest, Moment, RunId};
 use lockstep_engine::run::{AppendError, Journal};
 use lockstep_store::{Holder, Lease, NewRun, Store, Takeover};
@@ -42,7 +42,7 @@ impl Place {
 
 impl Session {
     /// Returns records that follow, without appending them.
-    pub(crate) fn next(&self, events: Vec<Event>) -> (Vec<Record>, Head) {
+    pub(crate) fn next(&self, events: Vec<Event>) -> (Vec<Linked>, Head) {
         self.head.link(&self.lease.run, self.lease.epoch, Moment(7), events).unwrap()
     }
 

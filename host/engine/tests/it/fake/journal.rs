@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use lockstep_engine::journal::{Epoch, Event, Head, Record, RunState};
+use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record, RunState};
 use lockstep_engine::model::{Millis, Moment, RunId};
 use lockstep_engine::run::{AppendError, Journal};
 
@@ -98,12 +98,13 @@ impl FakeJournal {
     }
 
     /// Puts `records`, which follow from the head, at the end.
-    fn keep(&self, records: &[Record]) {
+    fn keep(&self, records: &[Linked]) {
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return };
         let head = self.head.get();
+        let first = first.record();
         assert_eq!((first.sequence, first.previous), (head.next, head.digest), "in its place");
-        self.head.set(Head { next: last.sequence + 1, digest: last.digest().unwrap() });
-        self.records.borrow_mut().extend(records.iter().cloned());
+        self.head.set(last.head());
+        self.records.borrow_mut().extend(records.iter().map(|linked| linked.record().clone()));
     }
 }
 
@@ -113,7 +114,7 @@ impl Journal for FakeJournal {
         run: &RunId,
         epoch: Epoch,
         after: &Head,
-        records: &[Record],
+        records: &[Linked],
     ) -> Result<(), AppendError> {
         assert_eq!(run, &self.run);
         assert!(!records.is_empty(), "an append of nothing");

@@ -94,9 +94,15 @@ impl FakeWorld {
     }
 
     fn happen(&self, effect: &Admitted, intent: &Intent) -> Vec<Fact> {
+        // A person may have what ended badly sent again.
+        let badly =
+            self.journal.events().into_iter().any(
+                |event| matches!(event, Event::EndedBadly { label, .. } if label == intent.label),
+            );
         let twice = self.happened.borrow().iter().any(|earlier| {
             (&earlier.step, earlier.round, earlier.position)
                 == (&intent.step, intent.round, intent.position)
+                && (!badly || earlier.attempt == intent.attempt)
         });
         assert!(!twice, "`{}` happens twice in one place of a round (L5)", intent.label);
         self.far.borrow_mut().perform(effect.effect(), effect.is_undo());

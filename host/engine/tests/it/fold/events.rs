@@ -136,6 +136,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         3 => (label(), sent()).prop_map(|(label, sent)| Event::Answered { label, sent }),
         1 => (label(), fate()).prop_map(|(label, fate)| Event::Settled { label, fate }),
         1 => (label(), facts()).prop_map(|(label, facts)| Event::Ended { label, facts }),
+        1 => label().prop_map(|label| Event::EndedBadly { label, why: "crashed".to_owned() }),
     ];
     prop_oneof![of_run, of_step, of_effect]
 }

@@ -1,7 +1,7 @@
 //! Every record that can't follow is refused.
 
 use lockstep_engine::journal::{
-    End, Epoch, Event, Fate, Head, Intent, Phase, RunState, Sent, Standing, StepStatus,
+    End, Epoch, Event, Fate, Head, Intent, Phase, Record, RunState, Sent, Standing, StepStatus,
 };
 use lockstep_engine::model::{Digest, Failure, Moment, RunId};
 
@@ -117,6 +117,7 @@ fn finished(end: End) -> Event {
 fn fold(events: &[Event]) -> Result<RunState, String> {
     let run: RunId = "r".parse().unwrap();
     let (records, _) = Head::start(&run).link(&run, Epoch(1), Moment(7), events.to_vec()).unwrap();
+    let records: Vec<Record> = records.into_iter().map(Record::from).collect();
     RunState::fold(&records).map_err(|error| {
         assert_eq!(error.sequence, u64::try_from(events.len()).unwrap() - 1, "{error}");
         error.to_string()
@@ -247,6 +248,11 @@ fn an_effect_is_answered_once_and_settled_only_while_its_fate_is_open() {
     refuses(&with(&[]), &ended());
     refuses(&with(&[refused("a")]), &ended());
     refuses(&with(&[done("a"), ended()]), &ended());
+    let badly = || Event::EndedBadly { label: label("a"), why: "crashed".to_owned() };
+    refuses(&with(&[]), &badly());
+    refuses(&with(&[done("a"), ended()]), &badly());
+    refuses(&with(&[done("a"), badly()]), &badly());
+    refuses(&with(&[done("a"), badly()]), &ended());
     accepts(&with(&[unknown("a"), settled(Fate::StillGoing), settled(Fate::DidNot)]));
     let state = accepts(&with(&[settled(Fate::Happened(Vec::new())), ended()]));
     assert!(state.open.is_none() && state.began(&label("a")));
@@ -305,7 +311,7 @@ fn a_run_turns_round_once_and_ends_as_its_direction_says() {
 #[test]
 fn whoever_resumes_a_failed_step_finds_it_open_again() {
     let tried = [round("s", 1), intent("s", "a", 0, 0), refused("a"), failed(), stuck(), resumed()];
-    let state = accepts(&tried).step(&step_id("s"));
+    let state = accepts(&tried).step(&step_id("s")).clone();
     assert_eq!(state.status, StepStatus::Running);
     assert!(state.performed.is_empty(), "what was refused is tried anew");
     assert_eq!(

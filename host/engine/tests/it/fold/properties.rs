@@ -21,7 +21,7 @@ fn fold(events: Vec<Event>) -> Vec<(Event, RunState)> {
     let (mut head, mut state, mut states) = (Head::start(&run), RunState::default(), Vec::new());
     for event in events {
         let (records, next) = head.link(&run, Epoch(1), Moment(7), vec![event.clone()]).unwrap();
-        if let Ok(after) = state.clone().after(&records[0]) {
+        if let Ok(after) = state.clone().after(records[0].record()) {
             (head, state) = (next, after);
             states.push((event, state.clone()));
         }
@@ -60,10 +60,13 @@ proptest! {
     fn every_event_is_read_back_as_it_was_written(event in event()) {
         let run: RunId = "r".parse().unwrap();
         let (records, _) = Head::start(&run).link(&run, Epoch(1), Moment(7), vec![event]).unwrap();
-        let text = serde_json::to_string(&records[0]).unwrap();
+        let text = serde_json::to_string(records[0].record()).unwrap();
         let read: Record = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(serde_json::to_string(&read).unwrap(), text);
-        prop_assert_eq!(read.digest().unwrap(), records[0].digest().unwrap(), "the chain holds");
+        prop_assert_eq!(read.digest().unwrap(), records[0].head().digest, "the chain holds");
+        let json = serde_json::to_value(&read).unwrap();
+        let kind = json["event"].as_object().unwrap().keys().next().cloned();
+        prop_assert_eq!(kind.as_deref(), Some(read.event.kind()));
     }
 }
 
@@ -87,7 +90,7 @@ fn a_record_of_a_later_format_is_refused_by_name() {
     let run: RunId = "r".parse().unwrap();
     let (records, _) =
         Head::start(&run).link(&run, Epoch(1), Moment(7), approved().to_vec()).unwrap();
-    let text = serde_json::to_string(&records[0]).unwrap();
+    let text = serde_json::to_string(records[0].record()).unwrap();
     let more = text.replacen("{\"format\"", "{\"colour\":1,\"format\"", 1);
     let error = serde_json::from_str::<Record>(&more).unwrap_err();
     assert!(error.to_string().contains("`colour`"), "{error}");

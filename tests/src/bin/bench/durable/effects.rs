@@ -145,7 +145,7 @@ impl Prepared {
         let leased = Event::Leased { epoch: lease.epoch, holder: "bench".to_owned() };
         let (leased, _) = head.link(&run, lease.epoch, now, vec![leased])?;
         store.append(&run, lease.epoch, &head, &leased).await?;
-        records.extend(leased);
+        records.extend(leased.into_iter().map(Record::from));
         Ok(Self { store: store.clone(), plan: Arc::clone(plan), run, lease, records })
     }
 

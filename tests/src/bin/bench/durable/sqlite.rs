@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lockstep_engine::journal::{Epoch, Event, Head};
-use lockstep_engine::model::{Moment, RunId, canonical};
+use lockstep_engine::model::{Moment, RunId};
 use rusqlite::Connection;
 
 use crate::Fallible;
@@ -37,7 +37,7 @@ impl SingleCommits {
         connection.execute_batch("CREATE TABLE lines (number INTEGER PRIMARY KEY, body TEXT)")?;
         let run: RunId = "r-plain".parse()?;
         let (records, _head) = Head::start(&run).link(&run, Epoch(1), Moment(1), vec![event(1)])?;
-        let body = canonical(records.first().ok_or("there is no record")?)?;
+        let body = records.first().ok_or("there is no record")?.text().to_owned();
         Ok(Self { connection, body })
     }
 
