@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::record::Epoch;
-use crate::model::{Argument, Digest, Fact, Failure, Label, Moment, StepId, VariableValue};
+use crate::model::{Argument, Denial, Digest, Fact, Failure, Label, Moment, StepId, VariableValue};
 
 /// What stands where an effect changes something, by name, in words that compare; none for what is not there.
 ///
@@ -148,6 +148,14 @@ pub enum Event {
         now: Moment,
         /// What was found.
         facts: Vec<Fact>,
+    },
+    /// The plugin asked for something that it may not do, and nothing was sent. Changes nothing: the plugin may have gone
+    /// on as if nothing were.
+    Denied {
+        /// The step.
+        step: StepId,
+        /// What.
+        denial: Denial,
     },
     /// An effect is about to be sent.
     Intended(Intent),

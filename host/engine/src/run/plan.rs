@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::bounds::kept;
 use super::look::{About, Look, Proposed};
 use super::port::{Guest, GuestError, News, Reporter, World};
 use crate::model::{
-    Authority, Draft, Effect, Environment, Failure, Kind, Pin, Plan, PluginPin, Problem,
+    Authority, Denial, Draft, Effect, Environment, Failure, Kind, Pin, Plan, PluginPin, Problem,
     ServiceRef, Target,
 };
 use crate::policy::{FreezeError, Freezer, Grant, admit_for_planning};
@@ -65,15 +66,16 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
     /// See [`PlanError`]. A plan with findings that refuse it is no error: the caller shows it.
     pub async fn plan(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
         let (first, _) = self.once(guest, target).await?;
-        let (second, denied) = self.once(guest, target).await?;
+        let (mut second, denied) = self.once(guest, target).await?;
         if first.authority.digest()? != second.authority.digest()? {
             return Err(PlanError::Unstable {
                 field: difference(&first.authority, &second.authority)?,
             });
         }
-        for problem in denied {
-            self.reporter.report(News::Denied(problem));
+        for Denial { problem, .. } in &denied {
+            self.reporter.report(News::Denied(problem.clone()));
         }
+        second.evidence.denied = denied.into_iter().map(kept).collect();
         Ok(second)
     }
 
@@ -82,7 +84,7 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         &self,
         guest: &mut impl Guest,
         target: &Target,
-    ) -> Result<(Plan, Vec<Problem>), PlanError> {
+    ) -> Result<(Plan, Vec<Denial>), PlanError> {
         let mut proposed = Proposed::default();
         let about = About::Plan(&mut proposed);
         let mut host =
@@ -92,7 +94,8 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         match draft {
             Ok(draft) => Ok((self.freeze(target, draft, declared).await?, denied)),
             Err(failure) => {
-                let (component, denied) = (target.component.clone(), denied.into_boxed_slice());
+                let component = target.component.clone();
+                let denied = denied.into_iter().map(|it| it.problem).collect();
                 Err(PlanError::Failed { component, failure, denied })
             }
         }

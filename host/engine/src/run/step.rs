@@ -150,7 +150,10 @@ where
         let mut tries = Tries::default();
         loop {
             let mut host = self.look();
-            let wait = match guest.observe(&call, &memo, &mut host).await {
+            let answer = guest.observe(&call, &memo, &mut host).await;
+            let denied = host.into_denied();
+            self.record_denied(&step.id, denied)?;
+            let wait = match answer {
                 Ok(Ok(Observation::Ready(facts))) => {
                     return bounded(facts).map(Some).map_err(Interrupt::Failed);
                 }
@@ -206,7 +209,10 @@ where
                 break Vec::new();
             }
             let mut host = self.look();
-            let wait = match guest.check(&call, &memo, &mut host).await {
+            let answer = guest.check(&call, &memo, &mut host).await;
+            let denied = host.into_denied();
+            self.record_denied(&step.id, denied)?;
+            let wait = match answer {
                 Ok(Ok(Progress::Done(facts))) => {
                     break bounded(facts).map_err(Interrupt::Failed)?;
                 }
@@ -264,7 +270,8 @@ where
     }
 
     fn look(&self) -> Look<'_, W, R> {
-        let about = About::Run { authority: self.authority, state: &self.state, run: &self.run };
+        let (authority, state, run) = (self.authority, &self.state, &self.run);
+        let about = About::Run { authority, state, run, denied: Vec::new() };
         Look { world: self.ports.world, reporter: self.ports.reporter, grant: &self.grant, about }
     }
 
