@@ -17,6 +17,11 @@ pub(crate) fn event(event: &Event) -> String {
         Event::RoundStarted { step, round, facts, .. } => {
             format!("{step}: round {round} with {}", plural(facts.len(), "fact"))
         }
+        Event::Denied { step, denial } => format!(
+            "{step}: the plugin was denied, and nothing was sent: {}: {}",
+            tame(&denial.call),
+            tame(&denial.problem.to_string())
+        ),
         Event::Intended(intent) => {
             let again = if intent.attempt > 0 {
                 format!(", try {}", intent.attempt + 1)

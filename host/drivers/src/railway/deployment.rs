@@ -3,7 +3,7 @@
 use lockstep_engine::model::{Deployment, DeploymentStatus};
 use serde_json::Value;
 
-use super::wire::{self, DeploymentEvent, moment};
+use super::wire::{self, DeploymentEvent, DeploymentInstance, moment};
 
 /// Railway's words for a deployment that has not come to its end.
 pub(super) const IN_PROGRESS: [&str; 6] =
@@ -90,8 +90,18 @@ pub(super) fn instances(deployment: &wire::Deployment) -> String {
 
 /// Returns whether any container of the deployment may still run.
 pub(super) fn runs(deployment: &wire::Deployment) -> bool {
+    deployment.instances.iter().any(is_there)
+}
+
+/// Returns whether a container may still run.
+pub(super) fn is_there(instance: &DeploymentInstance) -> bool {
     const OVER: [&str; 5] = ["CRASHED", "EXITED", "REMOVED", "SKIPPED", "STOPPED"];
-    deployment.instances.iter().any(|instance| !OVER.contains(&instance.status.as_str()))
+    !OVER.contains(&instance.status.as_str())
+}
+
+/// Returns the commit that a deployment was built from.
+pub(super) fn commit(deployment: &wire::Deployment) -> Option<String> {
+    deployment.meta.as_ref()?.get("commitHash").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// Returns `moment`s apart in milliseconds: how long it took from its creation to its last change of state.

@@ -1,6 +1,6 @@
-use lockstep_engine::journal::Sent;
-use lockstep_engine::model::{DeploySource, Kind, Read, Reading, Value};
-use lockstep_engine::run::Follow;
+use lockstep_engine::journal::{Fate, Sent};
+use lockstep_engine::model::{DeploySource, Fact, Kind, Read, Reading, Value};
+use lockstep_engine::run::{Follow, World as _};
 use lockstep_lab::{Fault, Stack};
 
 use super::world::{One, World, effect, listening, named};
@@ -82,23 +82,92 @@ async fn a_stopped_service_runs_nowhere_and_stopping_it_again_is_no_error() {
 #[tokio::test]
 async fn a_restart_is_followed_until_it_runs_again() {
     let world = World::up(Stack::Redis6, &["redis"]).await;
+    // Each look dials anew: a connection to the former server breaks with it.
     let run_id = async || {
         let words = vec![b"INFO".to_vec(), b"server".to_vec()];
-        let reading = world.read(Read::Redis("cache".to_owned(), words)).await;
-        format!("{reading:?}")
+        let read = Read::Redis("cache".to_owned(), words);
+        let Reading::Redis(answer) = world.open(|_| {}).await.read(&read).await.unwrap() else {
+            panic!()
+        };
+        let lockstep_engine::model::Node::Text(bytes) = &answer[0] else { panic!("{answer:?}") };
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.lines().find(|line| line.starts_with("run_id:")).unwrap().to_owned()
     };
     let before = run_id().await;
-    world.done("restart", Kind::Restart { service: named("redis") }).await;
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    loop {
-        let after = run_id().await;
-        if after.starts_with("Ok") && after != before {
-            break;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "{after}");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let restart = effect("restart", Kind::Restart { service: named("redis") });
+    let one = One::of(&restart);
+    let intent = world.intend(&one).await;
+    let Sent::Done(given) = world.send(&one, &intent).await else { panic!() };
+    world.follow(&one, &intent, &given).await.unwrap();
+    // The one before is gone by then, so whoever listens now is the new one.
+    listening(&world.lab, "redis", 6379).await;
+    assert_ne!(run_id().await, before);
+    let now = world.drivers.stand(&one.order()).await.unwrap();
+    assert_eq!(now["deployment"], intent.before["deployment"]);
+    assert_ne!(now["containers"], intent.before["containers"]);
     assert_eq!(world.count("deploymentRestart"), 1);
+}
+
+#[tokio::test]
+async fn a_restart_is_not_over_while_the_former_container_shows_success() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let restart = effect("restart", Kind::Restart { service: named("redis") });
+    let one = One::of(&restart);
+    let intent = world.intend(&one).await;
+    // Nothing was sent, so the recorded container runs on: neither an answer nor a person's word makes it a new one.
+    let id = intent.before["deployment"].clone().unwrap();
+    for outcome in [vec![Fact::text("deployment", id)], Vec::new()] {
+        let going = world.drivers.follow_order(&one.order(), &intent, &outcome).await.unwrap();
+        assert!(matches!(going, Follow::Going { .. }), "{going:?}");
+    }
+    world.send(&one, &intent).await;
+    world.follow(&one, &intent, &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_reply_to_a_restart_is_settled_by_the_containers() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let restart = effect("restart", Kind::Restart { service: named("redis") });
+    let one = One::of(&restart);
+    let intent = world.intend(&one).await;
+    assert_eq!(world.settle(&one, &intent).await, Fate::DidNot);
+    world.lab.inject(Fault::DropReply { mutation: Some("deploymentRestart".to_owned()), nth: 1 });
+    assert!(matches!(world.send(&one, &intent).await, Sent::Unknown(_)));
+    world.lab.mend();
+    let Fate::Happened(facts) = world.settle(&one, &intent).await else { panic!() };
+    world.follow(&one, &intent, &facts).await.unwrap();
+    assert_eq!(world.count("deploymentRestart"), 1);
+}
+
+#[tokio::test]
+async fn the_same_image_again_is_the_one_that_ran_before_or_fails() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let again = Kind::Deploy { service: named("redis"), source: DeploySource::SameImage };
+    let again = effect("again", again);
+    let one = One::of(&again);
+    let mut intent = world.intend(&one).await;
+    let runs = intent.before["running"].clone().unwrap();
+    let other = format!("sha256:{}", "0".repeat(64));
+    intent.before.insert("running".to_owned(), Some(other.clone()));
+    let Sent::Refused(failure) = world.send(&one, &intent).await else { panic!() };
+    assert!(failure.to_string().contains("runs digest `"), "{failure}");
+    intent.before.insert("running".to_owned(), None);
+    intent.before.insert("commit".to_owned(), None);
+    let Sent::Refused(failure) = world.send(&one, &intent).await else { panic!() };
+    assert_eq!(failure.problem().code, "railway:untold");
+    assert_eq!(world.count("deploymentRedeploy"), 0);
+
+    // Somebody else's image that comes in between is noticed by what really runs, not by Railway's word of success.
+    intent.before.insert("running".to_owned(), Some(runs.clone()));
+    let Sent::Done(given) = world.send(&one, &intent).await else { panic!() };
+    let mut approved = intent.clone();
+    approved.before.insert("running".to_owned(), Some(other));
+    let why = world.follow(&one, &approved, &given).await.unwrap_err();
+    assert!(why.contains(&format!("runs digest `{runs}` instead of digest `")), "{why}");
+    let facts = world.follow(&one, &intent, &given).await.unwrap();
+    assert_eq!(text_of(&facts, "digest"), Some(runs.as_str()));
+    let fate = world.settle(&one, &approved).await;
+    assert!(matches!(fate, Fate::CannotTell(_)), "{fate:?}");
 }
 
 #[tokio::test]
@@ -114,10 +183,6 @@ async fn what_a_person_says_has_happened_is_followed_by_what_stands_there() {
     assert_eq!(text_of(&facts, "deployment"), text_of(&given, "deployment"));
     assert!(text_of(&facts, "digest").is_some(), "{facts:?}");
 
-    let restart = effect("restart", Kind::Restart { service: named("redis") });
-    let one = One::of(&restart);
-    let intent = world.intend(&one).await;
-    world.follow(&one, &intent, &[]).await.unwrap();
     let stop = effect("stop", Kind::Stop { service: named("redis") });
     let one = One::of(&stop);
     let intent = world.intend(&one).await;

@@ -46,6 +46,7 @@ impl RunState {
             Event::Planned { .. }
             | Event::Approved { .. }
             | Event::Leased { .. }
+            | Event::Denied { .. }
             | Event::Moved { .. }
             | Event::TurnedBack { .. }
             | Event::Stuck { .. }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::record::Epoch;
-use crate::model::{Argument, Digest, Fact, Failure, Label, Moment, StepId, VariableValue};
+use crate::model::{Argument, Denial, Digest, Fact, Failure, Label, Moment, StepId, VariableValue};
 
 /// What stands where an effect changes something, by name, in words that compare; none for what is not there.
 ///
@@ -149,6 +149,14 @@ pub enum Event {
         /// What was found.
         facts: Vec<Fact>,
     },
+    /// The plugin asked for something that it may not do, and nothing was sent. Changes nothing: the plugin may have gone
+    /// on as if nothing were.
+    Denied {
+        /// The step.
+        step: StepId,
+        /// What.
+        denial: Denial,
+    },
     /// An effect is about to be sent.
     Intended(Intent),
     /// A send ended.
@@ -262,6 +270,7 @@ impl Event {
             Self::Settled { .. } => "settled",
             Self::Ended { .. } => "ended",
             Self::EndedBadly { .. } => "ended_badly",
+            Self::Denied { .. } => "denied",
             Self::Again { .. } => "again",
             Self::Checked { .. } => "checked",
             Self::StepDone { .. } => "step_done",

@@ -188,6 +188,9 @@ impl RunState {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.phase = Phase::Stuck(question.clone());
             }
+            Event::Denied { .. } => {
+                self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+            }
             Event::Resumed { .. } => self.resume()?,
             Event::Finished { end } => {
                 self.expect(self.open.is_none(), "an effect's fate is still open")?;
@@ -245,6 +248,7 @@ impl RunState {
             Event::Planned { .. }
             | Event::Approved { .. }
             | Event::Leased { .. }
+            | Event::Denied { .. }
             | Event::Moved { .. }
             | Event::TurnedBack { .. }
             | Event::Stuck { .. }

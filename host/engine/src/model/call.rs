@@ -172,6 +172,20 @@ pub enum Answer {
     Logged,
 }
 
+impl Call {
+    /// Returns what is called, and the label that it names. Nothing else of a plugin's text is in it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Read(_) => "read".to_owned(),
+            Self::DeploymentOf(label) => format!("read the deployment of `{label}`"),
+            Self::Declare(effect) => format!("declare `{}`", effect.label),
+            Self::Perform(label, _) => format!("perform `{label}`"),
+            Self::Progress(label) => format!("ask for the progress of `{label}`"),
+            Self::Log(..) => "log".to_owned(),
+        }
+    }
+}
+
 impl Answer {
     /// Returns what the host did not allow, if that is the answer.
     pub fn denied(&self) -> Option<&Problem> {

@@ -22,6 +22,16 @@ pub struct Problem {
     pub extra: Extra,
 }
 
+/// One call of a plugin that the host did not allow, in the host's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Denial {
+    /// What was called, with the label that it named, if it named one.
+    pub call: String,
+    /// Why it was not allowed.
+    pub problem: Problem,
+}
+
 /// Why a call did not succeed. Nothing happened in each case: an unknown fate is settled before anybody hears of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]

@@ -28,7 +28,7 @@ pub use effect::{
     Times,
 };
 pub use fact::{Fact, Value, facts_size};
-pub use failure::{Failure, Problem, UNSEEN};
+pub use failure::{Denial, Failure, Problem, UNSEEN};
 pub use kind::Kind;
 pub use name::{Label, NameError, RunId, StepId};
 pub use plan::{

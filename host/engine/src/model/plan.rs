@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::digest::{Digest, canonical};
 use super::draft::{Finding, Step, Undo, Watch};
 use super::effect::Effect;
+use super::failure::Denial;
 use super::name::{Label, StepId};
 use super::plugin::{Grantable, Version};
 use super::time::{Millis, Moment};
@@ -132,6 +133,9 @@ pub struct Evidence {
     pub findings: Vec<Finding>,
     /// Expected time and outage by step.
     pub expected: BTreeMap<StepId, (Millis, Option<Millis>)>,
+    /// What the plugin was denied while it planned, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<Denial>,
 }
 
 /// A frozen plan.

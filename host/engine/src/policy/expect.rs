@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::journal::Standing;
-use crate::model::{DeploySource, Effect, Kind, Label, Piece, ServiceRef, Step, Survey};
+use crate::model::{DeploySource, Effect, Kind, Label, Piece, ServiceRef, Step, Survey, Surveyed};
+
+/// What stands for the image that is configured.
+const IMAGE: &str = "image";
+
+/// What stands for the digest that runs.
+const RUNNING: &str = "running";
 
 /// What stands somewhere after an effect, as far as it is known before the effect is sent.
 #[derive(Clone)]
@@ -34,6 +40,11 @@ pub(crate) fn expected(
         if let Some(image) = deployed(&effect.kind, &changed, survey) {
             expected.insert(label.clone(), image);
         }
+        if let Kind::Deploy { service, source } = &effect.kind
+            && let Some(runs) = runs_after(service, source, &changed, survey)
+        {
+            changed.insert((service.clone(), RUNNING.to_owned()), runs);
+        }
         let Some(standing) = standing.get(label) else { continue };
         let Some(service) = effect.kind.service() else { continue };
         let mut found = Standing::new();
@@ -58,18 +69,52 @@ pub(crate) fn expected(
     expected
 }
 
-/// Returns what a deployment from the configuration will find configured: the image that was approved, and no other.
+/// Returns what a deployment will find: configured or running, the image that was approved, and no other.
 fn deployed(
     kind: &Kind,
     changed: &BTreeMap<(ServiceRef, String), After>,
     survey: &Survey,
 ) -> Option<Standing> {
-    let configured = |image: &Option<String>| Standing::from([("image".to_owned(), image.clone())]);
-    let Kind::Deploy { service, source: DeploySource::Configured } = kind else { return None };
-    match (changed.get(&(service.clone(), "image".to_owned())), service) {
-        (Some(After::Known(image)), _) => Some(configured(image)),
-        (None, ServiceRef::Named(name)) => Some(configured(&survey.services.get(name)?.image)),
-        (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => None,
+    let Kind::Deploy { service, source } = kind else { return None };
+    let name = match source {
+        DeploySource::Configured => IMAGE,
+        DeploySource::SameImage => RUNNING,
+        // The commit itself is in the plan.
+        DeploySource::Commit(_) => return None,
+    };
+    let now = |found: &Surveyed| match source {
+        DeploySource::SameImage => found.running_digest.clone(),
+        DeploySource::Configured | DeploySource::Commit(_) => found.image.clone(),
+    };
+    let value = match (changed.get(&(service.clone(), name.to_owned())), service) {
+        (Some(After::Known(value)), _) => value.clone(),
+        (None, ServiceRef::Named(service)) => now(survey.services.get(service)?),
+        (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => return None,
+    };
+    Some(Standing::from([(name.to_owned(), value)]))
+}
+
+/// Returns the digest that runs after a deployment, as far as it is known; none if it is the one that runs before.
+fn runs_after(
+    service: &ServiceRef,
+    source: &DeploySource,
+    changed: &BTreeMap<(ServiceRef, String), After>,
+    survey: &Survey,
+) -> Option<After> {
+    match source {
+        DeploySource::SameImage => None,
+        DeploySource::Commit(_) => Some(After::Unknown),
+        DeploySource::Configured => {
+            let image = match (changed.get(&(service.clone(), IMAGE.to_owned())), service) {
+                (Some(After::Known(image)), _) => image.clone(),
+                (None, ServiceRef::Named(name)) => {
+                    survey.services.get(name).and_then(|found| found.image.clone())
+                }
+                (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => None,
+            };
+            let digest = image.and_then(|it| Some(it.split_once('@')?.1.to_owned()));
+            Some(digest.map_or(After::Unknown, |digest| After::Known(Some(digest))))
+        }
     }
 }
 
@@ -135,4 +180,75 @@ fn literal(value: &[Piece]) -> After {
         }
     }
     After::Known(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Drive, Millis, Undo};
+
+    fn survey() -> Survey {
+        let found = Surveyed {
+            service_id: "id".to_owned(),
+            volume_instance_id: None,
+            image: Some("redis:7".to_owned()),
+            running_digest: Some("sha256:now".to_owned()),
+        };
+        Survey { services: BTreeMap::from([("redis".to_owned(), found)]), ..Survey::default() }
+    }
+
+    fn step(effects: &[Effect]) -> Step {
+        Step {
+            id: "s".parse().unwrap(),
+            title: String::new(),
+            why: String::new(),
+            effects: effects.iter().map(|effect| effect.label.clone()).collect(),
+            drive: Drive::Listed,
+            reverses: Vec::new(),
+            undo: Undo::Nothing,
+            gates: Vec::new(),
+            needs: Vec::new(),
+            loss: None,
+            rounds: 1,
+            soak: None,
+            expected: Millis(0),
+            outage: None,
+            limit: Millis(1),
+            extra: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_same_image_again_is_the_one_that_runs_at_that_point_of_the_plan() {
+        let redis = || ServiceRef::Named("redis".to_owned());
+        let deploy = |source| Kind::Deploy { service: redis(), source };
+        let image = Kind::SetImage { service: redis(), image: "redis:7@sha256:new".to_owned() };
+        let kinds = [
+            ("one", deploy(DeploySource::SameImage)),
+            ("image", image),
+            ("two", deploy(DeploySource::SameImage)),
+            ("three", deploy(DeploySource::Configured)),
+            ("four", deploy(DeploySource::SameImage)),
+            ("five", deploy(DeploySource::Commit("0123456".to_owned()))),
+            ("six", deploy(DeploySource::SameImage)),
+        ];
+        let effects = kinds.map(|(label, kind)| Effect::plain(label.parse().unwrap(), kind));
+        let by_label = effects.iter().map(|it| (it.label.clone(), it.clone())).collect();
+        let image = Standing::from([(IMAGE.to_owned(), Some("redis:7".to_owned()))]);
+        let standing = BTreeMap::from([("image".parse().unwrap(), image)]);
+        let found = expected(&[step(&effects)], &by_label, &standing, &survey());
+        let runs = |label: &str| {
+            let label: Label = label.parse().unwrap();
+            found.get(&label).and_then(|standing| standing.get(RUNNING)).cloned().flatten()
+        };
+        assert_eq!(runs("one").as_deref(), Some("sha256:now"));
+        assert_eq!(
+            runs("two").as_deref(),
+            Some("sha256:now"),
+            "an image that is set runs nowhere yet"
+        );
+        assert_eq!(runs("four").as_deref(), Some("sha256:new"));
+        assert_eq!(runs("six"), None, "what a build makes is not known before");
+        assert_eq!(runs("three"), None, "that one is told by what is configured");
+    }
 }

@@ -86,6 +86,7 @@ impl Freezer<'_> {
             expected: measured
                 .map(|step| (step.id.clone(), (step.expected, step.outage)))
                 .collect(),
+            denied: Vec::new(),
         };
         let authority = Authority {
             format: Authority::format(),

@@ -7,7 +7,7 @@ use super::port::{Clock, Control, Guest, GuestError, Host, Journal, News, Report
 use super::seen::Seen;
 use super::step::trapped;
 use crate::journal::Performed;
-use crate::model::{Answer, Call, Fact, Failure, Step};
+use crate::model::{Answer, Call, Denial, Fact, Failure, Step};
 
 impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
 where
@@ -74,6 +74,7 @@ where
     async fn answer(&mut self, call: Call) -> Answer {
         let not_here =
             |what: &str| Failure::denied("call:not-here", format!("`apply` can't {what}"));
+        let words = call.words();
         let answer = match call {
             Call::Read(_) | Call::DeploymentOf(_) => Answer::Read(Err(not_here("read"))),
             Call::Declare(_) => Answer::Declared(Err(not_here("declare effects"))),
@@ -116,6 +117,10 @@ where
         };
         if let Some(denied) = answer.denied().filter(|_| self.stopped.is_none()) {
             self.execution.ports.reporter.report(News::Denied(denied.clone()));
+            let denial = Denial { call: words, problem: denied.clone() };
+            if let Err(error) = self.execution.record_denied(&self.step.id, vec![denial]) {
+                self.stopped = Some(error.into());
+            }
         }
         answer
     }

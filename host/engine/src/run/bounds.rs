@@ -1,6 +1,6 @@
 //! Bounds on what plugins say, and how long the engine waits between two tries. Each has its reason.
 
-use crate::model::{Fact, Failure, Millis, facts_size};
+use crate::model::{Denial, Fact, Failure, Millis, Problem, facts_size};
 
 /// Most bytes of facts that one call may leave: the journal keeps them for good.
 const MAX_FACTS: usize = 64 * 1024;
@@ -14,7 +14,7 @@ pub(crate) const MAX_EFFECTS: usize = 1000;
 /// Longest label, so that derived undo labels and backup names still fit.
 pub(crate) const MAX_LABEL: usize = 48;
 
-/// Most different denials of one planning that are kept to be shown.
+/// Most different denials of one planning, and of one step of a run, that are kept to be shown.
 pub(crate) const MAX_DENIED: usize = 20;
 
 /// How long an intent may be on its way before nothing is sent any more: a taker waits that long.
@@ -64,6 +64,15 @@ pub(crate) fn line(text: &str) -> String {
         }
     }
     shown
+}
+
+/// Returns a denial as it is kept: what a plugin wrote is in its words, so each part has an end.
+pub(crate) fn kept(denial: Denial) -> Denial {
+    let Problem { code, message, mut extra } = denial.problem;
+    if extra.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_LINE {
+        extra.clear();
+    }
+    Denial { call: line(&denial.call), problem: Problem { code, message: line(&message), extra } }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::denials::Denials;
 use super::interrupt::Interrupt;
 use super::port::{AppendError, Clock, Control, Guest, Journal, Reporter, Wish, World};
 use crate::journal::{
@@ -117,6 +118,7 @@ pub struct Execution<'a, W, J, C, R, K> {
     pub(super) resumed_at: Moment,
     /// Steps about which a plugin that was stopped is not asked again.
     pub(super) silenced: BTreeSet<StepId>,
+    pub(super) denials: Denials,
     head: Head,
     written: Head,
     unwritten: Vec<Linked>,
@@ -166,6 +168,7 @@ where
             state,
             resumed_at,
             silenced: BTreeSet::new(),
+            denials: Denials::of(records),
             head,
             written: head,
             unwritten,

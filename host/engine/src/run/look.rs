@@ -4,7 +4,8 @@ use super::bounds::{MAX_DENIED, MAX_EFFECTS, MAX_LABEL, line};
 use super::port::{Follow, Host, News, Reporter, World};
 use crate::journal::RunState;
 use crate::model::{
-    Answer, Authority, Call, Effect, Fact, Failure, Job, Label, Problem, Read, Reading, RunId,
+    Answer, Authority, Call, Denial, Effect, Fact, Failure, Job, Label, Problem, Read, Reading,
+    RunId,
 };
 use crate::policy::{Grant, admit};
 
@@ -13,7 +14,13 @@ pub(crate) enum About<'a> {
     /// Planning: effects may be declared.
     Plan(&'a mut Proposed, &'a mut Answered),
     /// A run's step.
-    Run { authority: &'a Authority, state: &'a RunState, run: &'a RunId },
+    Run {
+        authority: &'a Authority,
+        state: &'a RunState,
+        run: &'a RunId,
+        /// What was denied, each once, to be recorded afterwards.
+        denied: Vec<Denial>,
+    },
 }
 
 /// What Railway answered during one planning. A plan rests on one look at the environment: asking again what was answered
@@ -60,7 +67,7 @@ pub(crate) struct Proposed {
     /// The effects that were declared.
     pub(crate) declared: Vec<Effect>,
     /// What was denied, each once. The host keeps it by itself, because a plugin may hide it or make it up.
-    pub(crate) denied: Vec<Problem>,
+    pub(crate) denied: Vec<Denial>,
 }
 
 /// A host that changes nothing.
@@ -73,6 +80,7 @@ pub(crate) struct Look<'a, W, R> {
 
 impl<W: World, R: Reporter> Host for Look<'_, W, R> {
     async fn answer(&mut self, call: Call) -> Answer {
+        let words = call.words();
         let answer = match call {
             Call::Read(read) => Answer::Read(self.read(&read).await),
             Call::DeploymentOf(label) => Answer::Read(self.deployment_of(&label).await),
@@ -88,7 +96,7 @@ impl<W: World, R: Reporter> Host for Look<'_, W, R> {
             }
         };
         if let Some(denied) = answer.denied() {
-            self.tell(denied);
+            self.tell(words, denied);
         }
         answer
     }
@@ -107,14 +115,24 @@ impl<W: World, R: Reporter> Look<'_, W, R> {
     }
 
     /// People hear of everything that was denied, whatever the plugin makes of it.
-    fn tell(&mut self, denied: &Problem) {
-        match &mut self.about {
-            About::Run { .. } => self.reporter.report(News::Denied(denied.clone())),
-            About::Plan(Proposed { denied: all, .. }, _) => {
-                if all.len() < MAX_DENIED && !all.contains(denied) {
-                    all.push(denied.clone());
-                }
+    fn tell(&mut self, call: String, problem: &Problem) {
+        let all = match &mut self.about {
+            About::Run { denied, .. } => {
+                self.reporter.report(News::Denied(problem.clone()));
+                denied
             }
+            About::Plan(Proposed { denied, .. }, _) => denied,
+        };
+        if all.len() < MAX_DENIED && !all.iter().any(|known| known.problem == *problem) {
+            all.push(Denial { call, problem: problem.clone() });
+        }
+    }
+
+    /// Returns what was denied in a run.
+    pub(crate) fn into_denied(self) -> Vec<Denial> {
+        match self.about {
+            About::Run { denied, .. } => denied,
+            About::Plan(..) => Vec::new(),
         }
     }
 
@@ -149,7 +167,7 @@ impl<W: World, R: Reporter> Look<'_, W, R> {
     }
 
     async fn progress(&self, label: &Label) -> Result<Option<Job>, Failure> {
-        let About::Run { authority, state, run } = &self.about else { return Ok(None) };
+        let About::Run { authority, state, run, .. } = &self.about else { return Ok(None) };
         let Some(performed) = state.effects.get(label).filter(|known| known.may_have_happened())
         else {
             return Ok(None);

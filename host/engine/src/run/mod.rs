@@ -2,6 +2,7 @@
 
 mod apply;
 mod bounds;
+mod denials;
 mod effect;
 mod execute;
 mod interrupt;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::bounds::kept;
 use super::look::{About, Answered, Look, Proposed};
 use super::port::{Guest, GuestError, News, Reporter, World};
 use crate::journal::Standing;
 use crate::model::{
-    Authority, Draft, Effect, Environment, Failure, Kind, Label, Pin, Plan, PluginPin, Problem,
-    ServiceRef, Survey, Target,
+    Authority, Denial, Draft, Effect, Environment, Failure, Kind, Label, Pin, Plan, PluginPin,
+    Problem, ServiceRef, Survey, Target,
 };
 use crate::policy::{FreezeError, Freezer, Grant, admit_for_planning};
 
@@ -72,15 +73,16 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         let found = self.look(first.declared.iter().chain(&second.declared)).await?;
         let first = self.freeze(target, first, &found)?;
         let denied = second.denied.clone();
-        let second = self.freeze(target, second, &found)?;
+        let mut second = self.freeze(target, second, &found)?;
         if first.authority.digest()? != second.authority.digest()? {
             return Err(PlanError::Unstable {
                 field: difference(&first.authority, &second.authority)?,
             });
         }
-        for problem in denied {
-            self.reporter.report(News::Denied(problem));
+        for Denial { problem, .. } in &denied {
+            self.reporter.report(News::Denied(problem.clone()));
         }
+        second.evidence.denied = denied.into_iter().map(kept).collect();
         Ok(second)
     }
 
@@ -100,7 +102,8 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
         match draft {
             Ok(draft) => Ok(Drafted { draft, declared, denied }),
             Err(failure) => {
-                let (component, denied) = (target.component.clone(), denied.into_boxed_slice());
+                let component = target.component.clone();
+                let denied = denied.into_iter().map(|it| it.problem).collect();
                 Err(PlanError::Failed { component, failure, denied })
             }
         }
@@ -154,7 +157,7 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
 struct Drafted {
     draft: Draft,
     declared: Vec<Effect>,
-    denied: Vec<Problem>,
+    denied: Vec<Denial>,
 }
 
 /// What freezing rests on.

@@ -143,7 +143,10 @@ where
         let mut seen = Seen::default();
         loop {
             let mut host = self.look();
-            let wait = match guest.observe(&call, &memo, &mut host).await {
+            let answer = guest.observe(&call, &memo, &mut host).await;
+            let denied = host.into_denied();
+            self.record_denied(&step.id, denied)?;
+            let wait = match answer {
                 Ok(Ok(Observation::Ready(facts))) => {
                     return bounded(facts).map(Some).map_err(Interrupt::Failed);
                 }
@@ -200,7 +203,10 @@ where
                 break Vec::new();
             }
             let mut host = self.look();
-            let wait = match guest.check(&call, &memo, &mut host).await {
+            let answer = guest.check(&call, &memo, &mut host).await;
+            let denied = host.into_denied();
+            self.record_denied(&step.id, denied)?;
+            let wait = match answer {
                 Ok(Ok(Progress::Done(facts))) => {
                     break bounded(facts).map_err(Interrupt::Failed)?;
                 }
@@ -258,7 +264,8 @@ where
     }
 
     fn look(&self) -> Look<'_, W, R> {
-        let about = About::Run { authority: self.authority, state: &self.state, run: &self.run };
+        let (authority, state, run) = (self.authority, &self.state, &self.run);
+        let about = About::Run { authority, state, run, denied: Vec::new() };
         Look { world: self.ports.world, reporter: self.ports.reporter, grant: &self.grant, about }
     }
 

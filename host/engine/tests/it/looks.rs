@@ -2,13 +2,15 @@
 
 use std::collections::VecDeque;
 
+use lockstep_engine::journal::Event;
 use lockstep_engine::model::{
     Answer, Call, Drive, Effect, Failure, Level, Moment, Read, ServiceRef, Step, Target,
 };
 use lockstep_engine::run::{Ended, News, Planner};
 
 use crate::fake::{
-    Act, Bench, FakeGuest, FarSide, Shape, all_of_it, block_on, command, label, listed, plugin,
+    Act, AppendFate, Bench, FakeGuest, FarSide, Shape, all_of_it, block_on, command, label, listed,
+    plugin,
 };
 
 fn effects() -> [Effect; 1] {
@@ -82,7 +84,14 @@ fn planning_does_not_perform() {
         options: Vec::new(),
         now: Moment(1),
     };
-    assert!(block_on(planner.plan(&mut guest, &target)).is_ok());
+    let plan = block_on(planner.plan(&mut guest, &target)).unwrap();
+    let denied = plan.evidence.denied.iter().map(|it| (it.call.as_str(), it.problem.code.as_str()));
+    assert_eq!(
+        denied.collect::<Vec<_>>(),
+        [("perform `incr`", "call:not-here")],
+        "once, and not hashed"
+    );
+    assert!(plan.to_json().unwrap().contains("call:not-here"));
     assert!(guest.answers.iter().all(|answer| code(answer) == Some("call:not-here")));
     assert!(bench.world.sent.borrow().is_empty());
 }
@@ -115,4 +124,57 @@ fn what_a_plugin_says_is_shown_without_control_characters() {
     assert_eq!(bench.run_on(), Ended::Done);
     let said = News::PluginSays(Level::Warn, "a\\u{1b}[2Jb".to_owned());
     assert!(bench.reporter.0.borrow().contains(&said));
+}
+
+/// Returns the calls that are recorded as denied, in order.
+fn denials(bench: &Bench) -> Vec<String> {
+    let call = |event: Event| {
+        let Event::Denied { denial, .. } = event else { return None };
+        Some(format!("{} ({})", denial.call, denial.problem.code))
+    };
+    bench.journal.events().into_iter().filter_map(call).collect()
+}
+
+#[test]
+fn what_a_plugin_was_denied_and_hides_is_in_the_journal_once_whatever_interrupts_it() {
+    let run = |at: Option<usize>| {
+        let mut bench = bench(Drive::Guided);
+        let asks = vec![Call::Perform(label("incr"), Vec::new())];
+        bench.guest.part("count").asks = [asks.clone(), asks].concat();
+        bench.guest.part("count").acts =
+            vec![Act::Try("ghost"), Act::Try("incr"), Act::Ask(Call::Read(Read::Services))];
+        if let Some(at) = at {
+            let fates = (0..at).map(|_| AppendFate::Kept).chain([AppendFate::KeptAndLost]);
+            bench.journal.fates.borrow_mut().extend(fates);
+        }
+        assert_eq!(bench.run_on(), Ended::Done);
+        bench
+    };
+    let whole = run(None);
+    let told = [
+        "perform `incr` (call:not-here)",
+        "perform `ghost` (effect:unlisted)",
+        "read (call:not-here)",
+    ];
+    assert_eq!(denials(&whole), told);
+    for at in 0..whole.journal.appends.get() {
+        let bench = run(Some(at));
+        assert_eq!(denials(&bench), told, "interrupted at append {at}");
+        assert_eq!(bench.world.log(), ["incr"]);
+    }
+}
+
+#[test]
+fn a_plugin_can_not_fill_the_journal_with_denials() {
+    let mut bench = bench(Drive::Guided);
+    let path = |number: u32| {
+        let statement = format!("{number}{}", "x".repeat(10_000));
+        Call::Read(Read::Sql(statement, String::new(), Vec::new()))
+    };
+    bench.guest.part("count").asks = (0..100).map(path).collect();
+    bench.guest.part("count").acts = vec![Act::Perform("incr", Vec::new())];
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(denials(&bench).len(), 20);
+    let size = serde_json::to_string(&bench.journal.records()).unwrap().len();
+    assert!(size < 250_000, "{size} bytes");
 }

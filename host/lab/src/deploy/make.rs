@@ -123,6 +123,7 @@ fn make(
         status_at: now,
         created_at: now,
         instance: Instance::Created,
+        anew: 0,
         stopped: false,
         was_live: false,
         events: Vec::new(),

@@ -128,7 +128,12 @@ pub(super) async fn over(
                 return;
             }
         }
-        instance(twin, &process, Instance::Running);
+        twin.write(|state| {
+            if let Some(deployment) = state.deployment_mut(&process.deployment) {
+                deployment.instance = Instance::Running;
+                deployment.anew += 1;
+            }
+        });
     }
 }
 

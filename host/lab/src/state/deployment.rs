@@ -30,6 +30,9 @@ pub(crate) struct Deployment {
     pub(crate) status_at: Timestamp,
     pub(crate) created_at: Timestamp,
     pub(crate) instance: Instance,
+    /// How often its container was made anew after the first one.
+    #[serde(default)]
+    pub(crate) anew: u32,
     pub(crate) stopped: bool,
     /// It was once healthy, so it can be rolled back to.
     pub(crate) was_live: bool,

@@ -6,6 +6,8 @@ mod configure;
 mod deploy;
 mod dispatch;
 mod keepers;
+mod ran;
+mod restart;
 mod restore;
 mod service;
 mod staging;

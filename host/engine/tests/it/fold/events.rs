@@ -2,7 +2,7 @@
 
 use lockstep_engine::journal::{End, Epoch, Event, Fate, Intent, Sent};
 use lockstep_engine::model::{
-    Argument, Digest, Fact, Failure, Hex, Label, Moment, Problem, StepId, Value,
+    Argument, Denial, Digest, Fact, Failure, Hex, Label, Moment, Problem, StepId, Value,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -130,6 +130,10 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(step, nothing_to_do)| Event::StepDone { step, nothing_to_do }),
         (step(), text()).prop_map(|(step, why)| Event::Moved { step, why }),
         (step(), failure()).prop_map(|(step, failure)| Event::StepFailed { step, failure }),
+        (step(), text(), failure()).prop_map(|(step, call, failure)| Event::Denied {
+            step,
+            denial: Denial { call, problem: failure.problem().clone() }
+        }),
     ];
     let of_effect = prop_oneof![
         3 => intent().prop_map(Event::Intended),

@@ -3,7 +3,7 @@
 use lockstep_engine::journal::{
     End, Epoch, Event, Fate, Head, Intent, Phase, Record, RunState, Sent, Standing, StepStatus,
 };
-use lockstep_engine::model::{Digest, Failure, Moment, RunId};
+use lockstep_engine::model::{Denial, Digest, Failure, Moment, Problem, RunId};
 
 use crate::fake::{label, step_id};
 
@@ -112,6 +112,11 @@ fn ended() -> Event {
 
 fn finished(end: End) -> Event {
     Event::Finished { end }
+}
+
+fn denied() -> Event {
+    let problem = Problem::new("call:not-here", "no");
+    Event::Denied { step: step_id("s"), denial: Denial { call: "read".to_owned(), problem } }
 }
 
 fn fold(events: &[Event]) -> Result<RunState, String> {
@@ -282,6 +287,7 @@ fn a_run_that_waits_or_is_over_does_not_go_on_by_itself() {
             round("s", 1),
             nothing_to_do(),
             failed(),
+            denied(),
             reached(0),
             opened(0),
             stuck(),
@@ -318,4 +324,19 @@ fn whoever_resumes_a_failed_step_finds_it_open_again() {
         accepts(&[failed(), stuck(), resumed()]).step(&step_id("s")).status,
         StepStatus::Pending
     );
+}
+
+#[test]
+fn a_denial_changes_nothing_but_the_time() {
+    let parts = [
+        vec![],
+        vec![round("s", 1)],
+        vec![round("s", 1), intent("s", "a", 0, 0)],
+        vec![round("s", 1), intent("s", "a", 0, 0), done("a"), checked()],
+        vec![turned()],
+    ];
+    for before in parts {
+        let with = accepts(&[&before[..], &[denied(), denied()]].concat());
+        assert_eq!(with, accepts(&before));
+    }
 }
