@@ -1,10 +1,14 @@
 //! Words for people: plans, runs and news. Nothing here decides anything.
 
+mod change;
 mod effect;
+mod finding;
 mod news;
 mod plan;
 mod run;
+mod step;
 mod text;
+mod total;
 
 pub(crate) use effect::kind as effect;
 pub(crate) use news::{Announcer, lines_to_add};

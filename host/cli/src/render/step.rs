@@ -1,0 +1,83 @@
+//! One step of a plan: what it changes, how long that takes, and how it is taken back.
+
+use lockstep_engine::model::{Authority, Drive, FrozenStep, Gate, Millis, Plan, Step, Way};
+
+use super::change::lines;
+use super::effect::words;
+use super::text::{hang, length, literal, plural, put, shortened, tame};
+
+/// Where what belongs to a step begins.
+const INDENT: &str = "     ";
+
+/// Appends the step that has `number`.
+pub(super) fn step(out: &mut String, plan: &Plan, number: usize, frozen: &FrozenStep) {
+    let (authority, step) = (&plan.authority, &frozen.step);
+    put(out, "");
+    let title = format!("{}  \u{201c}{}\u{201d}", step.id, tame(&step.title));
+    out.push_str(&hang(&title, &format!(" {number:>2}. "), INDENT));
+    for gate in &step.gates {
+        let waits = match gate {
+            Gate::Approval(prompt) => {
+                format!("⏸ waits for approval: \u{201c}{}\u{201d}", tame(prompt))
+            }
+            Gate::Window => {
+                "⏸ waits for a maintenance window (none can be set yet: always open)".to_owned()
+            }
+        };
+        out.push_str(&hang(&waits, INDENT, "       "));
+    }
+    if step.drive == Drive::Guided {
+        let rounds = plural(step.rounds as usize, "round");
+        put(out, &format!("{INDENT}the plugin chooses among these, {rounds} at most:"));
+    }
+    for effect in step.effects.iter().filter_map(|label| authority.effects.get(label)) {
+        for (mark, line) in lines(effect, &authority.expected) {
+            let first = format!("{INDENT}{} ", mark.sign());
+            out.push_str(&literal(&line, &first, "         "));
+        }
+    }
+    if !step.why.is_empty() {
+        let why = format!("\u{201c}{}\u{201d}", tame(&step.why));
+        out.push_str(&hang(&why, "       why    ", "              "));
+    }
+    out.push_str(&hang(&figures(plan, step), "       takes  ", "              "));
+    undo(out, authority, &frozen.way);
+}
+
+fn figures(plan: &Plan, step: &Step) -> String {
+    let (expected, outage) =
+        plan.evidence.expected.get(&step.id).copied().unwrap_or((Millis(0), None));
+    let mut figures = Vec::new();
+    figures.push(match expected {
+        Millis(0) => "no history to tell".to_owned(),
+        expected => format!("about {}", length(expected)),
+    });
+    figures.push(match outage {
+        None => "outage 0".to_owned(),
+        Some(Millis(0)) => "outage: no history to tell".to_owned(),
+        Some(outage) => format!("outage about {}", length(outage)),
+    });
+    if let Some(soak) = step.soak {
+        figures.push(format!("then soaks for {}", length(soak)));
+    }
+    figures.push(format!("fails after {}", length(step.limit)));
+    figures.join(" · ")
+}
+
+fn undo(out: &mut String, authority: &Authority, way: &Way) {
+    let ids = match way {
+        Way::Nothing => return put(out, "       undo   nothing to undo"),
+        Way::Impossible(why) => {
+            let why = format!("IMPOSSIBLE: \u{201c}{}\u{201d}", tame(why));
+            return out.push_str(&hang(&why, "       undo   ", "              "));
+        }
+        Way::Steps(ids) => ids,
+    };
+    let steps = ids.iter().filter_map(|id| authority.undo_step(id)).map(|frozen| &frozen.step);
+    let effects = steps.flat_map(|step| &step.effects);
+    let mut first = "       undo   ↩ ";
+    for effect in effects.filter_map(|label| authority.effects.get(label)) {
+        out.push_str(&literal(&shortened(&words(effect)), first, "                "));
+        first = "              ↩ ";
+    }
+}
