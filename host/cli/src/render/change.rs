@@ -48,17 +48,18 @@ pub(super) fn lines(effect: &Effect, expected: &BTreeMap<Label, Standing>) -> Ve
 fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
     match effect {
         Kind::SetImage { service, image } => {
-            let (was, is) = (before.plain("image"), Some(shortened(&tame(image))));
-            pair(service, "image", was.map(|was| was.map(|was| shortened(&was))), is)
+            let was = before.plain("image").map(|was| shortened(&was));
+            pair(service, "image", &was, &Value::Is(shortened(&tame(image))))
         }
         Kind::SetMount { service, mount } => {
-            pair(service, "volume mounted at", before.plain("mount"), Some(tame(mount)))
+            let is = Value::Is(tame(mount));
+            pair(service, "volume mounted at", &before.plain("mount"), &is)
         }
         Kind::SetSettings { service, settings } => settings
             .iter()
             .flat_map(|(setting, value)| {
-                let value = Some(tame(value)).filter(|value| !value.is_empty());
-                pair(service, &format!("{} =", tame(setting)), before.plain(setting), value)
+                let is = if value.is_empty() { Value::NotSet } else { Value::Is(tame(value)) };
+                pair(service, &format!("{} =", tame(setting)), &before.plain(setting), &is)
             })
             .collect(),
         Kind::SetVariables { service, assignments } => assignments
@@ -70,8 +71,8 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
                 recipe;
             let what = format!("{}: variable {} =", name(service), tame(variable));
             match before.variable(variable) {
-                Some(Some(_)) => vec![(Mark::Same, format!("{what} *** (unchanged: it is set)"))],
-                Some(None) | None => vec![
+                Value::Is(_) => vec![(Mark::Same, format!("{what} *** (unchanged: it is set)"))],
+                Value::NotSet | Value::NotKnown => vec![
                     (Mark::Before, format!("{what} (not set)")),
                     (Mark::After, format!("{what} *** (new: {length} random characters)")),
                 ],
@@ -81,12 +82,14 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
             .iter()
             .flat_map(|variable| {
                 let what = format!("variable {} =", tame(variable));
-                pair(service, &what, before.variable(variable), None)
+                pair(service, &what, &before.variable(variable), &Value::NotSet)
             })
             .collect(),
         Kind::Deploy { service, source: DeploySource::Configured } => {
-            let image = before.plain("image").flatten().map(|image| shortened(&image));
-            let image = image.map_or_else(String::new, |image| format!(", which is {image}"));
+            let image = match before.plain("image") {
+                Value::Is(image) => format!(", which is {}", shortened(&image)),
+                Value::NotSet | Value::NotKnown => String::new(),
+            };
             vec![(Mark::Done, format!("{}: deploy as configured{image}", name(service)))]
         }
         other @ (Kind::RestoreVariables { .. }
@@ -115,28 +118,43 @@ fn assigned(
     before: &Before<'_>,
 ) -> Vec<(Mark, String)> {
     let what = format!("variable {} =", tame(&assignment.name));
-    pair(service, &what, before.variable(&assignment.name), Some(composed(&assignment.value)))
+    let is = Value::Is(composed(&assignment.value));
+    pair(service, &what, &before.variable(&assignment.name), &is)
 }
 
 /// Returns the value before and the value afterwards, one line each; one line where they are the same.
-fn pair(
-    service: &ServiceRef,
-    what: &str,
-    before: Option<Option<String>>,
-    after: Option<String>,
-) -> Vec<(Mark, String)> {
-    let line = |value: Option<String>| {
-        format!("{}: {what} {}", name(service), value.unwrap_or_else(|| "(not set)".to_owned()))
+fn pair(service: &ServiceRef, what: &str, before: &Value, after: &Value) -> Vec<(Mark, String)> {
+    let line = |value: &Value| {
+        let value = match value {
+            Value::NotKnown => "(not known before the step begins)",
+            Value::NotSet => "(not set)",
+            Value::Is(value) => value,
+        };
+        format!("{}: {what} {value}", name(service))
     };
-    match before {
-        Some(before) if before == after => {
-            vec![(Mark::Same, format!("{} (unchanged)", line(after)))]
+    if before == after {
+        return vec![(Mark::Same, format!("{} (unchanged)", line(after)))];
+    }
+    vec![(Mark::Before, line(before)), (Mark::After, line(after))]
+}
+
+/// What stands somewhere, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Value {
+    /// An earlier effect of the plan puts something there that nobody knows yet.
+    NotKnown,
+    /// Nothing.
+    NotSet,
+    /// This.
+    Is(String),
+}
+
+impl Value {
+    fn map(self, change: impl Fn(String) -> String) -> Self {
+        match self {
+            Self::Is(value) => Self::Is(change(value)),
+            Self::NotKnown | Self::NotSet => self,
         }
-        Some(before) => vec![(Mark::Before, line(before)), (Mark::After, line(after))],
-        None => vec![
-            (Mark::Before, line(Some("(not known before the step begins)".to_owned()))),
-            (Mark::After, line(after)),
-        ],
     }
 }
 
@@ -145,19 +163,26 @@ struct Before<'a>(Option<&'a Standing>);
 
 impl Before<'_> {
     /// Returns a value that is no secret.
-    fn plain(&self, name: &str) -> Option<Option<String>> {
-        let value = self.0?.get(name)?;
-        Some(value.as_deref().map(tame))
+    fn plain(&self, name: &str) -> Value {
+        match self.0.and_then(|standing| standing.get(name)) {
+            None => Value::NotKnown,
+            Some(None) => Value::NotSet,
+            Some(Some(value)) => Value::Is(tame(value)),
+        }
     }
 
     /// Returns a variable's value, a secret one only by its fingerprint.
-    fn variable(&self, name: &str) -> Option<Option<String>> {
-        let Some(value) = self.0?.get(name)? else { return Some(None) };
-        Some(Some(match value.split_once(':') {
+    fn variable(&self, name: &str) -> Value {
+        let value = match self.0.and_then(|standing| standing.get(name)) {
+            None => return Value::NotKnown,
+            Some(None) => return Value::NotSet,
+            Some(Some(value)) => value,
+        };
+        Value::Is(match value.split_once(':') {
             Some(("text", text)) => tame(text),
             Some(("print", print)) => format!("*** (fingerprint {})", tame(print)),
             Some(_) | None => "*** (sealed: nobody can read it back)".to_owned(),
-        }))
+        })
     }
 }
 

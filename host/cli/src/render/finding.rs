@@ -4,29 +4,50 @@ use lockstep_engine::model::{Finding, Severity};
 
 use super::text::{hang, put, shortened, tame};
 
-/// A group of findings: how its lines are marked, and what its title says.
-struct Group {
-    severity: Severity,
-    mark: &'static str,
-    title: &'static str,
+/// What a finding means for whoever reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    Refuses,
+    Warns,
+    Mended,
+    Note,
 }
 
-/// The groups, in the order in which they are shown.
-const GROUPS: [Group; 3] = [
-    Group { severity: Severity::Refusal, mark: "✗", title: "Refuses the plan" },
-    Group { severity: Severity::Warning, mark: "!", title: "Read this" },
-    Group { severity: Severity::Note, mark: "·", title: "Found" },
-];
+impl Group {
+    /// The groups, in the order in which they are shown.
+    const ALL: [Self; 4] = [Self::Refuses, Self::Warns, Self::Mended, Self::Note];
+
+    fn of(finding: &Finding) -> Self {
+        match finding.severity {
+            Severity::Refusal => Self::Refuses,
+            Severity::Warning | Severity::Note if !finding.mended_by.is_empty() => Self::Mended,
+            Severity::Warning => Self::Warns,
+            Severity::Note => Self::Note,
+        }
+    }
+
+    /// Returns how its lines are marked, and its title.
+    const fn marked(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Refuses => ("✗", "What refuses the plan"),
+            Self::Warns => ("!", "What to know before"),
+            Self::Mended => ("✓", "What the plan mends"),
+            Self::Note => ("·", "What was found besides"),
+        }
+    }
+}
 
 /// Appends the findings, in groups.
 pub(super) fn findings(out: &mut String, findings: &[Finding]) {
-    for group in GROUPS {
-        let mut own =
-            findings.iter().filter(|finding| finding.severity == group.severity).peekable();
+    for group in Group::ALL {
+        let mut own = findings.iter().filter(|finding| Group::of(finding) == group).peekable();
+        let (mark, title) = group.marked();
         if own.peek().is_some() {
-            put(out, &format!("\n{}", group.title));
+            put(out, &format!("\n{title}"));
         }
-        own.for_each(|found| finding(out, group.mark, found));
+        for found in own {
+            finding(out, mark, found);
+        }
     }
 }
 
@@ -36,7 +57,7 @@ fn finding(out: &mut String, mark: &str, finding: &Finding) {
     let evidence: Vec<String> = finding.evidence.iter().map(|line| plain(line)).collect();
     let own_lines = match evidence.as_slice() {
         [only] => {
-            title.push_str(&format!(" ({only})"));
+            title = format!("{title} ({only})");
             &[]
         }
         several => several,
@@ -47,6 +68,10 @@ fn finding(out: &mut String, mark: &str, finding: &Finding) {
     }
     if let Some(remedy) = &finding.remedy {
         out.push_str(&hang(&plain(remedy), "      → ", "        "));
+    }
+    if !finding.mended_by.is_empty() {
+        let steps: Vec<String> = finding.mended_by.iter().map(|id| format!("`{id}`")).collect();
+        out.push_str(&hang(&format!("by step {}", steps.join(", ")), "      → ", "        "));
     }
     if let Some(source) = &finding.source {
         out.push_str(&hang(&plain(source), "      source: ", "        "));

@@ -26,8 +26,24 @@ pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
         step(&mut out, plan, index + 1, frozen);
     }
     digests(&mut out, authority);
+    uncovered(&mut out, plan);
     totals(&mut out, plan);
     out
+}
+
+/// Appends what the plan can't keep or check: in the plugin's words, and what this version of the host does not do.
+fn uncovered(out: &mut String, plan: &Plan) {
+    let watched = !plan.authority.watches.is_empty();
+    if watched || !plan.evidence.uncovered.is_empty() {
+        put(out, "\nNot covered");
+    }
+    for line in &plan.evidence.uncovered {
+        out.push_str(&hang(&format!("\u{201c}{}\u{201d}", tame(line)), "  · ", "    "));
+    }
+    if watched {
+        let line = "watches and error rates while it soaks: this version of lockstep waits, and does not look";
+        out.push_str(&hang(line, "  · ", "    "));
+    }
 }
 
 fn head(out: &mut String, authority: &Authority, digest: &str) {
@@ -75,5 +91,7 @@ fn digests(out: &mut String, authority: &Authority) {
     if !images.is_empty() {
         put(out, "\nThe images in full");
     }
-    images.iter().for_each(|image| put(out, &format!("  {image}")));
+    for image in images {
+        put(out, &format!("  {image}"));
+    }
 }

@@ -4,6 +4,7 @@ use lockstep_engine::model::{Authority, Drive, FrozenStep, Gate, Millis, Plan, S
 
 use super::change::lines;
 use super::effect::words;
+use super::outage::Outages;
 use super::text::{hang, length, literal, plural, put, shortened, tame};
 
 /// Where what belongs to a step begins.
@@ -41,27 +42,44 @@ pub(super) fn step(out: &mut String, plan: &Plan, number: usize, frozen: &Frozen
         out.push_str(&hang(&why, "       why    ", "              "));
     }
     out.push_str(&hang(&figures(plan, step), "       takes  ", "              "));
+    let mut first = "       down   ";
+    let measured = |step: &Step| plan.evidence.expected.get(&step.id);
+    for line in Outages::of(std::iter::once(step), measured).lines() {
+        out.push_str(&hang(&line, first, "                "));
+        first = "              ";
+    }
+    if let Some(words) = left(authority, step) {
+        out.push_str(&hang(&words, "       left   ", "              "));
+    }
     undo(out, authority, &frozen.way);
 }
 
 fn figures(plan: &Plan, step: &Step) -> String {
-    let (expected, outage) =
-        plan.evidence.expected.get(&step.id).copied().unwrap_or((Millis(0), None));
-    let mut figures = Vec::new();
-    figures.push(match expected {
-        Millis(0) => "no history to tell".to_owned(),
-        expected => format!("about {}", length(expected)),
-    });
-    figures.push(match outage {
-        None => "outage 0".to_owned(),
-        Some(Millis(0)) => "outage: no history to tell".to_owned(),
-        Some(outage) => format!("outage about {}", length(outage)),
-    });
+    let time = plan.evidence.expected.get(&step.id).map_or(Millis(0), |measured| measured.time);
+    let mut figures = vec![match time {
+        Millis(0) => "no history tells how long".to_owned(),
+        time => format!("about {}", length(time)),
+    }];
     if let Some(soak) = step.soak {
         figures.push(format!("then soaks for {}", length(soak)));
     }
     figures.push(format!("fails after {}", length(step.limit)));
+    if step.outage.is_empty() {
+        figures.push("nothing is down".to_owned());
+    }
     figures.join(" · ")
+}
+
+/// Returns what is left if Lockstep dies in the step; words that an earlier step has are not said again.
+fn left(authority: &Authority, step: &Step) -> Option<String> {
+    let words = step.if_left.as_ref()?;
+    let steps = authority.steps.iter().map(|frozen| &frozen.step);
+    let mut earlier = steps.take_while(|earlier| earlier.id != step.id);
+    let said = earlier.find(|earlier| earlier.if_left.as_ref() == Some(words));
+    Some(match said {
+        Some(said) => format!("if lockstep dies here: as in step `{}`", said.id),
+        None => format!("if lockstep dies here: \u{201c}{}\u{201d}", tame(words)),
+    })
 }
 
 fn undo(out: &mut String, authority: &Authority, way: &Way) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use lockstep_engine::model::{Effect, Gate, Kind, Millis, Plan, Step};
 
+use super::outage::Outages;
 use super::text::{hang, length, plural, put, tame};
 
 /// Where the second column begins.
@@ -17,13 +18,29 @@ pub(super) fn totals(out: &mut String, plan: &Plan) {
     row(out, "gates", &gates(plan));
     put(out, "\nAltogether");
     row(out, "time", &time(plan));
-    row(out, "outage", &outage(plan));
+    let measured = |step: &Step| plan.evidence.expected.get(&step.id);
+    rows(out, "down on the way", &Outages::of(forward(plan), measured).lines(), "nothing");
+    let undo = || plan.authority.undo.iter().map(|frozen| &frozen.step);
+    let back = Outages::of(undo(), measured).lines();
+    rows(out, "down on the way back", &back, "nothing that the plugin names");
     row(out, "Railway API", &calls(plan));
     row(out, "added", &added(plan));
 }
 
 fn row(out: &mut String, title: &str, text: &str) {
     out.push_str(&hang(text, &format!("  {title:<20}  "), COLUMN));
+}
+
+/// Appends a row of several lines, or `none`.
+fn rows(out: &mut String, title: &str, lines: &[String], none: &str) {
+    let (first, rest) = match lines {
+        [] => (none, lines),
+        [first, rest @ ..] => (first.as_str(), rest),
+    };
+    row(out, title, first);
+    for line in rest {
+        row(out, "", line);
+    }
 }
 
 fn forward(plan: &Plan) -> impl Iterator<Item = &Step> {
@@ -77,7 +94,7 @@ fn gates(plan: &Plan) -> String {
 }
 
 fn time(plan: &Plan) -> String {
-    let known = |step: &Step| plan.evidence.expected.get(&step.id).map_or(0, |(time, _)| time.0);
+    let known = |step: &Step| plan.evidence.expected.get(&step.id).map_or(0, |known| known.time.0);
     let there: u64 = forward(plan).map(known).sum();
     let back: u64 = plan.authority.undo.iter().map(|frozen| known(&frozen.step)).sum();
     let soak: u64 = forward(plan).filter_map(|step| step.soak).map(|soak| soak.0).sum();
@@ -88,14 +105,6 @@ fn time(plan: &Plan) -> String {
         length(Millis(soak)),
         length(Millis(back))
     )
-}
-
-fn outage(plan: &Plan) -> String {
-    let outages = forward(plan).filter_map(|step| plan.evidence.expected.get(&step.id)?.1);
-    match outages.map(|outage| outage.0).sum() {
-        0 => "0".to_owned(),
-        outage => format!("about {}", length(Millis(outage))),
-    }
 }
 
 /// Returns how often Railway is asked, roughly: each effect reads what stands there, changes it and reads it back, and what
@@ -113,8 +122,7 @@ fn calls(plan: &Plan) -> String {
                 || step.effects.iter().filter_map(|label| plan.authority.effects.get(label));
             let ours = effects().filter(|effect| is_railways(effect)).count() as u64;
             let waits = effects().any(|effect| lasts(&effect.kind));
-            let expected =
-                plan.evidence.expected.get(&step.id).map_or(0, |(expected, _)| expected.0);
+            let expected = plan.evidence.expected.get(&step.id).map_or(0, |known| known.time.0);
             OF_A_STEP + ours * OF_AN_EFFECT + if waits { expected / POLL } else { 0 }
         })
         .sum();
@@ -150,13 +158,13 @@ fn added(plan: &Plan) -> String {
     let there = |wanted| of(&mut forward(plan), wanted);
     let back = |wanted| of(&mut authority.undo.iter().map(|frozen| &frozen.step), wanted);
     let restored = back(|kind| matches!(kind, Kind::RestoreVolume { .. }));
-    let restores = if restored == 0 {
+    let besides = if restored == 0 {
         String::new()
     } else {
         format!("; going back adds {} of the former size", plural(restored, "volume"))
     };
     format!(
-        "{}, {}, {}{restores}",
+        "{}, {}, {}{besides}",
         plural(there(|kind| matches!(kind, Kind::CreateService { .. })), "service"),
         plural(there(|kind| matches!(kind, Kind::CreateVolume { .. })), "volume"),
         plural(there(|kind| matches!(kind, Kind::BackupVolume { .. })), "backup"),
