@@ -9,7 +9,7 @@ use lockstep_engine::model::{Digest, Plan, RunId};
 use lockstep_store::NewRun;
 
 use super::carry_on::{Carried, carry_on, known_step};
-use super::plan::{Planned, make, refused};
+use super::plan::{Planned, make, refused, show};
 use crate::args::ApplyArguments;
 use crate::break_glass;
 use crate::clock::now;
@@ -42,15 +42,11 @@ pub(crate) async fn apply(
     if let Some(file) = file {
         planned = same_plan(planned, &file)?;
     }
-    show_once(&planned, output);
-    if refused(&planned.plan) {
-        output.say("The plan refuses: mend what is marked ✗ and plan again.");
-        return Ok(Exit::Refused);
+    if refused(&planned.plan) || planned.plan.authority.steps.is_empty() {
+        show(&planned, output)?;
+        return Ok(if refused(&planned.plan) { Exit::Refused } else { Exit::Done });
     }
-    if planned.plan.authority.steps.is_empty() {
-        output.say("Nothing to do.");
-        return Ok(Exit::Done);
-    }
+    output.say(&crate::render::plan(&planned.plan, &planned.digest.to_string()));
     if let Some(until) = &arguments.how.until {
         known_step(&planned.plan.authority, until)?;
     }
@@ -74,10 +70,6 @@ fn refuse_held(session: &Session, opened: &Opened) -> Result<(), CliError> {
             "go on with it: `lockstep resume {0}`, or take it back: `lockstep rollback {0}`",
             by.run
         )))
-}
-
-fn show_once(planned: &Planned, output: &Output) {
-    output.say(&crate::render::plan(&planned.plan, &planned.digest.to_string()));
 }
 
 /// Reads a plan file, if that is what was named.
@@ -150,7 +142,7 @@ async fn create(session: &Session, opened: &Opened, planned: &Planned) -> Result
     let by = session.surroundings.person();
     let events =
         vec![Event::Planned { plan: planned.digest }, Event::Approved { plan: planned.digest, by }];
-    break_glass::write(&session.global.directory, &id, &planned.plan)?;
+    break_glass::write(&session.global.directory, &opened.document, &id, &planned.plan)?;
     store.create_run(new, events).await.or_exit(Exit::Failed)?;
     Ok(id)
 }

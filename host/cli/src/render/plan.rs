@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use lockstep_engine::model::{Authority, Kind, Plan, Version};
+use lockstep_engine::model::{Authority, FrozenStep, Kind, Plan, Version, Way};
 
 use super::finding::findings;
 use super::step::step;
 use super::text::{hang, put, shortened, tame};
 use super::total::totals;
+use crate::break_glass::short;
 
 /// Returns the plan as text.
 pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
@@ -26,9 +27,32 @@ pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
         step(&mut out, plan, index + 1, frozen);
     }
     digests(&mut out, authority);
+    by_hand(&mut out, authority);
     uncovered(&mut out, plan);
     totals(&mut out, plan);
     out
+}
+
+/// Appends what ends each state in which something is down, for whoever is left without Lockstep.
+fn by_hand(out: &mut String, authority: &Authority) {
+    let dangerous = |frozen: &&FrozenStep| !frozen.step.outage.is_empty();
+    let mut steps = authority.steps.iter().filter(dangerous).peekable();
+    if steps.peek().is_none() {
+        return;
+    }
+    put(out, "\nWhat ends it by hand, if lockstep is gone while something is down");
+    for frozen in steps {
+        let Way::Steps(ids) = &frozen.way else { continue };
+        let undo = ids.iter().filter_map(|id| authority.undo_step(id));
+        let effects = undo
+            .flat_map(|undo| &undo.step.effects)
+            .filter_map(|label| authority.effects.get(label));
+        let commands: Vec<String> = effects.map(|effect| short(&effect.kind)).collect();
+        let first = format!("  back from `{}`: ", frozen.step.id);
+        out.push_str(&hang(&commands.join(" · "), &first, "    "));
+    }
+    let file = "the whole commands, for bash and curl, are written to .lockstep/break-glass/RUN.md before the first effect";
+    out.push_str(&hang(file, "  ", "  "));
 }
 
 /// Appends what the plan can't keep or check: in the plugin's words, and what this version of the host does not do.
