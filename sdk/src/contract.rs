@@ -1,8 +1,9 @@
 //! The contract's nouns under one roof. The only place that spells out where each of them lives in the bindings.
 
 pub use crate::bindings::exports::lockstep::plugin::upgrade::{
-    Bound, Description, Draft, Drive, Finding, Gate, Guest, Observation, Pending, Progress,
-    Request, Rule, Sample, Severity, Step, StepCall, Target, Undo, Verdict, Version, Watch,
+    Bound, Description, Draft, Drive, Finding, Gate, Guest, Observation, Outage, OutageKind,
+    Pending, Progress, Request, Rule, Sample, Severity, Step, StepCall, Target, Undo, Verdict,
+    Version, Watch,
 };
 pub use crate::bindings::lockstep::plugin::effects::Job;
 pub use crate::bindings::lockstep::plugin::http::Response;

@@ -39,6 +39,13 @@ impl Finding {
         self
     }
 
+    /// Says which step of the plan mends it.
+    #[must_use]
+    pub fn mended_by(mut self, step: &str) -> Self {
+        self.mended_by.push(step.to_owned());
+        self
+    }
+
     /// Returns whether the plan can't be run because of it.
     pub const fn refuses(&self) -> bool {
         match self.severity {
@@ -55,6 +62,7 @@ impl Finding {
             evidence: Vec::new(),
             remedy: None,
             source: None,
+            mended_by: Vec::new(),
         }
     }
 }

@@ -23,10 +23,10 @@ mod export;
 
 pub use contract::{
     ArgumentRule, Backup, Bound, Deployment, DeploymentStatus, Description, Draft, Drive, Fact,
-    Failure, Finding, Gate, Guest, Job, KeySummary, Location, LogLine, Node, Observation, Pending,
-    Piece, Print, Problem, Progress, Proof, Publication, Request, Response, Rows, Rule, Sample,
-    Service, ServiceRef, Severity, Step, StepCall, Tally, Target, Times, Undo, Value, Variable,
-    VariableValue, Verdict, Version, Volume, Watch,
+    Failure, Finding, Gate, Guest, Job, KeySummary, Location, LogLine, Node, Observation, Outage,
+    OutageKind, Pending, Piece, Print, Problem, Progress, Proof, Publication, Request, Response,
+    Rows, Rule, Sample, Service, ServiceRef, Severity, Step, StepCall, Tally, Target, Times, Undo,
+    Value, Variable, VariableValue, Verdict, Version, Volume, Watch,
 };
 pub use declare::Declare;
 pub use fact::Facts;

@@ -1,6 +1,6 @@
 //! Steps: made in one line and then dressed.
 
-use crate::{Drive, Gate, Observation, Pending, Progress, Step, Undo};
+use crate::{Drive, Gate, Observation, Outage, OutageKind, Pending, Progress, Step, Undo};
 
 /// One second in the contract's milliseconds.
 pub const SECOND: u64 = 1_000;
@@ -26,7 +26,8 @@ impl Step {
             rounds: 1,
             soak: None,
             expected: SECOND,
-            outage: None,
+            outage: Vec::new(),
+            if_left: None,
             limit: 10 * MINUTE,
             extra: Vec::new(),
         }
@@ -96,17 +97,24 @@ impl Step {
         self
     }
 
-    /// Says how long it takes, by the stack's own history.
+    /// Says how long it takes, by the stack's own history; zero where none tells.
     #[must_use]
     pub const fn expected(mut self, length: u64) -> Self {
         self.expected = length;
         self
     }
 
-    /// Says how long something is down meanwhile.
+    /// Says what of a service does not work meanwhile, and how long, by the stack's own history; zero where none tells.
     #[must_use]
-    pub const fn outage(mut self, length: u64) -> Self {
-        self.outage = Some(length);
+    pub fn outage(mut self, service: &str, kind: OutageKind, length: u64) -> Self {
+        self.outage.push(Outage { service: service.to_owned(), kind, length });
+        self
+    }
+
+    /// Says what users see, and until when, if Lockstep dies in it and nobody comes. Without a measured figure.
+    #[must_use]
+    pub fn if_left(mut self, words: impl Into<String>) -> Self {
+        self.if_left = Some(words.into());
         self
     }
 

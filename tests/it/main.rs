@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod break_glass;
 mod broken_guests;
 mod contract;
 mod environment;

@@ -199,7 +199,7 @@ pub(crate) enum LabCommand {
     Env,
     /// Injects a fault, or lists the faults that there are.
     #[command(
-        after_help = "Examples:\n  lockstep lab break\n  lockstep lab break never-healthy redis\n  lockstep lab break mend"
+        after_help = "Examples:\n  lockstep lab break\n  lockstep lab break unhealthy redis:7.0.15\n  lockstep lab break mend"
     )]
     Break {
         /// The fault and its arguments; none lists them.

@@ -9,10 +9,12 @@ mod error;
 mod exit;
 mod failure;
 mod lab;
+mod live;
 mod output;
 mod render;
 mod session;
 mod signals;
+mod way_back;
 
 use std::process::ExitCode;
 

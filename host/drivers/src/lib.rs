@@ -20,7 +20,7 @@ mod world;
 mod tests;
 
 pub use drivers::{Drivers, OpenError};
-pub use railway::documents;
+pub use railway::{documents, settings_input};
 pub use reqwest::Url;
 pub use secrecy::SecretString;
 pub use secrets::{Redactor, keeper};

@@ -16,6 +16,7 @@ mod look;
 mod names;
 mod observe;
 mod options;
+mod outage;
 mod path;
 mod probe;
 mod queues;
@@ -25,6 +26,7 @@ mod start;
 mod survey;
 mod target;
 mod topology;
+mod uncovered;
 mod version;
 
 #[cfg(test)]

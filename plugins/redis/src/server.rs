@@ -188,6 +188,13 @@ impl Server {
         STEPS.into_iter().find(|step| u64::from(*step) >= needed).unwrap_or(MOST)
     }
 
+    /// Returns whether a copy of the process, which a save makes, may need so much memory that it matters.
+    pub(crate) fn forks_large(&self) -> bool {
+        /// Below this no container is so small.
+        const SMALL: u64 = 256 * 1_048_576;
+        self.count("used_memory_rss").unwrap_or(0) >= SMALL
+    }
+
     /// Returns whether it keeps an append-only file.
     pub(crate) fn appends(&self) -> bool {
         self.field("aof_enabled") == Some("1")
@@ -218,4 +225,9 @@ fn unreadable(command: &str) -> Failure {
         "redis:unreadable",
         format!("the server's answer to `{command}` is not of the known form"),
     )
+}
+
+/// Returns whether a setting in seconds is as long as it must be.
+pub(crate) fn is_enough(set: &str, wanted: u32) -> bool {
+    set.parse::<u32>().is_ok_and(|seconds| seconds >= wanted)
 }

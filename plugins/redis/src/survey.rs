@@ -10,6 +10,7 @@ use lockstep_sdk::{Deployment, Failure, Finding, Service, Variable, history};
 use crate::clients::{self, Referrers};
 use crate::look::Look;
 use crate::options::{Options, WORKER};
+use crate::outage::Use;
 use crate::queues::Queues;
 use crate::server::Server;
 use crate::smoke;
@@ -71,6 +72,8 @@ pub(crate) struct Survey {
     pub(crate) variables: Vec<Variable>,
     /// Which services refer to Redis.
     pub(crate) referrers: Referrers,
+    /// The services that use Redis, or may, and for what.
+    pub(crate) users: Vec<(String, Use)>,
     /// Services that work off queues too, and that no option names.
     pub(crate) others: Vec<Running>,
     /// What is staged.
@@ -117,6 +120,11 @@ pub(crate) fn survey<O: Railway + Redis + Http>(
         }
     }
     others.retain(|other: &Running| other.up().is_some());
+    let refers = |service: &&Service| {
+        referrers.known.contains_key(&service.name) || referrers.unclear.contains_key(&service.name)
+    };
+    let users = services.iter().filter(refers);
+    let users = users.map(|service| (service.name.clone(), Use::of(service))).collect();
     variables.sort_by(|one, other| one.name.cmp(&other.name));
     let present: Vec<Path> = smoke::LOOKS
         .into_iter()
@@ -127,6 +135,7 @@ pub(crate) fn survey<O: Railway + Redis + Http>(
         worker: worker.map(running).transpose()?,
         variables,
         referrers,
+        users,
         others,
         staged: outside.staged()?,
         backups: allowed(outside.backups(&options.service))?.map(|backups| backups.len()),

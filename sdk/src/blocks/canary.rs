@@ -37,9 +37,11 @@ pub fn plan<D: Declare>(declare: &D, component: &str, connection: &str) -> Resul
         "a write that was acknowledged before is looked for after every change",
     )
     .effects(&["canary"])
+    .if_left("nothing: the key stays until somebody deletes it")
     .undone_by(&["canary-undo"]);
     let undo = Step::new("canary-undo", "Remove the canary key", "nothing of the run stays behind")
         .effects(&["canary-undo"])
+        .if_left("nothing: the keys stay until somebody deletes them")
         .reverses(&[("canary-undo", "canary")]);
     let title = format!(
         "the keys `{key}` and `{mark}` are written for the time of the run and removed at its end"
@@ -55,7 +57,8 @@ pub fn mark<D: Declare>(declare: &D, component: &str, connection: &str) -> Resul
         "Write the last key before the change",
         "a server that lacks only its latest writes is found by one of them",
     )
-    .effects(&["mark"]))
+    .effects(&["mark"])
+    .if_left("nothing: the key stays until somebody deletes it"))
 }
 
 /// Looks whether the key is there.

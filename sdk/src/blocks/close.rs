@@ -6,6 +6,7 @@ use crate::{Finding, Step};
 pub fn step(id: &str, labels: &[&str]) -> Step {
     Step::new(id, "Clean up", "nothing of the run stays behind but what keeps the way back")
         .effects(labels)
+        .if_left("nothing: what is to be cleaned up stays")
 }
 
 /// Returns the finding that says what stays.

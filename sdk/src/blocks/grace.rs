@@ -64,6 +64,7 @@ pub fn plan<D: Declare>(
         "Give each service time to end",
         "Railway kills at once after SIGTERM unless told otherwise",
     );
+    let step = step.if_left("nothing: the settings count from each service's next deployment on");
     Ok((!labels.is_empty()).then(|| step.effects(&labels)))
 }
 

@@ -22,6 +22,7 @@ pub struct Kept<'a> {
 pub fn step(id: &str, question: Option<&str>) -> Step {
     let step =
         Step::new(id, "Record how everything stands", "the way back and every later check need it")
+            .if_left("nothing: nothing has been changed")
             .expected(2 * SECOND);
     match question {
         Some(question) => step.approved(question),

@@ -90,16 +90,21 @@ pub fn plan<D: Declare>(
             "Pin each image to the digest that runs",
             "a tag that moved would start another version at the next deploy",
         )
-        .effects(&labels),
+        .effects(&labels)
+        .if_left(
+            "nothing: no service is deployed, and the next deployment of each runs what runs now",
+        ),
     ))
 }
 
-/// Returns the finding that says what is pinned and that it stays so.
-pub fn finding(pins: &[(&str, Image)]) -> Finding {
+/// Returns the finding that says what step `id` pins and that it stays so; none where every service is pinned already.
+pub fn finding(id: &str, pins: &[(&str, Image)]) -> Option<Finding> {
     let title = "images that may move are pinned first, and stay pinned";
-    pins.iter().fold(Finding::note("pins", title), |finding, (service, image)| {
-        finding.evidence(format!("{service}: {image}"))
-    })
+    let finding = Finding::note("pins", title).mended_by(id);
+    let finding = pins
+        .iter()
+        .fold(finding, |finding, (service, image)| finding.evidence(format!("{service}: {image}")));
+    (!pins.is_empty()).then_some(finding)
 }
 
 /// Looks whether each service's configured image names the digest that ran when the run began.

@@ -37,6 +37,7 @@ pub fn plan<D: Declare>(
             "the backup must hold what the server holds",
         )
         .effects(&[&save])
+        .if_left("nothing: the server ends the save by itself")
         .expected(5 * SECOND)
         .limit(30 * MINUTE),
     );
@@ -47,6 +48,7 @@ pub fn plan<D: Declare>(
             "a way back that is not proven is none",
         )
         .effects(&[&backup, &lock])
+        .if_left("nothing: Railway ends the backup by itself, and one that is not locked expires")
         .expected(30 * SECOND)
         .limit(30 * MINUTE),
     );

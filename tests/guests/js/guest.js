@@ -17,7 +17,8 @@ const step = (id, extra) => ({
   rounds: 1,
   soak: undefined,
   expected: 1000n,
-  outage: undefined,
+  outage: [],
+  ifLeft: undefined,
   limit: 60000n,
   extra: [],
   ...extra,
@@ -47,6 +48,7 @@ export const upgrade = {
       steps: [step("set", { undo: { tag: "steps", val: ["del"] } })],
       undo: [step("del", { reverses: [["del", "set"]] })],
       watches: [],
+      uncovered: [],
       parameters: [],
       extra: [],
     };

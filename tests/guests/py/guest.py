@@ -28,7 +28,8 @@ def _step(name, **other):
         "loss": None,
         "soak": None,
         "expected": 1000,
-        "outage": None,
+        "outage": [],
+        "if_left": None,
         "limit": 60000,
         "extra": [],
     }
@@ -63,6 +64,7 @@ class Upgrade(exports.Upgrade):
             steps=[_step("set", undo=upgrade.Undo_Steps(["del"]))],
             undo=[_step("del", reverses=[("del", "set")])],
             watches=[],
+            uncovered=[],
             parameters=[],
             extra=[],
         )

@@ -9,7 +9,7 @@ use lockstep_engine::model::{Digest, Plan, RunId};
 use lockstep_store::{BeginRunError, Lease, NewRun};
 
 use super::carry_on::{Carried, carry_on, held, known_step};
-use super::plan::{Planned, make, refused};
+use super::plan::{Planned, make, refused, show};
 use crate::args::ApplyArguments;
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
@@ -38,18 +38,14 @@ pub(crate) async fn apply(
             return Err(error);
         }
     };
-    show_once(&planned, output);
     if let Some(file) = file {
-        planned = same_plan(planned, &file)?;
+        planned = same_plan(planned, &file, output)?;
     }
-    if refused(&planned.plan) {
-        output.say("The plan refuses: mend what is marked ✗ and plan again.");
-        return Ok(Exit::Refused);
+    if refused(&planned.plan) || planned.plan.authority.steps.is_empty() {
+        show(&planned, output)?;
+        return Ok(if refused(&planned.plan) { Exit::Refused } else { Exit::Done });
     }
-    if planned.plan.authority.steps.is_empty() {
-        output.say("Nothing to do.");
-        return Ok(Exit::Done);
-    }
+    output.say(&crate::render::plan(&planned.plan, &planned.digest.to_string()));
     if let Some(until) = &arguments.how.until {
         known_step(&planned.plan.authority, until)?;
     }
@@ -77,10 +73,6 @@ fn refuse_held(session: &Session, opened: &Opened) -> Result<(), CliError> {
         )))
 }
 
-fn show_once(planned: &Planned, output: &Output) {
-    output.say(&crate::render::plan(&planned.plan, &planned.digest.to_string()));
-}
-
 /// Reads a plan file, if that is what was named.
 fn read_plan(target: &str) -> Result<Option<Plan>, CliError> {
     let path = Path::new(target);
@@ -103,11 +95,13 @@ fn component_of(plan: &Plan) -> String {
 }
 
 /// Takes the file's plan if planning again leads to the same authority.
-fn same_plan(now: Planned, file: &Plan) -> Result<Planned, CliError> {
+fn same_plan(now: Planned, file: &Plan, output: &Output) -> Result<Planned, CliError> {
     let approved: Digest = file.authority.digest().or_exit(Exit::Failed)?;
     if approved == now.digest {
         return Ok(now);
     }
+    // What is found now says better than a field's name why the plan does not hold any more.
+    output.say(&crate::render::plan(&now.plan, &now.digest.to_string()));
     let field = lockstep_engine::run::difference(&file.authority, &now.plan.authority)
         .or_exit(Exit::Failed)?;
     Err(CliError::words(

@@ -51,7 +51,7 @@ pub(crate) async fn carry_on(
         Some(lease) => lease,
         None => take(session, &carried, take_over).await?,
     };
-    break_glass::write(&session.global.directory, &carried.run, &carried.plan)?;
+    break_glass::write(&session.global.directory, &opened.document, &carried.run, &carried.plan)?;
     let gone = lease.from.as_ref().filter(|from| from.presence == Presence::Gone);
     let options = Options {
         gates_approved_by: how.yes.then(|| format!("{} (--yes)", session.surroundings.person())),

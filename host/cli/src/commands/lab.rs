@@ -242,7 +242,7 @@ async fn stand_in(surroundings: &Surroundings, kind: &str) -> Result<Exit, CliEr
 }
 
 /// What `lab break` knows, one line each.
-const FAULTS: &str = "\
+pub(super) const FAULTS: &str = "\
 Faults that can be injected:
   unhealthy IMAGE           new deployments of the image never get healthy
   unauthorized [N]          the API answers N requests (or all) with 401
@@ -261,6 +261,7 @@ async fn breaks(global: &Global, words: &[String], output: &Output) -> Result<Ex
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if words.is_empty() {
         output.say(FAULTS);
+        output.json("faults", &FAULTS.lines().skip(1).map(str::trim).collect::<Vec<_>>())?;
         return Ok(Exit::Done);
     }
     let daemon = found(global).await?;
@@ -271,7 +272,7 @@ async fn breaks(global: &Global, words: &[String], output: &Output) -> Result<Ex
     Ok(Exit::Done)
 }
 
-fn control(words: &[&str]) -> Result<Control, CliError> {
+pub(super) fn control(words: &[&str]) -> Result<Control, CliError> {
     let count = |text: &&str| {
         text.parse::<u32>()
             .map_err(|error| anyhow::Error::new(error).context(format!("`{text}` is not a number")))

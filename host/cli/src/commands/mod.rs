@@ -4,6 +4,8 @@ mod apply;
 mod approve;
 mod carry_on;
 mod doctor;
+#[cfg(test)]
+mod examples;
 mod lab;
 mod plan;
 mod resume;

@@ -1,7 +1,6 @@
 //! `lockstep rollback`: takes a run back to the version before.
 
 use lockstep_engine::journal::{Direction, Event, Phase};
-use lockstep_engine::model::Way;
 
 use super::apply::confirm;
 use super::resume::{find, go_on, over};
@@ -11,6 +10,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::render::brief;
 use crate::session::Session;
+use crate::way_back::lost;
 
 /// Runs the command.
 pub(crate) async fn rollback(
@@ -22,13 +22,7 @@ pub(crate) async fn rollback(
     if matches!(kept.state.phase, Phase::Finished(_)) {
         return Err(over(&kept).hint("going back from here is an upgrade of its own: plan it"));
     }
-    let lost = kept.plan.authority.steps.iter().find_map(|frozen| match &frozen.way {
-        Way::Impossible(why) if frozen.step.effects.iter().any(|label| kept.state.began(label)) => {
-            Some((frozen.step.id.clone(), why.clone()))
-        }
-        Way::Impossible(_) | Way::Nothing | Way::Steps(_) => None,
-    });
-    if let Some((step, why)) = lost {
+    if let Some((step, why)) = lost(&kept.state, &kept.plan.authority) {
         return Err(CliError::words(
             Exit::Stuck,
             format!(

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::lab::Address;
 
 /// Railway's GraphQL endpoint.
-const RAILWAY: &str = "https://backboard.railway.com/graphql/v2";
+pub(super) const RAILWAY: &str = "https://backboard.railway.com/graphql/v2";
 
 /// Finds the environment that is meant.
 ///
@@ -138,20 +138,34 @@ pub(crate) fn settings(
         identity: environment.ssh.identity.clone(),
         known_hosts: environment.ssh.known_hosts.clone(),
     };
-    settings.connections = usual_connections(via(environment.via));
-    for (name, connection) in &environment.connections {
-        settings
-            .connections
-            .insert(name.clone(), connection_of(name, connection, environment.via)?);
-    }
-    settings.endpoints = usual_endpoints(via(environment.via));
+    settings.connections = connections(environment)?;
+    settings.endpoints = endpoints(environment);
+    Ok(settings)
+}
+
+/// Returns the HTTP endpoints of an environment: the usual ones, and those that are written down.
+pub(crate) fn endpoints(environment: &EnvironmentDocument) -> BTreeMap<String, Endpoint> {
+    let mut endpoints = usual_endpoints(via(environment.via));
     for (name, endpoint) in &environment.endpoints {
         let reached = via(endpoint.via.unwrap_or(environment.via));
-        settings
-            .endpoints
-            .insert(name.clone(), endpoint_of(endpoint.service.clone(), endpoint.port, reached));
+        let endpoint = endpoint_of(endpoint.service.clone(), endpoint.port, reached);
+        endpoints.insert(name.clone(), endpoint);
     }
-    Ok(settings)
+    endpoints
+}
+
+/// Returns the databases and Redis servers of an environment: the usual ones, and those that are written down.
+///
+/// # Errors
+/// One of them can't be used.
+pub(crate) fn connections(
+    environment: &EnvironmentDocument,
+) -> Result<BTreeMap<String, Connection>, CliError> {
+    let mut connections = usual_connections(via(environment.via));
+    for (name, connection) in &environment.connections {
+        connections.insert(name.clone(), connection_of(name, connection, environment.via)?);
+    }
+    Ok(connections)
 }
 
 /// Returns what a run does when a step fails.

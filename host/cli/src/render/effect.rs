@@ -7,9 +7,14 @@ use lockstep_engine::model::{
 
 use super::text::tame;
 
-/// Returns what an effect does, on one line or more.
-pub(crate) fn words(effect: &Effect) -> String {
-    let mut words = vec![kind(&effect.kind)];
+/// Returns what an effect does.
+pub(super) fn words(effect: &Effect) -> String {
+    format!("{}{}", kind(&effect.kind), conditions(effect))
+}
+
+/// Returns how often an effect is performed, with which arguments, and how its fate is found out.
+pub(super) fn conditions(effect: &Effect) -> String {
+    let mut words = Vec::new();
     if let Times::AtMost(most) = effect.times {
         words.push(format!(", at most {most} times a round"));
     }
@@ -157,13 +162,14 @@ fn statement(statement: &Statement) -> String {
     )
 }
 
-fn name(service: &ServiceRef) -> String {
+/// Returns the service's name.
+pub(super) fn name(service: &ServiceRef) -> String {
     let (ServiceRef::Named(name) | ServiceRef::Made(name)) = service;
     tame(name)
 }
 
 /// Returns composed text with every secret as `***`.
-fn composed(text: &Composed) -> String {
+pub(super) fn composed(text: &Composed) -> String {
     text.iter()
         .map(|piece| match piece {
             Piece::Text(text) => tame(text),

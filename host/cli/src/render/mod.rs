@@ -1,13 +1,18 @@
 //! Words for people: plans, runs and news. Nothing here decides anything.
 
+mod change;
 mod effect;
+mod finding;
 mod news;
+mod outage;
 mod plan;
 mod run;
+mod step;
 mod text;
+mod total;
 
 pub(crate) use effect::kind as effect;
 pub(crate) use news::{Announcer, lines_to_add};
 pub(crate) use plan::plan;
 pub(crate) use run::{event, standing};
-pub(crate) use text::{brief, tame, visible};
+pub(crate) use text::{brief, put, shortened, tame, visible};

@@ -5,6 +5,12 @@ use lockstep_engine::model::Millis;
 /// Widest line of a plan.
 const WIDTH: usize = 100;
 
+/// What every digest of an image begins with.
+const SHA256: &str = "sha256:";
+
+/// How many digits of a digest are shown where it is one of many words.
+const SHOWN_DIGITS: usize = 12;
+
 /// Longest text of a plugin inside one message, in characters.
 const LONGEST: usize = 2000;
 
@@ -25,26 +31,49 @@ pub(crate) fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
-/// Returns `text` broken into lines that start with `indent`.
-pub(crate) fn wrap(text: &str, indent: &str) -> String {
-    let mut lines = String::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty()
-            && indent.len() + line.chars().count() + 1 + word.chars().count() > WIDTH
-        {
-            lines.extend([indent, &line, "\n"]);
-            line.clear();
-        }
-        if !line.is_empty() {
+/// Appends a line.
+pub(crate) fn put(out: &mut String, line: &str) {
+    out.push_str(line);
+    out.push('\n');
+}
+
+/// Returns prose broken into lines, the first of which starts with `first` and the others with `rest`.
+pub(crate) fn hang(text: &str, first: &str, rest: &str) -> String {
+    literal(&text.split_whitespace().collect::<Vec<_>>().join(" "), first, rest)
+}
+
+/// Returns `text` broken like [`hang`], with every space as it is, except where a line is broken: a value is meant literally.
+pub(crate) fn literal(text: &str, first: &str, rest: &str) -> String {
+    let (mut lines, mut line, mut empty) = (String::new(), first.to_owned(), true);
+    for word in text.trim().split(' ') {
+        if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.extend([line.trim_end(), "\n"]);
+            rest.clone_into(&mut line);
+        } else if !empty {
             line.push(' ');
         }
         line.push_str(word);
+        empty = false;
     }
-    if !line.is_empty() {
-        lines.extend([indent, &line, "\n"]);
-    }
+    lines.extend([line.trim_end(), "\n"]);
     lines
+}
+
+/// Returns `text` with every digest cut to its beginning; the whole ones stand at the end of a plan.
+pub(crate) fn shortened(text: &str) -> String {
+    let mut parts = text.split(SHA256);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.chars().take_while(char::is_ascii_hexdigit).count();
+        let (digest, rest) = part.split_at(digits);
+        short.push_str(SHA256);
+        match digest.get(..SHOWN_DIGITS).filter(|_| digits == 64) {
+            Some(beginning) => short.extend([beginning, "…"]),
+            None => short.push_str(digest),
+        }
+        short.push_str(rest);
+    }
+    short
 }
 
 /// Returns text of an untrusted plugin on one line, with everything escaped that could show it as something else.
@@ -97,6 +126,26 @@ mod tests {
         assert_eq!(length(Millis::seconds(90)), "90 s");
         assert_eq!(length(Millis::seconds(3600)), "60 min");
         assert_eq!(length(Millis::seconds(86_400)), "24 h");
+    }
+
+    #[test]
+    fn long_text_is_broken_between_words_and_nowhere_else_changed() {
+        let text = format!("{} a  b", "x".repeat(93));
+        assert_eq!(literal(&text, "  - ", "    "), format!("  - {} a\n    b\n", "x".repeat(93)));
+        assert_eq!(literal("a  b", "- ", "  "), "- a  b\n");
+        assert_eq!(hang("a  b", "- ", "  "), "- a b\n");
+        let long = "y".repeat(120);
+        assert_eq!(hang(&long, "- ", "  "), format!("- {long}\n"));
+    }
+
+    #[test]
+    fn only_whole_digests_are_cut() {
+        let digest = "0123456789ab".repeat(6).chars().take(64).collect::<String>();
+        assert_eq!(
+            shortened(&format!("redis@sha256:{digest}, x")),
+            "redis@sha256:0123456789ab…, x"
+        );
+        assert_eq!(shortened("sha256:0123 and sha256:"), "sha256:0123 and sha256:");
     }
 
     #[test]

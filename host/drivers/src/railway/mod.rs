@@ -20,3 +20,4 @@ pub(crate) use effects::is_railway;
 pub(crate) use estate::spoken;
 pub(crate) use gateway::Railway;
 pub(crate) use registry::Registry;
+pub use service_settings::input as settings_input;

@@ -62,7 +62,7 @@ pub(super) fn wanted(name: &str, value: &str) -> Option<String> {
 
 /// Returns the input of `serviceInstanceUpdate` that sets `settings`, without those that travel another way. An explicit
 /// null unsets.
-pub(super) fn input(settings: &[(String, String)]) -> Result<Map<String, Value>, Failure> {
+pub fn input(settings: &[(String, String)]) -> Result<Map<String, Value>, Failure> {
     let mut input = Map::new();
     for (name, value) in settings.iter().filter(|(name, _)| name != AUTO_UPDATES) {
         let Some((_, field, shape, _)) = SETTINGS.iter().find(|(known, ..)| known == name) else {

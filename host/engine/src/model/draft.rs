@@ -38,6 +38,8 @@ pub struct Finding {
     pub remedy: Option<String>,
     /// Where the rule behind it is written.
     pub source: Option<String>,
+    /// The steps that mend it.
+    pub mended_by: Vec<StepId>,
 }
 
 /// Who performs a step's effects.
@@ -74,6 +76,32 @@ pub enum Gate {
     Window,
 }
 
+/// What of a service does not work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutageKind {
+    /// Reading from it.
+    Reads,
+    /// Writing to it.
+    Writes,
+    /// Everything.
+    All,
+    /// Something else, in the plugin's words.
+    Other(String),
+}
+
+/// Something that does not work while a step goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// The service.
+    pub service: String,
+    /// What of it.
+    pub kind: OutageKind,
+    /// How long, by the stack's own history; zero where there is none to tell. A measured figure.
+    pub length: Millis,
+}
+
 /// One unit of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,8 +132,10 @@ pub struct Step {
     pub soak: Option<Millis>,
     /// How long it takes, by the stack's own history; a measured figure.
     pub expected: Millis,
-    /// How long something is down meanwhile; a measured figure.
-    pub outage: Option<Millis>,
+    /// What does not work meanwhile.
+    pub outage: Vec<Outage>,
+    /// What users see, and until when, if Lockstep dies in it.
+    pub if_left: Option<String>,
     /// How long it may take.
     pub limit: Millis,
     /// What a later contract adds.
@@ -143,6 +173,8 @@ pub struct Draft {
     pub undo: Vec<Step>,
     /// What to look at meanwhile.
     pub watches: Vec<Watch>,
+    /// What the plan can't keep or check.
+    pub uncovered: Vec<String>,
     /// What every later call is given.
     pub parameters: Vec<(String, String)>,
     /// What a later contract adds.

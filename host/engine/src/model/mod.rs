@@ -19,8 +19,8 @@ mod wire;
 pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
 pub use digest::{Digest, ParseDigestError, canonical};
 pub use draft::{
-    Draft, Drive, Finding, Gate, Observation, Pending, Progress, Sample, Severity, Step, StepCall,
-    Undo, Verdict, Watch,
+    Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress, Sample,
+    Severity, Step, StepCall, Undo, Verdict, Watch,
 };
 pub use effect::{
     Affects, Allowed, Argument, ArgumentRule, Assignment, Atomicity, Capture, Composed,
@@ -32,8 +32,8 @@ pub use failure::{Denial, Failure, Problem, UNSEEN};
 pub use kind::Kind;
 pub use name::{Label, NameError, RunId, StepId};
 pub use plan::{
-    Authority, Environment, Evidence, FrozenStep, FrozenUndo, Pin, Plan, PluginPin, ReadPlanError,
-    Way,
+    Authority, Environment, Evidence, FrozenStep, FrozenUndo, Measured, Pin, Plan, PluginPin,
+    ReadPlanError, Way,
 };
 pub use plugin::{Bound, Description, Grantable, Rule, Target, Version};
 pub use railway::{

@@ -68,7 +68,7 @@ pub enum Way {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FrozenStep {
-    /// The step; its `expected` and `outage` are zero and none, because they are evidence.
+    /// The step; its `expected` and the lengths of its outages are zero, because they are evidence.
     pub step: Step,
     /// Its way back.
     pub way: Way,
@@ -123,6 +123,16 @@ pub struct Authority {
     pub parameters: BTreeMap<String, String>,
 }
 
+/// What was measured of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// How long it takes; zero where no history tells.
+    pub time: Millis,
+    /// How long each of the step's outages lasts, in their order; zero where no history tells.
+    pub outages: Vec<Millis>,
+}
+
 /// What the plan rests on and what is expected of it. A live system changes it every second.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,8 +141,10 @@ pub struct Evidence {
     pub made: Moment,
     /// What was found.
     pub findings: Vec<Finding>,
-    /// Expected time and outage by step.
-    pub expected: BTreeMap<StepId, (Millis, Option<Millis>)>,
+    /// What the plan can't keep or check, in the plugin's words.
+    pub uncovered: Vec<String>,
+    /// Expected time and outages by step.
+    pub expected: BTreeMap<StepId, Measured>,
     /// What the plugin was denied while it planned, each once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<Denial>,

@@ -73,7 +73,8 @@ pub(crate) fn undo_step(
         rounds: 1,
         soak: None,
         expected: Millis(0),
-        outage: None,
+        outage: Vec::new(),
+        if_left: None,
         limit: step.limit,
         extra: Vec::new(),
     };

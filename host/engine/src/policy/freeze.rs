@@ -10,8 +10,8 @@ use super::images::{Images, is_pinned};
 use super::shape;
 use crate::journal::Standing;
 use crate::model::{
-    Authority, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label, Millis,
-    Moment, Pin, Plan, PluginPin, REDACTED, ServiceRef, Step, StepId, Survey, Way,
+    Authority, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label, Measured,
+    Millis, Moment, Outage, Pin, Plan, PluginPin, REDACTED, ServiceRef, Step, StepId, Survey, Way,
 };
 
 /// The contract's version, as plans name it.
@@ -54,7 +54,9 @@ impl Freezer<'_> {
             declared.into_iter().map(|effect| (effect.label.clone(), effect)).collect();
         let mut problems = shape::problems(&draft.steps, &draft.undo, &effects);
         problems.extend(shape::parameter_problems(&draft.parameters));
+        problems.extend(shape::finding_problems(&draft.findings, &draft.steps));
         problems.extend(self.names(&effects));
+        problems.extend(self.outages(draft.steps.iter().chain(&draft.undo), &effects));
         problems.extend(unpinned(&effects));
         problems.extend(redacted(&effects));
         let expected = expect::expected(&draft.steps, &effects, self.standing, self.survey);
@@ -79,13 +81,12 @@ impl Freezer<'_> {
         if !problems.is_empty() {
             return Err(FreezeError { problems });
         }
-        let measured = draft.steps.iter().chain(&draft.undo);
+        let steps_and_undo = draft.steps.iter().chain(&draft.undo);
         let evidence = Evidence {
             made: self.now,
             findings: draft.findings,
-            expected: measured
-                .map(|step| (step.id.clone(), (step.expected, step.outage)))
-                .collect(),
+            uncovered: draft.uncovered,
+            expected: steps_and_undo.map(|step| (step.id.clone(), measured(step))).collect(),
             denied: Vec::new(),
         };
         let authority = Authority {
@@ -125,6 +126,28 @@ impl Freezer<'_> {
             ServiceRef::Named(_) | ServiceRef::Made(_) => None,
         };
         effects.values().filter_map(problem).collect()
+    }
+
+    /// Every service that is said to be down exists, or an effect makes it.
+    fn outages<'b>(
+        &self,
+        steps: impl Iterator<Item = &'b Step>,
+        effects: &BTreeMap<Label, Effect>,
+    ) -> Vec<String> {
+        let made = |name: &str| {
+            effects.values().any(|effect| matches!(&effect.kind, Kind::CreateService { name: made, .. } if made == name))
+        };
+        let unknown = |outage: &&Outage| {
+            !self.survey.services.contains_key(&outage.service) && !made(&outage.service)
+        };
+        let problem = |step: &'b Step| {
+            let unknown = step.outage.iter().find(unknown)?;
+            Some(format!(
+                "step `{}` has an outage of service `{}`, which is not in the environment",
+                step.id, unknown.service
+            ))
+        };
+        steps.filter_map(problem).collect()
     }
 
     fn pins(&self, effects: &BTreeMap<Label, Effect>) -> BTreeMap<String, Pin> {
@@ -251,5 +274,14 @@ fn taken(
 
 /// Takes the measured figures out of a step: they are evidence and change with every plan.
 fn unmeasured(step: &Step) -> Step {
-    Step { expected: Millis(0), outage: None, ..step.clone() }
+    let mut step = step.clone();
+    step.expected = Millis(0);
+    step.outage.iter_mut().for_each(|outage| outage.length = Millis(0));
+    step
+}
+
+/// Returns the figures that [`unmeasured`] takes out.
+fn measured(step: &Step) -> Measured {
+    let outages = step.outage.iter().map(|outage| outage.length).collect();
+    Measured { time: step.expected, outages }
 }

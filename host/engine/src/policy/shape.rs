@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Drive, Effect, Label, Millis, Step, StepId, Undo};
+use crate::model::{Drive, Effect, Finding, Label, Millis, Step, StepId, Undo};
 
 /// Most rounds that a step may take, so that a plan has a largest number of effects.
 const MAX_ROUNDS: u32 = 1000;
@@ -42,6 +42,15 @@ pub(crate) fn parameter_problems(parameters: &[(String, String)]) -> Vec<String>
         found.push(format!("the parameters have {size} bytes; {MAX_PARAMETERS} are possible"));
     }
     found
+}
+
+/// Returns everything that is wrong with what findings say about steps.
+pub(crate) fn finding_problems(findings: &[Finding], steps: &[Step]) -> Vec<String> {
+    let unknown = |finding: &Finding| {
+        let id = finding.mended_by.iter().find(|id| !steps.iter().any(|step| step.id == **id))?;
+        Some(format!("finding `{}` is mended by `{id}`, which is no step", finding.id))
+    };
+    findings.iter().filter_map(unknown).collect()
 }
 
 fn ids(steps: &[Step], undo: &[Step], found: &mut Vec<String>) {
@@ -156,6 +165,18 @@ fn one(step: &Step, effects: &BTreeMap<Label, Effect>, found: &mut Vec<String>) 
             "step `{}` has {} rounds; 1 to {MAX_ROUNDS} are possible",
             step.id, step.rounds
         ));
+    }
+    for (index, outage) in step.outage.iter().enumerate() {
+        let earlier = step.outage.get(..index).unwrap_or(&[]);
+        if earlier
+            .iter()
+            .any(|known| (&known.service, &known.kind) == (&outage.service, &outage.kind))
+        {
+            found.push(format!(
+                "step `{}` names the same outage of `{}` twice",
+                step.id, outage.service
+            ));
+        }
     }
     if step.limit == Millis(0) {
         found.push(format!("step `{}` has no limit", step.id));

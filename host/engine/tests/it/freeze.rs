@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use lockstep_engine::model::{
-    Allowed, ArgumentRule, Drive, Effect, Gate, Kind, Millis, Moment, Piece, Plan, ServiceRef,
-    Step, Target, Undo, Way,
+    Allowed, ArgumentRule, Drive, Effect, Finding, Gate, Kind, Measured, Millis, Moment, Outage,
+    OutageKind, Piece, Plan, ServiceRef, Severity, Step, Target, Undo, Way,
 };
 use lockstep_engine::run::{PlanError, Planner};
 
@@ -27,6 +27,10 @@ fn one_step(change: impl Fn(&mut Step)) -> Shape {
     Shape::default().step(step, &[incr()])
 }
 
+fn outage(service: &str, length: u64) -> Outage {
+    Outage { service: service.to_owned(), kind: OutageKind::All, length: Millis(length) }
+}
+
 #[track_caller]
 fn is_refused(shape: &Shape, words: &str) {
     let error = shape.freeze(&far()).expect_err("must be refused");
@@ -35,10 +39,12 @@ fn is_refused(shape: &Shape, words: &str) {
 
 #[test]
 fn a_whole_draft_is_frozen_without_its_measured_figures() {
-    let plan = one_step(|step| step.outage = Some(Millis(7))).freeze(&far()).unwrap();
+    let plan = one_step(|step| step.outage = vec![outage("redis", 7)]).freeze(&far()).unwrap();
     let frozen = plan.authority.step(&step_id("count")).unwrap();
-    assert_eq!((frozen.step.expected, frozen.step.outage), (Millis(0), None));
-    assert_eq!(plan.evidence.expected[&step_id("count")], (Millis::seconds(5), Some(Millis(7))));
+    assert_eq!(frozen.step.expected, Millis(0));
+    assert_eq!(frozen.step.outage, [outage("redis", 0)]);
+    let measured = Measured { time: Millis::seconds(5), outages: vec![Millis(7)] };
+    assert_eq!(plan.evidence.expected[&step_id("count")], measured);
     let text = plan.to_json().unwrap();
     assert_eq!(Plan::from_json(&text).unwrap(), plan);
     let later = text.replacen("\"format\": 1", "\"format\": 9", 1);
@@ -270,4 +276,40 @@ fn an_effect_declared_twice_or_with_too_long_a_label_is_refused() {
     let shape = Shape::default().step(listed("s", &effects), &effects);
     let error = plan_twice(&shape, &shape).unwrap_err();
     assert!(error.to_string().contains("longer than 48"), "{error}");
+}
+
+#[test]
+fn an_outage_is_of_a_service_that_exists_and_named_once() {
+    let shape = one_step(|step| step.outage = vec![outage("gone", 7)]);
+    is_refused(&shape, "outage of service `gone`, which is not in the environment");
+    let shape = one_step(|step| step.outage = vec![outage("redis", 7), outage("redis", 8)]);
+    is_refused(&shape, "names the same outage of `redis` twice");
+}
+
+#[test]
+fn what_is_down_and_what_is_left_is_approved_and_how_long_is_not() {
+    let digest = |shape: Shape| shape.freeze(&far()).unwrap().authority.digest().unwrap();
+    let down = |length| move |step: &mut Step| step.outage = vec![outage("redis", length)];
+    assert_eq!(digest(one_step(down(7))), digest(one_step(down(8))));
+    assert_ne!(digest(one_step(down(7))), digest(one_step(|_| {})));
+    let left = |words: &'static str| move |step: &mut Step| step.if_left = Some(words.to_owned());
+    assert_ne!(digest(one_step(left("all is well"))), digest(one_step(left("all is down"))));
+}
+
+#[test]
+fn a_finding_is_mended_by_a_step_of_the_plan() {
+    let mended_by = |step: &str| {
+        let finding = Finding {
+            id: "policy".to_owned(),
+            severity: Severity::Warning,
+            title: "the policy is wrong".to_owned(),
+            evidence: Vec::new(),
+            remedy: None,
+            source: None,
+            mended_by: vec![step_id(step)],
+        };
+        Shape { findings: vec![finding], ..one_step(|_| {}) }
+    };
+    assert!(mended_by("count").freeze(&far()).is_ok());
+    is_refused(&mended_by("gone"), "finding `policy` is mended by `gone`, which is no step");
 }

@@ -1,7 +1,7 @@
 //! The parts of a draft.
 
 use lockstep_engine::model::{
-    Drive, Finding, Gate, Label, Millis, Severity, Step, StepId, Undo, Watch,
+    Drive, Finding, Gate, Label, Millis, Outage, OutageKind, Severity, Step, StepId, Undo, Watch,
 };
 
 use super::{Inward, Refused, closed, name, unknown};
@@ -25,10 +25,11 @@ impl Inward for upgrade::Severity {
 impl Inward for upgrade::Finding {
     type Inside = Finding;
     fn inward(self) -> Result<Finding, Refused> {
-        let Self { id, severity, title, evidence, remedy, source } = self;
-        let severity =
-            severity.inward().map_err(|refused| refused.within(&format!("finding {id:?}")))?;
-        Ok(Finding { id, severity, title, evidence, remedy, source })
+        let Self { id, severity, title, evidence, remedy, source, mended_by } = self;
+        let place = format!("finding {id:?}");
+        let severity = severity.inward().map_err(|refused| refused.within(&place))?;
+        let mended_by = names(&mended_by).map_err(|refused| refused.within(&place))?;
+        Ok(Finding { id, severity, title, evidence, remedy, source, mended_by })
     }
 }
 
@@ -67,6 +68,19 @@ impl Inward for upgrade::Gate {
     }
 }
 
+impl Inward for upgrade::Outage {
+    type Inside = Outage;
+    fn inward(self) -> Result<Outage, Refused> {
+        let kind = match self.kind {
+            upgrade::OutageKind::Reads => OutageKind::Reads,
+            upgrade::OutageKind::Writes => OutageKind::Writes,
+            upgrade::OutageKind::All => OutageKind::All,
+            upgrade::OutageKind::Other(words) => OutageKind::Other(words),
+        };
+        Ok(Outage { service: self.service, kind, length: Millis(self.length) })
+    }
+}
+
 impl Inward for upgrade::Step {
     type Inside = Step;
     fn inward(self) -> Result<Step, Refused> {
@@ -91,7 +105,8 @@ fn step(step: upgrade::Step) -> Result<Step, Refused> {
         rounds: step.rounds,
         soak: step.soak.map(Millis),
         expected: Millis(step.expected),
-        outage: step.outage.map(Millis),
+        outage: step.outage.inward()?,
+        if_left: step.if_left,
         limit: Millis(step.limit),
         extra: closed("step", step.extra, &[SECTION])?,
     })

@@ -79,6 +79,7 @@ impl Inward for upgrade::Draft {
             steps: self.steps.inward()?,
             undo: self.undo.inward()?,
             watches: self.watches.inward()?,
+            uncovered: self.uncovered,
             parameters: self.parameters,
             extra: closed("draft", self.extra, &[])?,
         })

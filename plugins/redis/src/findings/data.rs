@@ -67,7 +67,8 @@ fn format(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Finding {
     match planned.path {
         Path::VersionStep => Finding::warning("format", "once the new server has started, the former one can't read the data")
             .evidence(line)
-            .remedy("the plan goes back by restoring the volume; what is written after the last backup is lost then"),
+            .remedy("the plan goes back by restoring the volume; what is written after the last backup is lost then")
+            .source("Redis: RDB_VERSION in src/rdb.h, which only grows"),
         Path::Migrate => Finding::note("format", "the data format stays the same")
             .evidence(line)
             .evidence(going_back(survey)),

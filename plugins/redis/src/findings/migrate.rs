@@ -4,6 +4,7 @@
 use lockstep_sdk::{Finding, Variable, VariableValue};
 
 use super::server::{strangers, variable};
+use crate::names;
 use crate::server::is_read;
 use crate::start;
 use crate::survey::{Inside, Survey};
@@ -26,7 +27,7 @@ pub(super) fn going(survey: &Survey, inside: &Inside) -> Vec<Finding> {
     let mut findings = vec![
         Finding::note("start-command", "the official image takes its password by a start command")
             .evidence("a service with a start command of its own can't be converted to Railway's `redis-ha` later; Bitnami's image could")
-            .evidence("what differs from the official image's own is handed on as flags; not covered: settings that the host does not let out, if they were set while the server ran"),
+            .evidence("what differs from the official image's own is handed on as flags"),
     ];
     if !survey.variables.iter().any(|variable| variable.name == "REDIS_PASSWORD") {
         findings.push(
@@ -51,7 +52,8 @@ fn user(survey: &Survey) -> Option<Finding> {
         (None, _) => Some(
             Finding::note("user", "each image must be able to read what the other one wrote, so both are started as root; each changes to its own user by itself")
                 .evidence(format!("{USER} is not set: the plan sets it to 0, and leaves it so once the server was replaced"))
-                .evidence("the official image gives the data to its own user (999), and Bitnami's runs as another (1001)"),
+                .evidence("the official image gives the data to its own user (999), and Bitnami's runs as another (1001)")
+                .mended_by(names::USER),
         ),
         (Some(_), _) => Some(
             Finding::refusal(

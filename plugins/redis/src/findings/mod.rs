@@ -7,6 +7,7 @@ mod server;
 
 use lockstep_sdk::Finding;
 pub(crate) use migrate::USER;
+pub(crate) use platform::lost_if_killed;
 pub(crate) use server::{POLICY, told_to_append};
 
 use crate::path::{Lineage, Path};

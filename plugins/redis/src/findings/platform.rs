@@ -5,8 +5,9 @@ use lockstep_sdk::{Finding, history};
 
 use super::{Planned, server};
 use crate::dir;
+use crate::names;
 use crate::path::Path;
-use crate::server::Server;
+use crate::server::{Server, is_enough};
 use crate::survey::{Inside, Running, Survey};
 
 pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
@@ -100,7 +101,7 @@ fn workers(survey: &Survey) -> Option<Finding> {
 }
 
 pub(super) fn going(survey: &Survey, inside: &Inside, planned: Planned<'_>) -> Vec<Finding> {
-    let mut findings = vec![outage(&survey.redis), grace(&survey.redis, &inside.server, planned)];
+    let mut findings = vec![outage(&survey.redis), grace(&survey.redis, &inside.server)];
     if survey.redis.service.volume.is_some() {
         match dir::next(survey, &inside.server, planned.lineage) {
             Ok((_, warning)) => findings.extend(warning),
@@ -133,19 +134,23 @@ fn outage(redis: &Running) -> Finding {
             .evidence("Langfuse waits and retries; LiteLLM goes on without its cache"),
         None => Finding::warning("outage", "Redis is down while its deployment is replaced, and there is no history to tell for how long"),
     }
+    .source("Railway: a service with a volume is stopped before its next deployment starts")
 }
 
-fn grace(redis: &Running, server: &Server, planned: Planned<'_>) -> Finding {
+fn grace(redis: &Running, server: &Server) -> Finding {
     let set = redis.setting("draining-seconds").unwrap_or("0");
     let wanted = server.draining();
     let finding = Finding::note("grace", "how long Railway lets the server end by itself")
-        .evidence(format!("draining-seconds: {set}, at least {wanted} by this plan"));
-    if set.parse::<u32>().is_ok_and(|seconds| seconds >= wanted) {
-        return finding;
-    }
+        .evidence(format!("draining-seconds: {set}, at least {wanted} by this plan"))
+        .source("Railway: deployment teardown");
+    if is_enough(set, wanted) { finding } else { finding.mended_by(names::GRACE) }
+}
+
+/// Returns what a server loses that is killed before it has ended by itself.
+pub(crate) fn lost_if_killed(server: &Server, planned: Planned<'_>) -> &'static str {
     // A migration switches the append-only file on before anything is deployed.
     let appends = server.appends() || planned.path == Path::Migrate;
-    let lost = match (appends, server.setting("appendfsync")) {
+    match (appends, server.setting("appendfsync")) {
         (false, _) => {
             "everything that was written since the last save, which the plan therefore makes right before"
         }
@@ -154,8 +159,5 @@ fn grace(redis: &Running, server: &Server, planned: Planned<'_>) -> Finding {
             "what the machine had not yet written of the append-only file: usually up to half a minute"
         }
         (true, _) => "the last second of writes, or two",
-    };
-    finding.evidence(format!(
-        "not covered: if the former value counts, the first deploy kills too early and may lose {lost}"
-    ))
+    }
 }

@@ -5,6 +5,7 @@ use lockstep_sdk::image::short;
 
 use super::Planned;
 use crate::clients;
+use crate::names;
 use crate::observe::KEPT;
 use crate::path::{Lineage, Path};
 use crate::server::Server;
@@ -153,7 +154,8 @@ fn policy(survey: &Survey, inside: &Inside) -> Vec<Finding> {
     } else {
         Finding::warning("policy", format!("the eviction policy is `{live}`: under pressure the server throws away Langfuse's jobs"))
             .evidence("CONFIG GET maxmemory-policy")
-            .remedy(format!("a step of the plan sets it to `{POLICY}`"))
+            .remedy(format!("the plan sets it to `{POLICY}`"))
+            .mended_by(names::POLICY)
             .source("BullMQ: going to production")
     });
     let idle =
@@ -180,8 +182,6 @@ const fn is_nearly_full(used: u64, most: u64) -> bool {
 
 /// A save and a rewrite happen in a copy of the process, which shares memory until clients change it.
 fn fork(server: &Server) -> Finding {
-    /// Below this no container is so small that it matters.
-    const SMALL: u64 = 256 * MEGABYTE;
     let resident = server.count("used_memory_rss").unwrap_or(0);
     let copied = server.count("rdb_last_cow_size").unwrap_or(0);
     let evidence = format!(
@@ -190,12 +190,11 @@ fn fork(server: &Server) -> Finding {
         copied / MEGABYTE
     );
     let title = "while it saves, the server may need as much memory again";
-    if resident < SMALL {
+    if !server.forks_large() {
         return Finding::note("fork", title).evidence(evidence);
     }
     Finding::warning("fork", title)
         .evidence(evidence)
-        .evidence("not covered: how much memory the service may have, which nothing here tells")
         .remedy("see that the service has room for that: a server that is killed for its memory is down, and loses what was not on disk")
 }
 

@@ -5,7 +5,7 @@ use lockstep_sdk::blocks::pin::{self, Pin};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::outside::{Http, Railway, Redis};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Declare, Draft, Failure, Finding, Severity, Target, Version, Watch};
+use lockstep_sdk::{Declare, Draft, Failure, Finding, Severity, Step, Target, Version, Watch};
 
 use super::parts::Parts;
 use super::{Lineage, Path, choose, migrate, patch, version_step};
@@ -16,6 +16,7 @@ use crate::options::Options;
 use crate::survey::{Inside, Running, Survey, survey};
 use crate::target::{self, Goal};
 use crate::topology;
+use crate::uncovered;
 
 /// What a person confirms before a path on which the volume itself is at stake.
 pub(super) const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
@@ -83,7 +84,8 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
             return Ok(refused(current, wanted, found));
         }
     };
-    found.extend(findings::going(&survey, inside, Planned { lineage, path, goal: &goal }));
+    let planned = Planned { lineage, path, goal: &goal };
+    found.extend(findings::going(&survey, inside, planned));
     found.push(chosen(path));
     if path == Path::Nothing {
         return Ok(nothing_to_do(current, wanted, found));
@@ -94,8 +96,9 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
         Some((block, parameters)) => {
             found.extend(block.findings);
             let Block { steps, undo, .. } = block;
-            let draft = refused(current, wanted, found);
-            Ok(Draft { steps, undo, watches: watches(), parameters, ..draft })
+            let uncovered = uncovered::lines(&survey, inside, planned);
+            let draft = of_steps(bare(current, wanted, found), steps);
+            Ok(Draft { undo, watches: watches(), uncovered, parameters, ..draft })
         }
         None => Ok(refused(current, wanted, found)),
     }
@@ -252,7 +255,19 @@ fn desired(target: &Target) -> Version {
     Version::moving(target.desired.as_deref().unwrap_or("recommended"))
 }
 
+/// Gives the draft its steps, and takes out of its findings what none of them mends.
+fn of_steps(mut draft: Draft, steps: Vec<Step>) -> Draft {
+    for finding in &mut draft.findings {
+        finding.mended_by.retain(|id| steps.iter().any(|step| step.id == *id));
+    }
+    Draft { steps, ..draft }
+}
+
 fn refused(current: Version, desired: Version, findings: Vec<Finding>) -> Draft {
+    of_steps(bare(current, desired, findings), Vec::new())
+}
+
+fn bare(current: Version, desired: Version, findings: Vec<Finding>) -> Draft {
     Draft {
         current,
         desired,
@@ -260,6 +275,7 @@ fn refused(current: Version, desired: Version, findings: Vec<Finding>) -> Draft 
         steps: Vec::new(),
         undo: Vec::new(),
         watches: Vec::new(),
+        uncovered: Vec::new(),
         parameters: Vec::new(),
         extra: Vec::new(),
     }

@@ -79,12 +79,14 @@ fn append<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
             "a server told to read a file that does not exist starts empty",
         )
         .effects(&["aof-on"])
+        .if_left("nothing: the server writes both files from then on")
         .undone_by(&[names::AOF_UNDO])
         .limit(30 * MINUTE),
     );
     parts.push_undo(
         Step::new(names::AOF_UNDO, "Switch the append-only file off again", "as it was")
             .effects(&["aof-off"])
+            .if_left("nothing: the server writes both files")
             .reverses(&[("aof-off", "aof-on")]),
         &[],
     );
@@ -123,6 +125,7 @@ fn user<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
             "each gives the data to its own user then; otherwise the former image could not read what the new one wrote",
         )
         .effects(&["user"])
+        .if_left("nothing: the variable counts from the next deployment on")
         .undone_by(&[names::USER_UNDO]),
     );
     parts.push_undo(
@@ -132,6 +135,7 @@ fn user<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Failure> {
             "as it was; not where the new image has run, whose files the former one reads only as root",
         )
         .effects(&["user-undo"])
+        .if_left("nothing: the variable counts from the next deployment on")
         .reverses(&[("user-undo", "user")]),
         &[],
     );
@@ -148,6 +152,7 @@ fn save_before_going_back<D: Declare>(parts: &mut Parts<'_, D>) -> Result<(), Fa
             "it starts from the last save, because it keeps no append-only file",
         )
         .effects(&["back-save"])
+        .if_left("nothing: the new server serves, and ends the save by itself")
         .reverses(&[("back-save", "deploy")])
         .expected(5 * SECOND)
         .limit(30 * MINUTE),
@@ -180,8 +185,7 @@ fn change<D: Declare>(
         [("start-command", was("start-command")), ("restart-policy", was("restart-policy"))];
     parts.declare.set_settings("start-undo", service, &settings)?;
     parts.declare.deploy("deploy-undo", service)?;
-    let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
-    let back_limit = parts.back_limit();
+    let (boot_limit, back_limit) = (parts.boot_limit(), parts.back_limit());
     let undo: &[_] = if starts_from_its_log(parts.survey) {
         &[names::UPGRADE_UNDO]
     } else {
@@ -189,33 +193,31 @@ fn change<D: Declare>(
         &[names::BACK_SAVE, names::UPGRADE_UNDO]
     };
     parts.push(
-        Step::new(
-            names::UPGRADE,
-            format!("Serve the data with the official Redis {}", goal.version),
-            "Bitnami's image is no longer published",
-        )
-        .effects(&["mount", "image", "start", "deploy"])
-        .undone_by(undo)
-        .expected(boot)
-        .outage(boot)
-        .limit(boot_limit),
+        parts
+            .replacing(Step::new(
+                names::UPGRADE,
+                format!("Serve the data with the official Redis {}", goal.version),
+                "Bitnami's image is no longer published",
+            ))
+            .effects(&["mount", "image", "start", "deploy"])
+            .undone_by(undo)
+            .limit(boot_limit),
     );
     parts.push_undo(
-        Step::new(
-            names::UPGRADE_UNDO,
-            "Serve the data with the former image",
-            "the data format is the same",
-        )
-        .effects(&["mount-undo", "image-undo", "start-undo", "deploy-undo"])
-        .reverses(&[
-            ("mount-undo", "mount"),
-            ("image-undo", "image"),
-            ("start-undo", "start"),
-            ("deploy-undo", "deploy"),
-        ])
-        .expected(boot)
-        .outage(boot)
-        .limit(back_limit),
+        parts
+            .replacing_back(Step::new(
+                names::UPGRADE_UNDO,
+                "Serve the data with the former image",
+                "the data format is the same",
+            ))
+            .effects(&["mount-undo", "image-undo", "start-undo", "deploy-undo"])
+            .reverses(&[
+                ("mount-undo", "mount"),
+                ("image-undo", "image"),
+                ("start-undo", "start"),
+                ("deploy-undo", "deploy"),
+            ])
+            .limit(back_limit),
         &[names::UPGRADE],
     );
     Ok(())

@@ -3,16 +3,14 @@
 use lockstep_sdk::blocks::{Block, canary, close, grace, keep, pin, proof};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
-use lockstep_sdk::{Declare, Failure, Gate, Service, Step, history};
+use lockstep_sdk::{Declare, Failure, Gate, OutageKind, Service, Step, history};
 
 use crate::context::Context;
 use crate::findings;
 use crate::names::{self, COMPONENT};
+use crate::outage::{self, WORKER_STOPPED};
 use crate::start;
 use crate::survey::{Running, Survey};
-
-/// What a boot is expected to take where no history tells.
-const BOOT: u64 = MINUTE;
 
 /// A plan in the making.
 pub(super) struct Parts<'a, D> {
@@ -23,6 +21,8 @@ pub(super) struct Parts<'a, D> {
     boot_limit: u64,
     /// What the next step waits for.
     gates: Vec<Gate>,
+    /// Whether the worker is stopped at this point of the plan.
+    stopped: bool,
     pub(super) block: Block,
 }
 
@@ -33,7 +33,8 @@ impl<'a, D: Declare> Parts<'a, D> {
         context: &'a Context,
         boot_limit: u64,
     ) -> Self {
-        Self { declare, survey, context, boot_limit, gates: Vec::new(), block: Block::default() }
+        let (gates, block) = (Vec::new(), Block::default());
+        Self { declare, survey, context, boot_limit, gates, stopped: false, block }
     }
 
     /// How long a new server may take until it answers as it should.
@@ -65,7 +66,39 @@ impl<'a, D: Declare> Parts<'a, D> {
         let canary = self.block.steps.iter().any(|step| step.id == names::CANARY);
         let mut step = step.needs(&[names::KEEP]);
         step.gates.append(&mut self.gates);
+        if let Some(worker) = self.context.worker.as_deref().filter(|_| self.stopped) {
+            let length = step.expected;
+            step = step.outage(worker, OutageKind::All, length);
+            if ![names::UPGRADE, names::WORKER_START].contains(&step.id.as_str()) {
+                step = step.if_left(WORKER_STOPPED);
+            }
+        }
         self.block.steps.push(if canary { step.needs(&[names::CANARY]) } else { step });
+    }
+
+    /// Says of a step on the way there that it replaces Redis, which takes as long as its boots.
+    pub(super) fn replacing(&self, step: Step) -> Step {
+        let worker = self.context.worker.as_deref();
+        outage::replacing(step.expected(self.boot()), self.survey, worker, self.boot())
+    }
+
+    /// Likewise of one on the way back, on which the worker is stopped too.
+    pub(super) fn replacing_back(&self, step: Step) -> Step {
+        self.without_worker(self.replacing(step), self.boot())
+    }
+
+    /// Says of a step on the way back that Redis is down in it, for `length`, and that nothing brings it up by itself.
+    pub(super) fn keeping_down(&self, step: Step, length: u64) -> Step {
+        let worker = self.context.worker.as_deref();
+        let step = outage::keeping_down(step.expected(length), self.survey, worker, length);
+        self.without_worker(step, length)
+    }
+
+    fn without_worker(&self, step: Step, length: u64) -> Step {
+        match &self.context.worker {
+            Some(worker) => step.outage(worker, OutageKind::All, length),
+            None => step,
+        }
     }
 
     /// Adds an undo step, which is given the facts of the first step and of those that it names.
@@ -90,7 +123,7 @@ impl<'a, D: Declare> Parts<'a, D> {
         pins: &[(&str, Image)],
     ) -> Result<(), Failure> {
         self.block.steps.push(keep::step(names::KEEP, question));
-        self.block.findings.push(pin::finding(pins));
+        self.block.findings.extend(pin::finding(names::PIN, pins));
         if let Some(step) = pin::plan(self.declare, names::PIN, pins)? {
             self.push(step);
         }
@@ -134,6 +167,7 @@ impl<'a, D: Declare> Parts<'a, D> {
                 "without an append-only file the new server starts from the last save",
             )
             .effects(&["last-save"])
+            .if_left("nothing: the server ends the save by itself")
             .expected(5 * SECOND)
             .limit(30 * MINUTE),
         );
@@ -185,11 +219,13 @@ impl<'a, D: Declare> Parts<'a, D> {
                 "Langfuse's queues lose jobs on a server that evicts",
             )
             .effects(&labels)
+            .if_left("nothing: the server evicts no key any more")
             .undone_by(&[names::POLICY_UNDO]),
         );
         self.push_undo(
             Step::new(names::POLICY_UNDO, "Put the former eviction policy back", "as it was")
                 .effects(&undo)
+                .if_left("nothing: the server evicts no key")
                 .reverses(&back),
             &[],
         );
@@ -204,6 +240,7 @@ impl<'a, D: Declare> Parts<'a, D> {
         self.declare.stop("worker-stop", worker)?;
         self.declare.deploy("worker-stop-undo", worker)?;
         let title = format!("Stop {worker}");
+        self.stopped = true;
         self.push(
             Step::new(
                 names::WORKER_STOP,
@@ -222,6 +259,8 @@ impl<'a, D: Declare> Parts<'a, D> {
             )
             .effects(&["worker-stop-undo"])
             .reverses(&[("worker-stop-undo", "worker-stop")])
+            .outage(worker, OutageKind::All, boot(running))
+            .if_left(WORKER_STOPPED)
             .expected(boot(running))
             .limit(20 * MINUTE),
             &[],
@@ -243,10 +282,15 @@ impl<'a, D: Declare> Parts<'a, D> {
                 "the queues are worked off again",
             )
             .effects(&["worker-start"])
+            .if_left(
+                "jobs wait in the queues until the worker is up, which it gets by itself once the deploy is asked for, and before \
+                 that until somebody deploys it; Redis serves",
+            )
             .undone_by(&[names::WORKER_START_UNDO])
             .expected(boot(running))
             .limit(20 * MINUTE),
         );
+        self.stopped = false;
         self.push_undo(
             Step::new(
                 names::WORKER_START_UNDO,
@@ -255,6 +299,8 @@ impl<'a, D: Declare> Parts<'a, D> {
             )
             .effects(&["worker-start-undo"])
             .reverses(&[("worker-start-undo", "worker-start")])
+            .outage(worker, OutageKind::All, 100 * SECOND)
+            .if_left(WORKER_STOPPED)
             .expected(100 * SECOND),
             &[],
         );
@@ -268,6 +314,7 @@ impl<'a, D: Declare> Parts<'a, D> {
             "Look whether the services that use Redis answer",
             "a server that is up may still be wrong for its clients",
         )
+        .if_left("nothing: the new server serves, and nobody looks how well")
         .expected(30 * SECOND)
         .limit(20 * MINUTE);
         self.push(if soak == 0 { step } else { step.soaking(soak) });
@@ -281,8 +328,9 @@ impl<'a, D: Declare> Parts<'a, D> {
     }
 }
 
+/// Returns how long the service's own boots took; zero where no history tells.
 fn boot(running: &Running) -> u64 {
-    history::boot(&running.deployments).unwrap_or(BOOT)
+    history::boot(&running.deployments).unwrap_or(0)
 }
 
 /// How long a patch is watched, unless told otherwise.

@@ -24,31 +24,28 @@ pub(super) fn lay_out<D: Declare>(
     parts.declare.deploy("deploy", service)?;
     parts.declare.set_image("image-undo", service, &former.to_string())?;
     parts.declare.deploy("deploy-undo", service)?;
-    let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
-    let back_limit = parts.back_limit();
+    let (boot_limit, back_limit) = (parts.boot_limit(), parts.back_limit());
     parts.push(
-        Step::new(
-            names::UPGRADE,
-            format!("Start Redis {}", goal.version),
-            "the new version on the same data",
-        )
-        .effects(&["image", "deploy"])
-        .undone_by(&[names::UPGRADE_UNDO])
-        .expected(boot)
-        .outage(boot)
-        .limit(boot_limit),
+        parts
+            .replacing(Step::new(
+                names::UPGRADE,
+                format!("Start Redis {}", goal.version),
+                "the new version on the same data",
+            ))
+            .effects(&["image", "deploy"])
+            .undone_by(&[names::UPGRADE_UNDO])
+            .limit(boot_limit),
     );
     parts.push_undo(
-        Step::new(
-            names::UPGRADE_UNDO,
-            "Start the former image",
-            "the data format is the same, so nothing is lost",
-        )
-        .effects(&["image-undo", "deploy-undo"])
-        .reverses(&[("image-undo", "image"), ("deploy-undo", "deploy")])
-        .expected(boot)
-        .outage(boot)
-        .limit(back_limit),
+        parts
+            .replacing_back(Step::new(
+                names::UPGRADE_UNDO,
+                "Start the former image",
+                "the data format is the same, so nothing is lost",
+            ))
+            .effects(&["image-undo", "deploy-undo"])
+            .reverses(&[("image-undo", "image"), ("deploy-undo", "deploy")])
+            .limit(back_limit),
         &[names::UPGRADE],
     );
     parts.finish(

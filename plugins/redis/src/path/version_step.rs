@@ -51,20 +51,19 @@ fn change<D: Declare>(parts: &mut Parts<'_, D>, goal: &Goal) -> Result<(), Failu
     let service = &parts.context.service;
     parts.declare.set_image("image", service, &goal.image.to_string())?;
     parts.declare.deploy("deploy", service)?;
-    let (boot, boot_limit) = (parts.boot(), parts.boot_limit());
+    let boot_limit = parts.boot_limit();
     parts.push(
-        Step::new(
-            names::UPGRADE,
-            format!("Start Redis {}", goal.version),
-            "the new version on the same volume, which it rewrites in its own format",
-        )
-        .needs(&[names::FINAL_SAVE])
-        .effects(&["image", "deploy"])
-        .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
-        .losing(LOSS)
-        .expected(boot)
-        .outage(boot)
-        .limit(boot_limit),
+        parts
+            .replacing(Step::new(
+                names::UPGRADE,
+                format!("Start Redis {}", goal.version),
+                "the new version on the same volume, which it rewrites in its own format",
+            ))
+            .needs(&[names::FINAL_SAVE])
+            .effects(&["image", "deploy"])
+            .undone_by(&[names::BACK_STOP, names::BACK_RESTORE, names::BACK_START])
+            .losing(LOSS)
+            .limit(boot_limit),
     );
     Ok(())
 }
@@ -77,46 +76,36 @@ fn back<D: Declare>(parts: &mut Parts<'_, D>, former: &Image) -> Result<(), Fail
     parts.declare.commit_staged("back-commit", "back-volume")?;
     parts.declare.set_image("back-image", service, &former.to_string())?;
     parts.declare.deploy("back-deploy", service)?;
-    let (boot, back_limit) = (parts.boot(), parts.back_limit());
-    parts.push_undo(
-        Step::new(
-            names::BACK_STOP,
-            "Stop the new server",
-            "two servers must never have the volume in turns",
-        )
-        .effects(&["back-stop"])
-        .reverses(&[("back-stop", "deploy")])
-        .expected(35 * SECOND)
-        .outage(35 * SECOND)
-        // The server serves on while somebody settles what is staged.
-        .limit(60 * MINUTE),
-        &[],
-    );
-    parts.push_undo(
-        Step::new(
-            names::BACK_RESTORE,
-            "Restore the volume from the last backup",
-            "the former server can't read what the new one wrote",
-        )
-        .effects(&["back-volume", "back-commit"])
-        .reverses(&[("back-volume", "deploy"), ("back-commit", "deploy")])
-        .expected(MINUTE)
-        .outage(MINUTE)
-        .limit(60 * MINUTE),
-        &[],
-    );
-    parts.push_undo(
-        Step::new(
-            names::BACK_START,
-            "Start the former image",
-            "on the volume as it was before the new server first started",
-        )
-        .effects(&["back-image", "back-deploy"])
-        .reverses(&[("back-image", "image"), ("back-deploy", "deploy")])
-        .expected(boot)
-        .outage(boot)
-        .limit(back_limit),
-        &[names::FINAL_SAVE],
-    );
+    let back_limit = parts.back_limit();
+    let ending = (u64::from(parts.context.draining) + 5) * SECOND;
+    let stop = Step::new(
+        names::BACK_STOP,
+        "Stop the new server",
+        "two servers must never have the volume in turns",
+    )
+    .effects(&["back-stop"])
+    .reverses(&[("back-stop", "deploy")])
+    // The server serves on while somebody settles what is staged.
+    .limit(60 * MINUTE);
+    parts.push_undo(parts.keeping_down(stop, ending), &[]);
+    let restore = Step::new(
+        names::BACK_RESTORE,
+        "Restore the volume from the last backup",
+        "the former server can't read what the new one wrote",
+    )
+    .effects(&["back-volume", "back-commit"])
+    .reverses(&[("back-volume", "deploy"), ("back-commit", "deploy")])
+    .limit(60 * MINUTE);
+    // How long Railway restores a volume of this size, nothing tells.
+    parts.push_undo(parts.keeping_down(restore, 0), &[]);
+    let start = Step::new(
+        names::BACK_START,
+        "Start the former image",
+        "on the volume as it was before the new server first started",
+    )
+    .effects(&["back-image", "back-deploy"])
+    .reverses(&[("back-image", "image"), ("back-deploy", "deploy")])
+    .limit(back_limit);
+    parts.push_undo(parts.replacing_back(start), &[names::FINAL_SAVE]);
     Ok(())
 }

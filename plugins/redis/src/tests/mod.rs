@@ -7,4 +7,5 @@ mod given;
 mod plans;
 mod refusals;
 mod run;
+mod shown;
 mod stack;

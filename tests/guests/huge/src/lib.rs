@@ -38,6 +38,7 @@ impl Guest for Huge {
             steps: Vec::new(),
             undo: Vec::new(),
             watches: Vec::new(),
+            uncovered: Vec::new(),
             parameters: Vec::new(),
             extra: Vec::new(),
         })

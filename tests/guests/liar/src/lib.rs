@@ -37,6 +37,7 @@ fn draft(findings: Vec<Finding>) -> Draft {
         steps: Vec::new(),
         undo: Vec::new(),
         watches: Vec::new(),
+        uncovered: Vec::new(),
         parameters: Vec::new(),
         extra: Vec::new(),
     }

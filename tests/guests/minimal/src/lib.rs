@@ -53,6 +53,7 @@ impl Guest for Minimal {
                     .reverses(&[("del", "set")]),
             ],
             watches: Vec::new(),
+            uncovered: Vec::new(),
             parameters: Vec::new(),
             extra: Vec::new(),
         })

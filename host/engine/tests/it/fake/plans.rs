@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::model::{
-    Assignment, DeploySource, Digest, Draft, Drive, Effect, Environment, Grantable, Kind, Label,
-    Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Surveyed, Undo,
-    Version,
+    Assignment, DeploySource, Digest, Draft, Drive, Effect, Environment, Finding, Grantable, Kind,
+    Label, Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Surveyed,
+    Undo, Version,
 };
 use lockstep_engine::policy::{FreezeError, Freezer, Grant};
 
@@ -67,7 +67,8 @@ pub(crate) fn listed(id: &str, effects: &[Effect]) -> Step {
         rounds: 1,
         soak: None,
         expected: Millis::seconds(5),
-        outage: None,
+        outage: Vec::new(),
+        if_left: None,
         limit: Millis::seconds(600),
         extra: Vec::new(),
     }
@@ -122,6 +123,7 @@ pub(crate) struct Shape {
     pub(crate) steps: Vec<Step>,
     pub(crate) undo: Vec<Step>,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 impl Shape {
@@ -141,10 +143,11 @@ impl Shape {
         Draft {
             current: version("7.2"),
             desired: version("8.0"),
-            findings: Vec::new(),
+            findings: self.findings.clone(),
             steps: self.steps.clone(),
             undo: self.undo.clone(),
             watches: Vec::new(),
+            uncovered: Vec::new(),
             parameters: self.parameters.clone(),
             extra: Vec::new(),
         }

@@ -1,7 +1,7 @@
 //! Facts, failures and plans.
 
 use crate::bindings::exports::lockstep::plugin::upgrade::{
-    Draft, Drive, Fact, Failure, Gate, Step, Target, Undo, Value, Version, Watch,
+    Draft, Drive, Fact, Failure, Gate, Outage, OutageKind, Step, Target, Undo, Value, Version, Watch,
 };
 use crate::bindings::lockstep::plugin::railway_effects::{self, Assignment, DeploySource, Recipe};
 use crate::bindings::lockstep::plugin::sql_effects::{self, Atomicity, Statement};
@@ -89,6 +89,7 @@ pub fn plan(target: &Target) -> Result<Draft, Failure> {
             effects: Vec::new(),
             trigger: "unhealthy".into(),
         }],
+        uncovered: Vec::new(),
         parameters: vec![("from".into(), "7".into())],
         extra: Vec::new(),
     })
@@ -109,7 +110,12 @@ fn step(id: &str) -> Step {
         rounds: 1,
         soak: Some(5),
         expected: 6,
-        outage: None,
+        outage: vec![Outage {
+            service: "redis".into(),
+            kind: OutageKind::Other("cache".into()),
+            length: 8,
+        }],
+        if_left: Some("Left".into()),
         limit: 7,
         extra: Vec::new(),
     }

@@ -76,6 +76,7 @@ pub(super) fn plan() -> Fallible<Plan> {
         steps,
         undo: Vec::new(),
         watches: Vec::new(),
+        uncovered: Vec::new(),
         parameters: Vec::new(),
         extra: Vec::new(),
     };
@@ -109,7 +110,8 @@ fn step(number: usize, effects: &[Effect]) -> Fallible<Step> {
         rounds: 1,
         soak: None,
         expected: Millis::seconds(5),
-        outage: None,
+        outage: Vec::new(),
+        if_left: None,
         limit: Millis::seconds(600),
         extra: Vec::new(),
     })
