@@ -1,8 +1,7 @@
-//! `lockstep doctor`: what is missing here, and how to get it.
+//! `lockstep doctor`: what is missing here, what can't be reached, and how to mend it.
 
-use std::path::PathBuf;
-
-use lockstep_lab::programs::Programs;
+mod machine;
+mod outside;
 
 use crate::args::{Global, Surroundings};
 use crate::error::CliError;
@@ -12,9 +11,39 @@ use crate::session::Session;
 
 /// One thing that was looked at.
 struct Finding {
-    what: &'static str,
+    what: String,
+    /// What is there, or what is wrong.
     found: Result<String, String>,
-    remedy: &'static str,
+    /// Whether the environment can't do without it.
+    needed: bool,
+    /// What to do about it.
+    hints: Vec<String>,
+}
+
+impl Finding {
+    fn fine(what: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { what: what.into(), found: Ok(found.into()), needed: false, hints: Vec::new() }
+    }
+
+    /// Returns something that is wrong and that the environment needs.
+    fn wrong(what: impl Into<String>, error: &CliError) -> Self {
+        Self {
+            what: what.into(),
+            found: Err(format!("{:#}", error.error)),
+            needed: true,
+            hints: error.hints.clone(),
+        }
+    }
+
+    /// Returns something that is not here and that only some need.
+    fn absent(what: impl Into<String>, missing: impl Into<String>, hint: &str) -> Self {
+        let hints = vec![hint.to_owned()];
+        Self { what: what.into(), found: Err(missing.into()), needed: false, hints }
+    }
+
+    fn fails(&self) -> bool {
+        self.needed && self.found.is_err()
+    }
 }
 
 /// Runs the command.
@@ -23,97 +52,41 @@ pub(crate) async fn doctor(
     surroundings: &Surroundings,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let mut findings = machine(surroundings);
-    findings.push(Finding {
-        what: "plugins",
-        found: match lockstep_bundle::bundled() {
-            [] => Err("this binary was built without them".to_owned()),
-            bundled => Ok(bundled.iter().map(|plugin| plugin.name).collect::<Vec<_>>().join(", ")),
-        },
-        remedy: "install the target wasm32-wasip2 (`cargo xtask setup`) and build again",
-    });
+    let mut findings = machine::look(surroundings);
     match Session::open(global.clone(), surroundings.clone()) {
         Ok(session) => {
-            findings.push(Finding {
-                what: "store",
-                found: Ok(session.store.path().display().to_string()),
-                remedy: "",
-            });
-            findings.push(Finding {
-                what: "environment",
-                found: match session.environment().await {
-                    Ok(opened) => Ok(format!("`{}` answers", opened.name)),
-                    Err(error) => Err(format!("{:#}", error.error)),
-                },
-                remedy: "`lockstep lab up` starts one to rehearse with; README.md shows lockstep.toml",
-            });
+            findings.push(Finding::fine("store", session.store.path().display().to_string()));
+            findings.extend(outside::look(&session).await);
         }
-        Err(error) => findings.push(Finding {
-            what: "store and lockstep.toml",
-            found: Err(format!("{:#}", error.error)),
-            remedy: "mend the file that is named, or move it away",
-        }),
+        Err(error) => findings.push(Finding::wrong("this folder", &error)),
     }
     let mut rows = Vec::new();
     for finding in &findings {
-        match &finding.found {
-            Ok(found) => output.say(&format!("✓ {:<12} {found}", finding.what)),
-            Err(missing) => {
-                output.say(&format!("✗ {:<12} {missing}", finding.what));
-                output.say(&format!("               → {}", finding.remedy));
-            }
-        }
+        tell(finding, output);
         rows.push(serde_json::json!({
-            "what": finding.what, "ok": finding.found.is_ok(),
+            "what": finding.what, "ok": finding.found.is_ok(), "needed": finding.needed,
             "found": finding.found.as_ref().map_or_else(Clone::clone, Clone::clone),
+            "hints": finding.hints,
         }));
     }
-    output.json("doctor", &serde_json::json!({ "findings": rows }))?;
-    Ok(Exit::Done)
+    let failing = findings.iter().filter(|finding| finding.fails()).count();
+    let exit = if failing == 0 { Exit::Done } else { Exit::Failed };
+    if failing != 0 {
+        let verb = if failing == 1 { "is" } else { "are" };
+        output.say(&format!("{failing} {verb} wrong; nothing was changed."));
+    }
+    output.json("doctor", &serde_json::json!({ "ok": failing == 0, "findings": rows }))?;
+    Ok(exit)
 }
 
-/// Looks for the servers that the lab runs, and for `ssh`.
-fn machine(surroundings: &Surroundings) -> Vec<Finding> {
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|path| Some(path.parent()?.parent()?.join("programs")));
-    let folder =
-        surroundings.get("LOCKSTEP_PROGRAMS").map(PathBuf::from).or(beside).unwrap_or_default();
-    let programs = Programs::find(&folder);
-    let redis = |version: &str| {
-        programs
-            .redis(version)
-            .map(|path| path.display().to_string())
-            .ok_or_else(|| format!("no Redis {version}"))
+fn tell(finding: &Finding, output: &Output) {
+    let (mark, text) = match &finding.found {
+        Ok(found) => ("✓", found),
+        Err(wrong) if finding.needed => ("✗", wrong),
+        Err(missing) => ("·", missing),
     };
-    let paths = surroundings.get("PATH").unwrap_or_default();
-    let ssh =
-        std::env::split_paths(paths).map(|folder| folder.join("ssh")).find(|path| path.exists());
-    let setup = "`cargo xtask setup` installs it, or prints the command";
-    vec![
-        Finding { what: "Redis 6.2", found: redis("6.2"), remedy: setup },
-        Finding { what: "Redis 7.0", found: redis("7.0"), remedy: setup },
-        Finding {
-            what: "Redis 7.2",
-            found: redis("7.2"),
-            remedy: "Valkey 8 reports 7.2.4 and stands in; optional",
-        },
-        Finding {
-            what: "PostgreSQL",
-            found: programs
-                .postgres(None)
-                .map(|server| {
-                    server
-                        .major()
-                        .map_or_else(|| "found".to_owned(), |major| format!("PostgreSQL {major}"))
-                })
-                .ok_or_else(|| "no server".to_owned()),
-            remedy: setup,
-        },
-        Finding {
-            what: "ssh",
-            found: ssh.map(|path| path.display().to_string()).ok_or_else(|| "not found".to_owned()),
-            remedy: "install the package openssh-client; only `via = \"ssh\"` needs it",
-        },
-    ]
+    output.say(&format!("{mark} {:<24} {text}", finding.what));
+    for hint in finding.hints.iter().filter(|_| finding.found.is_err()) {
+        output.say(&format!("  {:<24} → {hint}", ""));
+    }
 }
