@@ -7,6 +7,7 @@ use lockstep_runtime::LoadError;
 
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::hints::hints;
 use crate::render::{brief, lines_to_add};
 
 /// What to do about a plugin that broke the rules.
@@ -95,23 +96,5 @@ impl From<RunError> for CliError {
             RunError::Illegal(_) | RunError::Chain(_) | RunError::OtherPlan { .. } => Self::new(Exit::Stuck, error)
                 .hint("the journal was changed by something other than lockstep; keep a copy of .lockstep/"),
         }
-    }
-}
-
-/// Returns what an operator can do about a failure, by its code.
-fn hints(failure: &Failure) -> Vec<String> {
-    let problem = failure.problem();
-    match problem.code.as_str() {
-        "railway:not-authorized" => vec![
-            "the token is wrong, expired, or may not do this: Railway answers the same for all three".to_owned(),
-            "a project token goes with kind = \"project\", an account token with kind = \"account\"".to_owned(),
-        ],
-        "railway:rate-limited" => vec!["wait for the time that Railway named; nothing was lost".to_owned()],
-        "railway:unreachable" | "railway:connection" | "railway:timeout" => {
-            vec!["Railway's API can't be reached from here; `lockstep doctor` looks closer".to_owned()]
-        }
-        "redis:unreachable" | "redis:connect" => vec!["is the service running? `lockstep status` tells".to_owned()],
-        "redis:auth" | "redis:noauth" => vec!["the variable that holds the password is not what the server was started with".to_owned()],
-        _ => Vec::new(),
     }
 }

@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod exit;
 mod failure;
+mod hints;
 mod lab;
 mod live;
 mod output;

@@ -1,9 +1,10 @@
 //! Everything that a command needs, opened in order: the store, the environment, the drivers, the plugin.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use lockstep_drivers::{Drivers, Settings};
+use lockstep_drivers::{Connection, Drivers, Endpoint, Settings};
 use lockstep_engine::model::{Description, Digest, PluginPin};
 use lockstep_engine::policy::Grant;
 use lockstep_engine::run::Guest as _;
@@ -43,6 +44,10 @@ pub(crate) struct Opened {
     pub(crate) drivers: Drivers,
     /// Who speaks to people, with secrets taken out.
     pub(crate) announcer: Announcer,
+    /// Its databases and Redis servers by name.
+    pub(crate) connections: BTreeMap<String, Connection>,
+    /// Its HTTP endpoints by name.
+    pub(crate) endpoints: BTreeMap<String, Endpoint>,
 }
 
 /// One plugin, loaded.
@@ -119,9 +124,10 @@ impl Session {
         document: EnvironmentDocument,
     ) -> Result<Opened, CliError> {
         let settings = self.settings(&name, &document).await?;
+        let (connections, endpoints) = (settings.connections.clone(), settings.endpoints.clone());
         let drivers = Drivers::open(settings).await.map_err(CliError::from)?;
         let announcer = Announcer::new(Some(drivers.redactor()));
-        Ok(Opened { name, document, drivers, announcer })
+        Ok(Opened { name, document, drivers, announcer, connections, endpoints })
     }
 
     async fn settings(

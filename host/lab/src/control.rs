@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::config;
 use crate::deploy;
-use crate::faults::{Fault, Faults};
+use crate::faults::Fault;
 use crate::registry::Image;
 use crate::state::{Mutation, Rights};
 use crate::status::LabStatus;
+use crate::strike;
 use crate::twin::Twin;
 
 /// One thing to do to a lab from outside Railway's API.
@@ -71,6 +72,9 @@ pub enum ControlError {
     /// The lab has no such service.
     #[error("the lab has no service `{0}` with something to deploy")]
     NoService(String),
+    /// The lab has no service of this name.
+    #[error("the lab has no service `{0}`")]
+    NoSuchService(String),
     /// The registry has no such image.
     #[error("the lab's registry has no `{0}`")]
     NoImage(String),
@@ -86,11 +90,15 @@ pub(crate) fn carry_out(twin: &Arc<Twin>, control: Control) -> Result<Value, Con
         Control::Status => Ok(json!(status(twin))),
         Control::Mutations => Ok(json!(mutations(twin))),
         Control::Break { fault } => {
+            if let Some(service) = unknown_service(twin, &fault) {
+                return Err(ControlError::NoSuchService(service));
+            }
             twin.faults(|faults| faults.add(fault));
+            strike::strike(twin);
             Ok(Value::Null)
         }
         Control::Mend => {
-            twin.faults(Faults::clear);
+            strike::mend(twin);
             Ok(Value::Null)
         }
         Control::MoveTag { image, version } => {
@@ -119,6 +127,22 @@ pub(crate) fn carry_out(twin: &Arc<Twin>, control: Control) -> Result<Value, Con
             Ok(Value::Null)
         }
     }
+}
+
+/// Returns the service that a fault names and the lab does not have.
+fn unknown_service(twin: &Arc<Twin>, fault: &Fault) -> Option<String> {
+    let service = match fault {
+        Fault::Frozen { service } | Fault::Killed { service } => service,
+        Fault::After { then, .. } => return unknown_service(twin, then),
+        Fault::Unhealthy { .. }
+        | Fault::Unauthorized { .. }
+        | Fault::TooManyRequests { .. }
+        | Fault::GatewayTimeout { .. }
+        | Fault::DropReply { .. }
+        | Fault::Slow { .. }
+        | Fault::Down => return None,
+    };
+    twin.read(|state| state.named(service).is_none()).then(|| service.clone())
 }
 
 pub(crate) fn status(twin: &Arc<Twin>) -> LabStatus {

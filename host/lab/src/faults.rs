@@ -47,6 +47,25 @@ pub enum Fault {
     },
     /// Connections to the API are cut at once.
     Down,
+    /// The process of a service is frozen (SIGSTOP): it holds its port and answers nothing until faults are mended.
+    Frozen {
+        /// The service's name.
+        service: String,
+    },
+    /// The process of a service is killed (SIGKILL), once. What becomes of it then is its restart policy's.
+    Killed {
+        /// The service's name.
+        service: String,
+    },
+    /// Another fault, from the moment at which a mutation was carried out and answered.
+    After {
+        /// The mutation's name.
+        mutation: String,
+        /// Which one from now on, counted from 1.
+        nth: u32,
+        /// The other fault.
+        then: Box<Fault>,
+    },
 }
 
 /// What is to become of a request, before anything is done.
@@ -88,7 +107,12 @@ impl Faults {
                     (times, this)
                 }
                 Fault::GatewayTimeout { times } => (times, Answer::GatewayTimeout),
-                Fault::Unhealthy { .. } | Fault::DropReply { .. } | Fault::Slow { .. } => continue,
+                Fault::Unhealthy { .. }
+                | Fault::DropReply { .. }
+                | Fault::Slow { .. }
+                | Fault::Frozen { .. }
+                | Fault::Killed { .. }
+                | Fault::After { .. } => continue,
             };
             match times {
                 Some(0) => {}
@@ -131,6 +155,55 @@ impl Faults {
         dropped
     }
 
+    /// Lets begin what was to begin after these mutations, which were carried out.
+    pub(crate) fn follow(&mut self, mutations: &[String]) {
+        for name in mutations {
+            let mut begun = Vec::new();
+            for fault in &mut self.0 {
+                if let Fault::After { mutation, nth, then } = fault
+                    && mutation == name
+                {
+                    *nth = nth.saturating_sub(1);
+                    if *nth == 0 {
+                        begun.push((**then).clone());
+                    }
+                }
+            }
+            self.0.retain(|fault| !matches!(fault, Fault::After { nth: 0, .. }));
+            self.0.extend(begun);
+        }
+    }
+
+    /// Returns the services whose processes are to be frozen.
+    pub(crate) fn frozen(&self) -> Vec<String> {
+        let frozen = self.0.iter().filter_map(|fault| match fault {
+            Fault::Frozen { service } => Some(service.clone()),
+            Fault::Unhealthy { .. }
+            | Fault::Unauthorized { .. }
+            | Fault::TooManyRequests { .. }
+            | Fault::GatewayTimeout { .. }
+            | Fault::DropReply { .. }
+            | Fault::Slow { .. }
+            | Fault::Down
+            | Fault::Killed { .. }
+            | Fault::After { .. } => None,
+        });
+        frozen.collect()
+    }
+
+    /// Takes the services whose processes are to be killed: that happens once.
+    pub(crate) fn take_killed(&mut self) -> Vec<String> {
+        let mut killed = Vec::new();
+        self.0.retain(|fault| {
+            if let Fault::Killed { service } = fault {
+                killed.push(service.clone());
+                return false;
+            }
+            true
+        });
+        killed
+    }
+
     pub(crate) fn delay(&self) -> Duration {
         let held = self.0.iter().filter_map(|fault| match fault {
             Fault::Slow { milliseconds } => Some(Duration::from_millis(*milliseconds)),
@@ -139,7 +212,10 @@ impl Faults {
             | Fault::TooManyRequests { .. }
             | Fault::GatewayTimeout { .. }
             | Fault::DropReply { .. }
-            | Fault::Down => None,
+            | Fault::Down
+            | Fault::Frozen { .. }
+            | Fault::Killed { .. }
+            | Fault::After { .. } => None,
         });
         held.sum()
     }
@@ -162,7 +238,10 @@ impl Faults {
             | Fault::GatewayTimeout { .. }
             | Fault::DropReply { .. }
             | Fault::Slow { .. }
-            | Fault::Down => false,
+            | Fault::Down
+            | Fault::Frozen { .. }
+            | Fault::Killed { .. }
+            | Fault::After { .. } => false,
         })
     }
 }
@@ -189,6 +268,27 @@ mod tests {
         assert!(!faults.drops_reply(&upsert));
         assert!(faults.drops_reply(&upsert));
         assert!(!faults.drops_reply(&upsert));
+    }
+
+    #[test]
+    fn a_fault_begins_after_the_mutation_that_it_waits_for() {
+        let mut faults = Faults::default();
+        let then = Box::new(Fault::Down);
+        faults.add(Fault::After { mutation: "variableUpsert".to_owned(), nth: 2, then });
+        faults.follow(&["variableUpsert".to_owned(), "serviceCreate".to_owned()]);
+        assert_eq!(faults.answer(), Answer::Usual);
+        faults.follow(&["variableUpsert".to_owned()]);
+        assert_eq!(faults.answer(), Answer::Cut);
+    }
+
+    #[test]
+    fn a_process_is_killed_once_and_stays_frozen_until_faults_end() {
+        let mut faults = Faults::default();
+        faults.add(Fault::Killed { service: "redis".to_owned() });
+        faults.add(Fault::Frozen { service: "redis".to_owned() });
+        assert_eq!(faults.take_killed(), ["redis"]);
+        assert!(faults.take_killed().is_empty());
+        assert_eq!(faults.frozen(), ["redis"]);
     }
 
     #[test]

@@ -10,14 +10,14 @@ use tokio::net::TcpListener;
 
 use crate::clock::Clock;
 use crate::control::{self, Control, ControlError};
-use crate::faults::{Fault, Faults};
+use crate::faults::Fault;
 use crate::options::Options;
 use crate::stack::StackError;
 use crate::state::{Header, Mutation, Rights, State, Trigger};
 use crate::status::LabStatus;
 use crate::store::{self, StoreError};
 use crate::twin::{Parts, Twin};
-use crate::{api, deploy, identity, registry};
+use crate::{api, deploy, identity, registry, strike};
 
 /// The port of the API on 127.77.N.1, which nothing else of a lab has.
 const PORT: u16 = 8077;
@@ -273,11 +273,12 @@ impl Lab {
     /// Lets something go wrong from now on.
     pub fn inject(&self, fault: Fault) {
         self.twin.faults(|faults| faults.add(fault));
+        strike::strike(&self.twin);
     }
 
     /// Ends all faults.
     pub fn mend(&self) {
-        self.twin.faults(Faults::clear);
+        strike::mend(&self.twin);
     }
 
     /// Does what `POST /lab/control` does.

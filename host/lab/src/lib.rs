@@ -25,6 +25,7 @@ pub mod stand_in;
 mod state;
 mod status;
 mod store;
+mod strike;
 mod twin;
 mod volume;
 

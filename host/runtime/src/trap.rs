@@ -54,6 +54,14 @@ pub(crate) fn explain(
                 limits.answer >> 10
             ),
         )
+    } else if error.root_cause().to_string().starts_with("resource limit exceeded") {
+        (
+            TrapKind::Memory,
+            format!(
+                "it is made of more parts than the {} core instances, memories and tables each that a plugin may have",
+                limits.instances
+            ),
+        )
     } else {
         (TrapKind::Other, format!("{error:#}").replace('\n', " "))
     };

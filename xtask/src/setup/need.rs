@@ -70,7 +70,7 @@ impl Need {
             | Self::Redis70 => None,
             Self::Valkey => Some("the lab can't run Redis 7.2"),
             Self::PgPool => Some("the lab can't run PgPool"),
-            Self::SshClient | Self::SshServer => Some("tunnels can't be tested"),
+            Self::SshClient | Self::SshServer => Some("the test of tunnels fails"),
         }
     }
 

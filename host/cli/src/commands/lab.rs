@@ -246,16 +246,19 @@ pub(super) const FAULTS: &str = "\
 Faults that can be injected:
   unhealthy IMAGE           new deployments of the image never get healthy
   unauthorized [N]          the API answers N requests (or all) with 401
-  too-many-requests N SECS  the API answers N requests with 429 and Retry-After
+  too-many-requests [N] S   the API answers N requests (or all) with 429 and Retry-After
   gateway-timeout [N]       the API answers N requests (or all) with 504, and does nothing
   drop-reply [MUTATION] N   the Nth mutation is carried out and its reply lost
   slow MILLISECONDS         the API answers late
   down                      the API cuts every connection
+  freeze SERVICE            the service's process answers nothing
+  kill SERVICE              the service's process is killed, once
+  after MUTATION N FAULT…   another of these faults, once the Nth mutation was carried out and answered
   move-tag IMAGE            the tag stands for another build from now on
   vanish IMAGE              the tag or digest is gone from the registry
   stage-change              somebody else stages a change
   deploy SERVICE            somebody else deploys a service
-  mend                      ends all faults of the API";
+  mend                      ends all faults of the API and sets frozen processes going";
 
 async fn breaks(global: &Global, words: &[String], output: &Output) -> Result<Exit, CliError> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -297,6 +300,29 @@ pub(super) fn control(words: &[&str]) -> Result<Control, CliError> {
         ["slow", milliseconds] => Fault::Slow { milliseconds: u64::from(count(milliseconds)?) },
         ["unauthorized", rest @ ..] => Fault::Unauthorized { times: optional(rest.first())? },
         ["gateway-timeout", rest @ ..] => Fault::GatewayTimeout { times: optional(rest.first())? },
+        ["too-many-requests", seconds] => {
+            Fault::TooManyRequests { times: None, retry_after: count(seconds)? }
+        }
+        ["freeze", service] => Fault::Frozen { service: (*service).to_owned() },
+        ["kill", service] => Fault::Killed { service: (*service).to_owned() },
+        ["after", mutation, nth, fault @ ..] => match control(fault)? {
+            Control::Break { fault } => {
+                let then = Box::new(fault);
+                Fault::After { mutation: (*mutation).to_owned(), nth: count(nth)?, then }
+            }
+            Control::Status
+            | Control::Mutations
+            | Control::Mend
+            | Control::MoveTag { .. }
+            | Control::Vanish { .. }
+            | Control::StageChange { .. }
+            | Control::DeployService { .. }
+            | Control::Token { .. }
+            | Control::Down => {
+                let words = format!("`{}` can't wait for a mutation", fault.join(" "));
+                return Err(CliError::words(Exit::Usage, words).hint(FAULTS));
+            }
+        },
         ["too-many-requests", times, seconds] => {
             Fault::TooManyRequests { times: Some(count(times)?), retry_after: count(seconds)? }
         }

@@ -260,7 +260,8 @@ impl Document {
                 path.display(),
                 document.version
             );
-            return Err(CliError::words(Exit::Usage, words));
+            return Err(CliError::words(Exit::Usage, words)
+                .hint("README.md shows one example for each key of lockstep.toml"));
         }
         for (name, environment) in &document.environments {
             if let Some(problem) = environment.problem(name) {

@@ -1,5 +1,6 @@
+use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use lockstep_engine::run::World as _;
 use lockstep_lab::Stack;
 use tempfile::TempDir;
 
-use super::world::{World, named};
+use super::world::{World, named, programs_folder};
 use crate::settings::{Ssh, Via};
 
-/// A real `sshd` with keys of its own, for root on loopback.
+/// A real `sshd` with keys of its own on loopback, for whoever runs the tests.
 struct Sshd {
     child: Child,
     port: u16,
@@ -26,7 +27,7 @@ impl Drop for Sshd {
 }
 
 fn key(path: &Path) {
-    let made = Command::new("ssh-keygen")
+    let made = Command::new(installed("ssh-keygen"))
         .args(["-q", "-t", "ed25519", "-N", "", "-f"])
         .arg(path)
         .status()
@@ -34,13 +35,30 @@ fn key(path: &Path) {
     assert!(made.success());
 }
 
-/// Starts an `sshd`; none where this machine has none.
-async fn sshd(host: Ipv4Addr) -> Option<Sshd> {
-    let program = Path::new("/usr/sbin/sshd");
-    if !program.exists() {
-        println!("no sshd here: nothing was checked");
-        return None;
-    }
+/// Returns a program that `cargo xtask setup` installs into the system, or unpacks beside it for whoever is not root.
+///
+/// Without it tunnels would go untested without anybody knowing, so its absence fails the test.
+fn installed(name: &str) -> PathBuf {
+    let fetched = std::fs::read_dir(programs_folder()).into_iter().flatten().filter_map(Result::ok);
+    let fetched = fetched.map(|entry| entry.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/usr/local/sbin", "/sbin", "/opt/homebrew/bin"].map(PathBuf::from);
+    let mut folders = fetched.chain(std::env::split_paths(&path)).chain(system);
+    folders
+        .find_map(|folder| Some(folder.join(name)).filter(|file| file.is_file()))
+        .unwrap_or_else(|| panic!("there is no `{name}` here; `cargo xtask setup` installs it"))
+}
+
+/// Returns what `id` says of the user that runs the tests.
+fn id(asked: &str) -> String {
+    let told = Command::new("id").arg(asked).output().unwrap();
+    assert!(told.status.success(), "id {asked}: {told:?}");
+    String::from_utf8(told.stdout).unwrap().trim().to_owned()
+}
+
+/// Starts an `sshd` that lets in the user that started it, and nobody else.
+async fn sshd(host: Ipv4Addr) -> Sshd {
+    let program = installed("sshd");
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     key(&at("host"));
@@ -56,30 +74,36 @@ async fn sshd(host: Ipv4Addr) -> Option<Sshd> {
         at("authorized").display()
     );
     std::fs::write(at("config"), config).unwrap();
-    // The folder that sshd separates its privileges in is made by its package's service, which does not run here.
-    std::fs::create_dir_all("/run/sshd").unwrap();
+    if id("-u") == "0" {
+        // Root's sshd separates its privileges in a folder that its package's service makes, which does not run here.
+        std::fs::create_dir_all("/run/sshd").unwrap();
+    }
+    let said = File::create(at("said")).unwrap();
     let child = Command::new(program)
         .args(["-D", "-e", "-f"])
         .arg(at("config"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(said)
         .spawn()
         .unwrap();
-    let sshd = Sshd { child, port, folder };
+    let mut sshd = Sshd { child, port, folder };
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while TcpStream::connect((host, port)).is_err() {
-        assert!(tokio::time::Instant::now() < deadline, "sshd does not listen");
+        let said = || std::fs::read_to_string(sshd.folder.path().join("said")).unwrap();
+        let ended = sshd.child.try_wait().unwrap();
+        assert!(ended.is_none(), "sshd ended: {ended:?}: {}", said());
+        assert!(tokio::time::Instant::now() < deadline, "sshd does not listen: {}", said());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Some(sshd)
+    sshd
 }
 
 #[tokio::test]
 async fn a_tunnel_is_opened_by_ssh_and_made_anew_after_a_deployment() {
     let world = World::up(Stack::Redis6, &["redis"]).await;
     let address = world.lab.address("redis").unwrap();
-    let Some(sshd) = sshd(Ipv4Addr::LOCALHOST).await else { return };
+    let sshd = sshd(Ipv4Addr::LOCALHOST).await;
     // A container's own loopback is where a tunnel ends; here a forwarder stands for it.
     let inside = forward(address).await;
     let drivers = world
@@ -87,9 +111,10 @@ async fn a_tunnel_is_opened_by_ssh_and_made_anew_after_a_deployment() {
             let cache = settings.connections.get_mut("cache").unwrap();
             (cache.via, cache.port) = (Via::Ssh, inside.port);
             settings.ssh = Ssh {
+                program: installed("ssh"),
                 host: "127.0.0.1".to_owned(),
                 port: sshd.port,
-                user: Some("root".to_owned()),
+                user: Some(id("-un")),
                 identity: Some(sshd.folder.path().join("user")),
                 known_hosts: Some(sshd.folder.path().join("known")),
                 ..Ssh::default()
@@ -113,6 +138,7 @@ async fn a_tunnel_is_opened_by_ssh_and_made_anew_after_a_deployment() {
         .open(|settings| {
             settings.connections.get_mut("cache").unwrap().via = Via::Ssh;
             settings.ssh = Ssh {
+                program: installed("ssh"),
                 host: "127.0.0.1".to_owned(),
                 port: sshd.port,
                 known_hosts: Some("/dev/null".into()),

@@ -39,8 +39,14 @@ pub(super) fn now() -> Now {
     Arc::new(|| Moment(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap()))
 }
 
+/// Returns the folder that `cargo xtask setup` fills.
+pub(super) fn programs_folder() -> PathBuf {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/programs");
+    std::env::var_os("LOCKSTEP_PROGRAMS").map_or_else(beside, PathBuf::from)
+}
+
 pub(super) fn programs() -> Programs {
-    Programs::find(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/programs"))
+    Programs::find(&programs_folder())
 }
 
 impl World {

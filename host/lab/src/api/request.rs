@@ -19,8 +19,8 @@ use super::connection::Cut;
 use super::execute::{self, Body, Malformed, Prepared};
 use super::refusal::Refusal;
 use crate::faults::Answer;
-use crate::identity;
 use crate::twin::Twin;
+use crate::{identity, strike};
 
 /// Requests an hour on Railway's Pro plan; counted and told, not enforced.
 const LIMIT: u32 = 10_000;
@@ -103,8 +103,15 @@ impl Api {
         };
         let (mut response, done) = self.execute(headers, &prepared);
         trace(&mut response, count);
-        if !done.is_empty() && self.twin.faults(|faults| faults.drops_reply(&done)) {
-            connection.cut();
+        if !done.is_empty() {
+            let dropped = self.twin.faults(|faults| {
+                faults.follow(&done);
+                faults.drops_reply(&done)
+            });
+            if dropped {
+                connection.cut();
+            }
+            strike::strike(&self.twin);
         }
         Json(response).into_response()
     }

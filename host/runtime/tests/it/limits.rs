@@ -48,6 +48,22 @@ async fn memory_ends_at_the_limit_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_table_ends_at_the_limit_and_says_so() {
+    let mut desk = Desk::new();
+    desk.limits.table = 1;
+    check(desk.stopped("anything").await, TrapKind::Memory, "and 1 are allowed");
+}
+
+#[tokio::test]
+async fn a_plugin_of_too_many_parts_is_told_how_many_it_may_have() {
+    let mut desk = Desk::new();
+    desk.limits.instances = 1;
+    let (kind, message) = desk.stopped("anything").await;
+    assert!(!message.contains("resource limit"), "{message}");
+    check((kind, message), TrapKind::Memory, "more parts than the 1 core instances");
+}
+
+#[tokio::test]
 async fn recursion_is_called_what_it_is() {
     check(Desk::new().stopped("recurse").await, TrapKind::Stack, "recursed too deep");
 }
