@@ -8,3 +8,4 @@ mod plans;
 mod refusals;
 mod run;
 mod stack;
+mod window;
