@@ -1,7 +1,16 @@
 //! One owner at a time: nobody else stages, deploys or updates the services that a run works on.
 
+use super::soak;
 use crate::outside::Railway;
-use crate::{Failure, Service, history};
+use crate::step::{HOUR, MINUTE};
+use crate::{Failure, Finding, Service, history};
+
+/// One week.
+const WEEK: u64 = 7 * 24 * HOUR;
+
+/// Railway's patch window from the beginning of a week that starts on Thursday, as 1970 did: from Saturday 10:00 to before
+/// Sunday 18:00 UTC.
+const PATCHES: (u64, u64) = ((2 * 24 + 10) * HOUR, (3 * 24 + 18) * HOUR);
 
 /// What somebody else is doing, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,4 +72,68 @@ pub fn updates_itself(service: &Service) -> Option<&str> {
     let off =
         ["", "off", "false", "disabled", "none"].contains(&value.to_ascii_lowercase().as_str());
     (!off).then_some(value.as_str())
+}
+
+/// Returns how long Railway's patch window stays open, if `now` lies in it.
+pub fn patch_window(now: u64) -> Option<u64> {
+    let (opens, closes) = PATCHES;
+    let moment = now % WEEK;
+    (opens..closes).contains(&moment).then(|| closes - moment)
+}
+
+/// Returns a warning if `now` lies in the window in which Railway itself may update databases. Only for plans that restart
+/// one: evidence, so that neither the plan's hash nor what a run may do depends on the hour.
+pub fn patching(now: u64) -> Option<Finding> {
+    let left = patch_window(now)?.div_ceil(MINUTE) * MINUTE;
+    Some(
+        Finding::warning(
+            "patch-window",
+            "Railway may update and restart databases by itself now, and this plan restarts one",
+        )
+        .evidence("its patch window is Saturday 10:00 to Sunday 18:00 UTC")
+        .evidence(format!("it closes in {}", soak::words(left)))
+        .remedy(
+            "apply the plan after Sunday 18:00 UTC; if it can't wait, look at the service's deployments first: no step \
+             begins while one is under way, but nothing keeps Railway from beginning one later",
+        )
+        .source("plans.md R5"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Saturday 2024-01-06, 00:00 UTC.
+    const SATURDAY: u64 = 1_704_499_200_000;
+
+    #[test]
+    fn the_patch_window_opens_on_saturday_at_ten_and_closes_on_sunday_at_eighteen() {
+        let opens = SATURDAY + 10 * HOUR;
+        let closes = SATURDAY + 42 * HOUR;
+        for (now, left) in [
+            (opens - MINUTE, None),
+            (opens - 1, None),
+            (opens, Some(32 * HOUR)),
+            (opens + MINUTE, Some(32 * HOUR - MINUTE)),
+            (closes - MINUTE, Some(MINUTE)),
+            (closes - 1, Some(1)),
+            (closes, None),
+            (closes + MINUTE, None),
+            (SATURDAY - 24 * HOUR, None),
+            (opens + WEEK, Some(32 * HOUR)),
+            (0, None),
+        ] {
+            assert_eq!(patch_window(now), left, "{now}");
+            assert_eq!(patching(now).is_some(), left.is_some(), "{now}");
+        }
+    }
+
+    #[test]
+    fn the_warning_says_what_to_do_and_refuses_nothing() {
+        let finding = patching(SATURDAY + 41 * HOUR + 1).unwrap();
+        assert!(!finding.refuses());
+        assert_eq!(finding.evidence.last().map(String::as_str), Some("it closes in 1 h"));
+        assert!(finding.remedy.is_some_and(|remedy| remedy.contains("after Sunday 18:00 UTC")));
+    }
 }

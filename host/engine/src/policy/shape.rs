@@ -181,6 +181,13 @@ fn one(step: &Step, effects: &BTreeMap<Label, Effect>, found: &mut Vec<String>) 
     if step.limit == Millis(0) {
         found.push(format!("step `{}` has no limit", step.id));
     }
+    // A critical section promises a deadline and an automatic way out, which nothing here enforces yet.
+    for (_, section) in step.extra.iter().filter(|(key, _)| key == "section") {
+        found.push(format!(
+            "step `{}` belongs to critical section `{section}`, which this version does not enforce",
+            step.id
+        ));
+    }
     for (key, _) in step.extra.iter().filter(|(key, _)| key != "section") {
         found.push(format!(
             "step `{}` has an extra `{key}`, which this version does not know",

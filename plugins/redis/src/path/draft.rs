@@ -1,7 +1,7 @@
 //! The whole plan: survey, findings, path, steps.
 
-use lockstep_sdk::blocks::Block;
 use lockstep_sdk::blocks::pin::{self, Pin};
+use lockstep_sdk::blocks::{Block, owner};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::outside::{Http, Railway, Redis};
 use lockstep_sdk::step::SECOND;
@@ -90,6 +90,7 @@ pub(crate) fn plan<O: Railway + Redis + Http, D: Declare>(
     if path == Path::Nothing {
         return Ok(nothing_to_do(current, wanted, found));
     }
+    found.extend(owner::patching(target.now));
     let decided =
         Decided { survey: &survey, inside, lineage, path, goal: &goal, options: &options };
     match decided.steps(outside, declare, &mut found)? {

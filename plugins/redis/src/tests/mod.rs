@@ -9,3 +9,4 @@ mod refusals;
 mod run;
 mod shown;
 mod stack;
+mod window;
