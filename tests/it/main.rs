@@ -18,6 +18,7 @@ mod paths;
 mod plans;
 mod rollback;
 mod secrets;
+mod shown;
 mod stage;
 mod sweep;
 mod tidy;

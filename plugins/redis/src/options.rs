@@ -97,6 +97,24 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_shows_every_option() {
+        let readme = include_str!("../../../README.md");
+        let (_, shown) = readme.split_once("options.redis]").unwrap();
+        let lines = shown.split("\n\n").next().unwrap().lines().skip(1);
+        let shown: Vec<(&str, &str)> = lines
+            .map(|line| {
+                let (name, value) = line.split_once(" = ").unwrap();
+                (name, value.split('"').nth(1).unwrap())
+            })
+            .collect();
+        assert!(Options::parse(&target(&shown)).is_ok());
+        let known = Options::parse(&target(&[("nothing", "")])).unwrap_err();
+        let known = known[0].remedy.clone().unwrap();
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        assert_eq!(shown.iter().map(|(name, _)| *name).collect::<Vec<_>>(), known);
+    }
+
+    #[test]
     fn without_options_the_stacks_own_names_hold() {
         let options = Options::parse(&target(&[])).unwrap();
         assert_eq!(

@@ -108,7 +108,8 @@ fn time(plan: &Plan) -> String {
 }
 
 /// Returns how often Railway is asked, roughly: each effect reads what stands there, changes it and reads it back, and what
-/// takes time is looked at every two seconds.
+/// takes time is looked at every two seconds. A version step of Redis in the lab, where next to nothing takes time, made 107
+/// calls, and this says 103 without the looks.
 fn calls(plan: &Plan) -> String {
     /// What each step reads before and after its effects.
     const OF_A_STEP: u64 = 6;
@@ -126,7 +127,9 @@ fn calls(plan: &Plan) -> String {
             OF_A_STEP + ours * OF_AN_EFFECT + if waits { expected / POLL } else { 0 }
         })
         .sum();
-    format!("about {calls} calls (Railway allows 1000 an hour on Hobby, 10000 on Pro)")
+    format!(
+        "about {calls} calls while it runs, planning not counted (Railway allows 1000 an hour on Hobby, 10000 on Pro)"
+    )
 }
 
 const fn is_railways(effect: &Effect) -> bool {
