@@ -81,7 +81,8 @@ fn step(id: &str, effects: &[Effect], reverses: Vec<(Label, Label)>) -> Result<S
         rounds: 1,
         soak: None,
         expected: Millis(0),
-        outage: None,
+        outage: Vec::new(),
+        if_left: None,
         limit: LIMIT,
         extra: Vec::new(),
     })
