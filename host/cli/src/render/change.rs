@@ -93,6 +93,7 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
             vec![(Mark::Done, format!("{}: deploy as configured{image}", name(service)))]
         }
         other @ (Kind::RestoreVariables { .. }
+        | Kind::ForgetVariables { .. }
         | Kind::Deploy { .. }
         | Kind::Restart { .. }
         | Kind::Stop { .. }

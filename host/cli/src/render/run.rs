@@ -43,6 +43,7 @@ pub(crate) fn event(event: &Event) -> String {
             Fate::CannotTell(question) => format!("`{label}` can't be settled: {question}"),
         },
         Event::Ended { label, .. } => format!("`{label}` came to its end"),
+        Event::EndedBadly { label, why } => format!("`{label}` ended badly: {}", tame(why)),
         Event::Again { step, why } => format!("{step}: another round: {}", tame(why)),
         Event::Checked { step, .. } => format!("{step}: checked"),
         Event::StepDone { step, nothing_to_do: None } => format!("{step}: done"),
