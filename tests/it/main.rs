@@ -8,6 +8,7 @@
 
 mod broken_guests;
 mod contract;
+mod doctor;
 mod environment;
 mod far_side;
 mod guests;
