@@ -3,9 +3,11 @@
 mod backups;
 mod deploys;
 mod failures;
+mod forward;
 mod http;
 mod keyspaces;
 mod pins;
+mod proxies;
 mod queries;
 mod redis;
 mod services;
