@@ -79,8 +79,10 @@ fn encoded(text: &str, kept: &[u8], other: impl Fn(u8) -> String) -> String {
     text.bytes().map(one).collect()
 }
 
-fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+/// Returns text as hexadecimal digits in lower case.
+pub(super) fn hex(text: &str) -> String {
+    let digits = |byte: u8| [byte >> 4, byte & 15].map(u32::from);
+    text.bytes().flat_map(digits).filter_map(|digit| char::from_digit(digit, 16)).collect()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use super::forms::sentences;
+use super::forms::{hex, sentences};
 use crate::far_side::{Postgres, ask, graphql};
 use crate::stage::Stage;
 
@@ -37,7 +37,7 @@ pub(super) fn plant(stage: &Stage) -> Planted {
     postgres.run("CREATE TABLE leak (text_form text, raw bytea)");
     for sentence in &written {
         let quoted = sentence.replace('\'', "''");
-        let hex: String = sentence.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(sentence);
         postgres.run(&format!("INSERT INTO leak VALUES ('{quoted}', '\\x{hex}')"));
     }
     for entry in std::fs::read_dir(stage.folder().join(".lockstep/lab/logs")).unwrap() {

@@ -69,9 +69,7 @@ impl Ear {
             .lines()
             .filter(|line| line.contains(" changes in ") && line.contains("Saving..."))
             .count();
-        for number in 1..=saves - its_own {
-            told.insert(format!("BGSAVE {number}"), 1);
-        }
+        told.insert("BGSAVE".to_owned(), saves - its_own);
         told
     }
 

@@ -18,10 +18,10 @@ pub(super) fn standing(stage: &Stage) -> Value {
     let file = stage.folder().join(".lockstep/lab/state.json");
     let text = std::fs::read_to_string(file).unwrap();
     // The run's name and the lab's addresses are all that two runs may differ in.
-    let state: Value =
+    let lab: Value =
         serde_json::from_str(&text.replace(&run, "RUN").replace(network, "127.77.N")).unwrap();
-    let services = list(&state, "services").iter().map(|service| {
-        let newest = list(&state, "deployments").iter().rfind(|one| one["service_id"] == service["id"]);
+    let services = list(&lab, "services").iter().map(|service| {
+        let newest = list(&lab, "deployments").iter().rfind(|one| one["service_id"] == service["id"]);
         let newest = newest.map(|one| {
             json!({ "source": one["source"], "digest": one["digest"], "status": one["status"], "variables": one["unrendered"] })
         });
@@ -30,24 +30,24 @@ pub(super) fn standing(stage: &Stage) -> Value {
             "variables": service["variables"], "proxies": service["proxies"], "newest": newest,
         })
     });
-    let volumes = list(&state, "volumes").iter().filter(|volume| volume["deleted_at"].is_null());
+    let volumes = list(&lab, "volumes").iter().filter(|volume| volume["deleted_at"].is_null());
     let volumes = volumes.map(|volume| {
-        let backups = list(&state, "backups").iter();
+        let backups = list(&lab, "backups").iter();
         let backups = backups.filter(|backup| backup["volume_instance_id"] == volume["instance_id"]);
         let backups = backups.map(|backup| {
             json!({ "name": backup["name"], "locked": backup["locked"], "complete": backup["complete"], "expires": !backup["expires_at"].is_null() })
         });
         json!({
             "name": volume["name"], "mount": volume["mount"], "state": volume["state"],
-            "of": name_of(&state, &volume["service_id"]), "backups": backups.collect::<Vec<_>>(),
+            "of": name_of(&lab, &volume["service_id"]), "backups": backups.collect::<Vec<_>>(),
         })
     });
     json!({
         "services": services.collect::<Vec<_>>(),
         "volumes": volumes.collect::<Vec<_>>(),
-        "shared": state["shared"],
-        "staged": state["staged"],
-        "patches": list(&state, "patches").len(),
+        "shared": lab["shared"],
+        "staged": lab["staged"],
+        "patches": list(&lab, "patches").len(),
     })
 }
 
