@@ -15,25 +15,29 @@ async fn dial(drivers: &Drivers) -> Result<Reading, Failure> {
     drivers.read(&Read::Redis("cache".to_owned(), vec![b"PING".to_vec()])).await
 }
 
-/// Makes a TCP proxy of Redis as a person would in the dashboard, without the deploy that Lockstep would not make for it.
+/// Makes a TCP proxy of Redis as a person would in the dashboard.
 async fn make_proxy(world: &World) {
     let proxies = json!({ "tcpProxies": { PROXIED.to_string(): {} } });
     let service = world.lab.service_id("redis").unwrap();
-    let body = json!({
-        "query": "mutation($e:String!,$p:EnvironmentConfig){environmentPatchCommit(environmentId:$e,patch:$p)}",
-        "variables": {
-            "e": world.lab.environment_id(),
-            "p": { "services": { service: { "networking": proxies } } },
-        },
-    });
+    let patch = json!({ "services": { service: { "networking": proxies } } });
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config().unwrap())
         .build()
         .unwrap();
-    let request =
-        client.post(world.lab.api_url()).header("project-access-token", world.lab.token());
-    let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
-    assert!(answer.get("errors").is_none(), "{answer}");
+    for document in [
+        "mutation($e:String!,$p:EnvironmentConfig!){environmentStageChanges(environmentId:$e,input:$p){id}}",
+        "mutation($e:String!){environmentPatchCommitStaged(environmentId:$e,skipDeploys:true)}",
+    ] {
+        let mut variables = json!({ "e": world.lab.environment_id() });
+        if document.contains("$p") {
+            variables["p"] = patch.clone();
+        }
+        let request =
+            client.post(world.lab.api_url()).header("project-access-token", world.lab.token());
+        let body = json!({ "query": document, "variables": variables });
+        let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
+        assert!(answer.get("errors").is_none(), "{answer}");
+    }
 }
 
 #[tokio::test]
