@@ -103,7 +103,14 @@ fn value(value: &Value) -> String {
     match value {
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::Text(text) => text.clone(),
-        other => format!("{other:?}"),
+        other @ (Value::Null
+        | Value::Boolean(_)
+        | Value::Integer(_)
+        | Value::Real(_)
+        | Value::Decimal(_)
+        | Value::Moment(_)
+        | Value::Sealed(_)
+        | Value::Other(_)) => format!("{other:?}"),
     }
 }
 
@@ -111,7 +118,12 @@ fn nodes(nodes: &[Node]) -> String {
     let told = nodes.iter().map(|node| match node {
         Node::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Node::Other(text) => text.clone(),
-        other => format!("{other:?}"),
+        other @ (Node::Nil
+        | Node::Integer(_)
+        | Node::Real(_)
+        | Node::Boolean(_)
+        | Node::Array(_)
+        | Node::Pairs(_)) => format!("{other:?}"),
     });
     told.collect::<Vec<_>>().join(" ")
 }
