@@ -14,16 +14,6 @@ fn every_command_has_help_with_an_example_or_a_sentence() {
 }
 
 #[test]
-fn doctor_tells_what_is_missing_and_how_to_get_it() {
-    let stage = Stage::empty();
-    stage
-        .lockstep(&["doctor", "-e", "lab"])
-        .expect(0)
-        .says("the lab is not running")
-        .says("lockstep lab up");
-}
-
-#[test]
 fn json_is_one_document_also_for_errors() {
     let stage = Stage::empty();
     let done = stage.lockstep(&["plan", "redis", "-e", "nowhere", "--json"]).expect(2);

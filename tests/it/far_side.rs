@@ -1,5 +1,6 @@
 //! What the far side has seen, asked of it directly: sessions, statements, commands, requests.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -86,7 +87,7 @@ impl Postgres {
 }
 
 /// Returns everything that the lab's processes wrote.
-fn logs(folder: &Path) -> String {
+pub(crate) fn logs(folder: &Path) -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -141,6 +142,43 @@ pub(crate) fn http(address: &str, path: &str) -> String {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     // The body may come in chunks; what is asked for here is one JSON object.
     body.get(body.find('{').unwrap()..=body.rfind('}').unwrap()).unwrap().to_owned()
+}
+
+/// Sends a document to the lab's API, as somebody else would, and returns the answer.
+#[track_caller]
+pub(crate) fn graphql(
+    stage: &Stage,
+    document: &str,
+    variables: &serde_json::Value,
+) -> serde_json::Value {
+    let url = stage.env("RAILWAY_API_URL");
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let body = serde_json::json!({ "query": document, "variables": variables }).to_string();
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST /{path} HTTP/1.1\r\nhost: {address}\r\nproject-access-token: {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        stage.env("RAILWAY_TOKEN"),
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+/// What was changed at Railway, by what and at which service, and how often.
+pub(crate) type Mutations = BTreeMap<(String, Option<String>), usize>;
+
+/// Counts what was changed at Railway.
+pub(crate) fn mutations(stage: &Stage) -> Mutations {
+    let mut counts = BTreeMap::new();
+    for mutation in stage.mutations() {
+        *counts.entry((mutation.name, mutation.service)).or_insert(0) += 1;
+    }
+    counts
 }
 
 /// Waits until something is there.

@@ -9,6 +9,7 @@
 mod break_glass;
 mod broken_guests;
 mod contract;
+mod doctor;
 mod environment;
 mod far_side;
 mod guests;

@@ -96,6 +96,13 @@ pub(crate) fn hints(failure: &Failure) -> Vec<String> {
     fitting.map(|(_, hint)| (*hint).to_owned()).collect()
 }
 
+/// Returns what an operator can do about the failures whose codes a run's words name.
+pub(crate) fn hints_in(words: &str) -> Vec<&'static str> {
+    let named =
+        |codes: &&(&[&str], &str)| codes.0.iter().any(|code| words.contains(&format!("({code})")));
+    HINTS.iter().filter(named).map(|(_, hint)| *hint).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -157,6 +164,13 @@ mod tests {
             assert!(!hints(&Failure::permanent(code, "x")).is_empty(), "`{code}` has no hint");
         }
         assert!(hints(&Failure::permanent("made:up", "x")).is_empty());
+    }
+
+    #[test]
+    fn what_stopped_a_run_has_its_hint() {
+        let words = "step `x` failed: no answer (railway:not-authorized)";
+        assert_eq!(hints_in(words).len(), 2);
+        assert!(hints_in("step `x` failed: railway:not-authorized is a word here").is_empty());
     }
 
     #[test]

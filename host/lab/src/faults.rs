@@ -64,7 +64,7 @@ pub enum Fault {
         /// Which one from now on, counted from 1.
         nth: u32,
         /// The other fault.
-        then: Box<Fault>,
+        then: Box<Self>,
     },
 }
 

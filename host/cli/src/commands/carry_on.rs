@@ -14,6 +14,7 @@ use crate::clock::{SystemClock, now};
 use crate::config;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::hints::hints_in;
 use crate::output::Output;
 use crate::render::{Announcer, brief};
 use crate::session::{Loaded, Opened, Session};
@@ -259,6 +260,13 @@ fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
         ),
     };
     output.say(&words);
+    let stopped_by = match ended {
+        Ended::Stuck(why) | Ended::RolledBack(why) | Ended::Waiting(Wait::Moved(why)) => why,
+        Ended::Done | Ended::Waiting(Wait::Gate { .. } | Wait::Until(_) | Wait::Paused) => "",
+    };
+    for hint in hints_in(stopped_by) {
+        output.say(&format!("Hint: {hint}"));
+    }
     output
         .json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
     Ok(exit)

@@ -18,20 +18,26 @@ pub(super) const SHORTEST: usize = 8;
 
 /// Returns `secret` and its URL-, JSON-, SQL-, hexadecimal and base64-encoded forms, without repeats.
 ///
+/// What has letters as digits is there in upper and lower case, and JSON also as it is inside of a JSON text.
+///
 /// In base64 a secret looks different by its position in what was encoded, so there are three forms, each without the
 /// characters that also depend on its neighbours.
 pub(super) fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let hexadecimal = hex(secret.as_bytes());
+    let json = inside_json(secret);
     let mut forms = vec![
         secret.to_owned(),
-        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
-        utf8_percent_encode(secret, &USERINFO).to_string(),
-        utf8_percent_encode(secret, &QUERY).to_string(),
         secret.replace('\'', "''"),
         secret.replace('\\', "\\\\").replace('\'', "\\'"),
-        hex(secret.as_bytes()),
+        hexadecimal.to_uppercase(),
+        hexadecimal,
+        inside_json(&json),
+        json,
     ];
-    if let Ok(json) = serde_json::to_string(secret) {
-        forms.push(json.trim_matches('"').to_owned());
+    for set in [NON_ALPHANUMERIC, &USERINFO, &QUERY] {
+        let encoded = utf8_percent_encode(secret, set).to_string();
+        forms.push(lower_case_escapes(&encoded));
+        forms.push(encoded);
     }
     for shift in 0..3 {
         let mut bytes = vec![0_u8; shift];
@@ -48,4 +54,28 @@ pub(super) fn forms(secret: &str) -> Vec<Vec<u8>> {
     forms.sort();
     forms.dedup();
     forms.into_iter().map(String::into_bytes).collect()
+}
+
+/// Returns `text` as it stands between the quotes of a JSON string.
+fn inside_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inside.unwrap_or(text).to_owned()
+}
+
+/// Returns percent-encoded text with `%XX` as `%xx`.
+fn lower_case_escapes(encoded: &str) -> String {
+    let mut digits = 0;
+    let lower = |character: char| {
+        if character == '%' {
+            digits = 2;
+            return character;
+        }
+        if digits == 0 {
+            return character;
+        }
+        digits -= 1;
+        character.to_ascii_lowercase()
+    };
+    encoded.chars().map(lower).collect()
 }

@@ -131,6 +131,10 @@ mod tests {
             STANDARD.encode(format!("u:{secret}@")),
             STANDARD.encode(format!("us:{secret}")),
             STANDARD.encode(format!("usr:{secret}:z")),
+            encoded(secret).replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d"),
+            crate::secrets::hex(secret.as_bytes()).to_uppercase(),
+            serde_json::json!({ "body": serde_json::json!({ "p": secret }).to_string() })
+                .to_string(),
         ] {
             let out = redactor.text(&text);
             assert!(out.contains(REDACTED), "{text} -> {out}");

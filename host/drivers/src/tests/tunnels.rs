@@ -9,6 +9,7 @@ use lockstep_engine::run::World as _;
 use lockstep_lab::Stack;
 use tempfile::TempDir;
 
+use super::forward::forward;
 use super::world::{World, named, programs_folder};
 use crate::settings::{Ssh, Via};
 
@@ -38,6 +39,10 @@ fn key(path: &Path) {
 /// Returns a program that `cargo xtask setup` installs into the system, or unpacks beside it for whoever is not root.
 ///
 /// Without it tunnels would go untested without anybody knowing, so its absence fails the test.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program is looked for where the test's own shell would"
+)]
 fn installed(name: &str) -> PathBuf {
     let fetched = std::fs::read_dir(programs_folder()).into_iter().flatten().filter_map(Result::ok);
     let fetched = fetched.map(|entry| entry.path().join("bin"));
@@ -105,7 +110,7 @@ async fn a_tunnel_is_opened_by_ssh_and_made_anew_after_a_deployment() {
     let address = world.lab.address("redis").unwrap();
     let sshd = sshd(Ipv4Addr::LOCALHOST).await;
     // A container's own loopback is where a tunnel ends; here a forwarder stands for it.
-    let inside = forward(address).await;
+    let inside = forward((Ipv4Addr::LOCALHOST, 0), (address, 6379)).await;
     let drivers = world
         .open(|settings| {
             let cache = settings.connections.get_mut("cache").unwrap();
@@ -117,7 +122,6 @@ async fn a_tunnel_is_opened_by_ssh_and_made_anew_after_a_deployment() {
                 user: Some(id("-un")),
                 identity: Some(sshd.folder.path().join("user")),
                 known_hosts: Some(sshd.folder.path().join("known")),
-                ..Ssh::default()
             };
         })
         .await;
@@ -148,32 +152,4 @@ async fn a_tunnel_is_opened_by_ssh_and_made_anew_after_a_deployment() {
         .await;
     let failure = wrong.read(&ping).await.unwrap_err();
     assert_eq!(failure.problem().code, "ssh:tunnel");
-}
-
-/// Forwards a port of loopback to a service's address.
-struct Forward {
-    port: u16,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Forward {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn forward(to: Ipv4Addr) -> Forward {
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let task = tokio::spawn(async move {
-        let mut open = tokio::task::JoinSet::new();
-        while let Ok((mut here, _)) = listener.accept().await {
-            open.spawn(async move {
-                if let Ok(mut there) = tokio::net::TcpStream::connect((to, 6379)).await {
-                    drop(tokio::io::copy_bidirectional(&mut here, &mut there).await);
-                }
-            });
-        }
-    });
-    Forward { port, task }
 }

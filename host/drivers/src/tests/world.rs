@@ -40,6 +40,7 @@ pub(super) fn now() -> Now {
 }
 
 /// Returns the folder that `cargo xtask setup` fills.
+#[expect(clippy::disallowed_methods, reason = "`cargo xtask test` says where by a variable")]
 pub(super) fn programs_folder() -> PathBuf {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/programs");
     std::env::var_os("LOCKSTEP_PROGRAMS").map_or_else(beside, PathBuf::from)

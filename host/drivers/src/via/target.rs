@@ -49,9 +49,11 @@ impl Target {
     ) -> Result<Self, Failure> {
         let credentials = credentials(railway, connection).await?;
         let address = reach.dial(&connection.service, connection.port, connection.via).await?;
-        let tls = credentials.tls.unwrap_or(if address.open { Tls::Require } else { Tls::Prefer });
-        let redis = connection.kind != ConnectionKind::Postgres;
         let allowed = matches!(connection.via, Via::TcpProxy { clear_text: true });
+        // Redis can't be asked whether it speaks TLS: a server that does not would wait for the rest of a command for ever.
+        let usual = if address.open && !allowed { Tls::Require } else { Tls::Prefer };
+        let tls = credentials.tls.unwrap_or(usual);
+        let redis = connection.kind != ConnectionKind::Postgres;
         let clear = if redis {
             tls == Tls::Disable || tls == Tls::Prefer || credentials.tls.is_none()
         } else {

@@ -36,10 +36,19 @@ pub(crate) fn standing(survey: &Survey) -> Vec<Finding> {
                 "the server can't be read, so nothing about it can be proven",
             )
             .evidence(why.as_str())
-            .remedy("see that it is up and that the connection leads to it: `lockstep doctor`"),
+            .remedy(unread(why)),
         ),
     }
     findings
+}
+
+/// Returns what to do about a server that can't be read.
+fn unread(why: &str) -> &'static str {
+    if why.contains("(redis:noauth)") {
+        return "make the variable that holds the password (REDIS_PASSWORD, unless lockstep.toml names another) what the \
+            server was started with: `lockstep doctor` tries it";
+    }
+    "see that it is up and that the connection leads to it: `lockstep doctor`"
 }
 
 /// Returns what is to be said about going the planned way.

@@ -3,9 +3,11 @@
 //! The option `mode` of the target names a lie of planning ([`reads`]): what the host answered is the title of the finding
 //! `host-said`. Without it the plan has a step for each lie of a run ([`steps`]), or only the one that the option `step`
 //! names; what the host answered is the fact `host-said` of that step. With the option `honest` a denial is passed on as a
-//! failure. An answer reads `denied: …`, `permanent: …`,
+//! failure. The mode `hoard`, and the step of that name, read all that they may and give every answer away: as findings, as
+//! facts and to the log ([`hoard`]). An answer reads `denied: …`, `permanent: …`,
 //! `transient: …`, or `allowed`.
 
+mod hoard;
 mod reads;
 mod said;
 mod steps;
@@ -66,6 +68,10 @@ impl Guest for Liar {
         let option = |name: &str| {
             target.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
         };
+        if option("mode") == Some("hoard") {
+            let got = hoard::everything().into_iter();
+            return Ok(draft(got.map(|line| Finding::note("hoarded", line)).collect()));
+        }
         if let Some(mode) = option("mode") {
             return Ok(draft(vec![Finding::note("host-said", reads::lie(mode)?)]));
         }

@@ -7,6 +7,7 @@ use lockstep_sdk::{
     Verdict,
 };
 
+use crate::hoard;
 use crate::said::{fact, words};
 
 /// The lies. Each name is the step's and its own effect's.
@@ -30,6 +31,13 @@ pub(crate) fn plan(only: Option<&str>) -> Result<Vec<Step>, Failure> {
         Live.deploy("unpinned", "redis")?;
         let step = Step::new("unpinned", "Lie: unpinned", "to see what the host says");
         return Ok(vec![step.effects(&["unpinned"])]);
+    }
+    if only == Some("hoard") {
+        declare("hoard")?;
+        let mut step = Step::new("hoard", "Lie: hoard", "to see what the host gives");
+        step.effects.push("hoard".to_owned());
+        step.drive = Drive::Guided;
+        return Ok(vec![step]);
     }
     let mut steps = Vec::new();
     for lie in LIES {
@@ -77,7 +85,16 @@ fn perform(label: &str) -> Result<Vec<Fact>, Failure> {
 
 /// Performs in `observe` where the step is about that.
 pub(crate) fn observe(step: &str) -> Vec<Fact> {
-    if step == "in-observe" { fact(&perform(step)) } else { Vec::new() }
+    match step {
+        "in-observe" => fact(&perform(step)),
+        "hoard" => hoarded(),
+        _ => Vec::new(),
+    }
+}
+
+fn hoarded() -> Vec<Fact> {
+    let got = hoard::everything().into_iter().enumerate();
+    got.map(|(number, line)| Fact::one(&format!("hoarded-{number}"), line)).collect()
 }
 
 /// Performs in `check` where the step is about that.

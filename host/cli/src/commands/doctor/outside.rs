@@ -65,7 +65,10 @@ pub(super) async fn look(session: &Session) -> Vec<Finding> {
 
 /// Returns whether the command line or `lockstep.toml` says which environment is meant.
 fn is_named(session: &Session) -> bool {
-    session.global.environment.is_some() || session.document.is_some()
+    let written = session.document.as_ref().is_some_and(|document| {
+        document.default_environment.is_some() || !document.environments.is_empty()
+    });
+    written || session.global.environment.is_some()
 }
 
 /// Returns the services that have a deployment.
@@ -139,7 +142,8 @@ async fn endpoint_is(
     // A path of its own could be one that does something, as some do even when they are only read.
     let request = Request { endpoint: name.to_owned(), path: "/".to_owned(), headers: Vec::new() };
     match opened.drivers.read(&Read::Http(HttpMethod::Head, request)).await {
-        Ok(Reading::Http(response)) if response.status < 500 => {
+        // Who does not implement this method answers all the same.
+        Ok(Reading::Http(response)) if response.status < 500 || response.status == 501 => {
             Finding::fine(what, format!("answers {by} (status {})", response.status))
         }
         Ok(Reading::Http(response)) => {
