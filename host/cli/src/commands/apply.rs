@@ -57,6 +57,8 @@ pub(crate) async fn apply(
     }
     let run = create(session, &opened, &planned).await?;
     output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
+    let by_hand = break_glass::path(&session.global.directory, run.as_str());
+    output.say(&format!("If lockstep itself is gone: {}", by_hand.display()));
     let carried = Carried { run, loaded: planned.loaded, plan: planned.plan, extra: Vec::new() };
     Box::pin(carry_on(session, opened, carried, &arguments.how, false, output)).await
 }
