@@ -11,6 +11,7 @@ use lockstep_store::{BeginRunError, Lease, NewRun};
 use super::carry_on::{Carried, carry_on, held, known_step};
 use super::plan::{Planned, make, refused, show};
 use crate::args::ApplyArguments;
+use crate::break_glass;
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -57,6 +58,8 @@ pub(crate) async fn apply(
     let lease = begin(session, &opened, &planned).await?;
     let run = lease.run.clone();
     output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
+    let by_hand = break_glass::path(&session.global.directory, run.as_str());
+    output.say(&format!("If lockstep itself is gone: {}", by_hand.display()));
     let Planned { loaded, plan, .. } = planned;
     let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
     Box::pin(carry_on(session, opened, carried, &arguments.how, false, output)).await

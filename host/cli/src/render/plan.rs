@@ -41,7 +41,7 @@ fn by_hand(out: &mut String, authority: &Authority) {
     if steps.peek().is_none() {
         return;
     }
-    put(out, "\nWhat ends it by hand, if lockstep is gone while something is down");
+    put(out, "\nThe way back by hand, if lockstep is gone while something is down");
     for frozen in steps {
         let Way::Steps(ids) = &frozen.way else { continue };
         let undo = ids.iter().filter_map(|id| authority.undo_step(id));
