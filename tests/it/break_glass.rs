@@ -13,23 +13,21 @@ fn file(stage: &Stage) -> String {
 
 /// Returns the blocks of commands of the part that begins with `title`, up to the next title.
 fn blocks(file: &str, title: &str) -> Vec<String> {
-    let start = file.find(title).unwrap_or_else(|| panic!("`{title}` is not in:\n{file}"));
-    let part = &file[start + title.len()..];
-    let part = part.find("\n#").filter(|_| title.starts_with('#')).map_or(part, |end| {
-        // A line of a block may begin with `#`: titles have a space and stand outside blocks.
-        let titles = ["\n## ", "\n### "].iter().filter_map(|title| part.find(title));
-        titles.min().map_or(part, |title| &part[..title.max(end)])
-    });
-    part.split("```sh\n")
-        .skip(1)
-        .map(|block| block.split("```").next().unwrap().to_owned())
-        .collect()
+    let (_, part) = file.split_once(title).unwrap_or_else(|| panic!("no `{title}` in:\n{file}"));
+    let part = part.split("\n## ").next().unwrap().split("\n### ").next().unwrap();
+    commands(part).map(str::to_owned).collect()
+}
+
+/// Returns the blocks of commands in a text.
+fn commands(text: &str) -> impl Iterator<Item = &str> {
+    text.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap())
 }
 
 /// Where a `redis-cli` of the lab's own is.
 fn programs() -> Option<PathBuf> {
     let usual = binary().parent()?.parent()?.join("programs");
-    let programs = std::env::var_os("LOCKSTEP_PROGRAMS").map_or(usual, PathBuf::from);
+    let named = std::env::vars_os().find(|(name, _)| name == "LOCKSTEP_PROGRAMS");
+    let programs = named.map_or(usual, |(_, folder)| PathBuf::from(folder));
     let bin = programs.join("redis-7.0/bin");
     bin.join("redis-cli").is_file().then_some(bin)
 }
@@ -38,17 +36,15 @@ fn programs() -> Option<PathBuf> {
 fn bash(stage: &Stage, commands: &[String]) -> String {
     let mut command = Command::new("bash");
     command.current_dir(stage.folder()).args(["-u", "-c"]).arg(
-        "DEPLOYMENT= BACKUP= SERVICE= VOLUME= WORKFLOW= SECRET=\n".to_owned() + &commands.concat(),
+        "PATH=$PROGRAMS:$PATH DEPLOYMENT= BACKUP= SERVICE= VOLUME= WORKFLOW= SECRET=\n".to_owned()
+            + &commands.concat(),
     );
     for name in ["RAILWAY_API_URL", "RAILWAY_TOKEN"] {
         command.env(name, stage.env(name));
     }
     command.env("REDIS_HOST", stage.env("REDIS_ADDRESS"));
     command.env("REDISCLI_AUTH", stage.env("REDIS_PASSWORD"));
-    if let Some(programs) = programs() {
-        let path = std::env::var("PATH").unwrap();
-        command.env("PATH", format!("{}:{path}", programs.display()));
-    }
+    command.env("PROGRAMS", programs().unwrap_or_default());
     let output = command.output().unwrap();
     let (out, err) = (
         String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -80,13 +76,12 @@ fn the_break_glass_file_alone_takes_an_upgrade_back() {
     assert_eq!(commands.len(), 6, "{commands:#?}");
     bash(&stage, &commands);
     // Railway deploys in the background.
-    let up = || {
-        stage.lockstep(&["status", "-e", "lab"]).expect(0).err.contains("redis            healthy")
+    let up = |_| {
+        let status = stage.lockstep(&["status", "-e", "lab"]).expect(0);
+        status.err.contains("redis            healthy")
+            && stage.image("redis").contains("redis:6.2@sha256:")
     };
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !(up() && stage.image("redis").contains("redis:6.2@sha256:")) {
-        assert!(std::time::Instant::now() < deadline, "Redis does not come up again");
-    }
+    assert!((0..1000).any(up), "Redis does not come up again");
     let after = stage.census();
     assert!(after.version.starts_with("6.2"), "{after:?}");
     assert_eq!(before.samples, after.samples);
@@ -99,8 +94,7 @@ fn every_step_back_of_the_file_is_a_command_and_no_secret_is_in_it() {
     let file = file(&stage);
     let back = file.split("## 4. ").nth(1).unwrap();
     let asked = back.matches(" happened)").count();
-    let blocks = back.split("```sh\n").skip(1);
-    let blocks: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap().trim()).collect();
+    let blocks: Vec<&str> = commands(back).map(str::trim).collect();
     assert_eq!(blocks.len(), asked);
     assert!(blocks.iter().all(|block| !block.is_empty()), "{back}");
     assert!(!file.contains(&stage.env("REDIS_PASSWORD")));
