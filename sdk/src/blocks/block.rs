@@ -57,7 +57,9 @@ pub fn soon<T>(answer: Result<T, Failure>, what: &str) -> Result<Result<T, Pendi
     const WAYS: [&str; 3] = ["railway:", "ssh:", "via:"];
     match answer {
         Ok(value) => Ok(Ok(value)),
-        Err(failure) if WAYS.iter().any(|way| failure.problem().code.starts_with(way)) => Err(failure),
+        Err(failure) if WAYS.iter().any(|way| failure.problem().code.starts_with(way)) => {
+            Err(failure)
+        }
         Err(failure) if failure.may_pass() => {
             Ok(Err(Pending::after(AGAIN, format!("waiting for {what}: {}", failure.line()))))
         }

@@ -15,9 +15,9 @@ pub(super) fn step(out: &mut String, plan: &Plan, number: usize, frozen: &Frozen
     let (authority, step) = (&plan.authority, &frozen.step);
     put(out, "");
     // What the host derived is in its own words.
-    let said = |words: &str| match frozen.derived {
-        true => tame(words),
-        false => format!("\u{201c}{}\u{201d}", tame(words)),
+    let said = |words: &str| {
+        let words = tame(words);
+        if frozen.derived { words } else { format!("\u{201c}{words}\u{201d}") }
     };
     let title = format!("{}  {}", step.id, said(&step.title));
     out.push_str(&hang(&title, &format!(" {number:>2}. "), INDENT));

@@ -212,7 +212,8 @@ mod tests {
             rounds: 1,
             soak: None,
             expected: Millis(0),
-            outage: None,
+            outage: Vec::new(),
+            if_left: None,
             limit: Millis(1),
             extra: Vec::new(),
         }

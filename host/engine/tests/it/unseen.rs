@@ -27,16 +27,15 @@ fn blind() -> Failure {
     Failure::transient("railway:timeout", "no answer")
 }
 
-fn pending(note: &str) -> Progress {
+fn pending(note: &str) -> Pending {
     let (note, memo) = (note.to_owned(), Vec::new());
-    Progress::Pending(Pending { after: Millis::seconds(1), note, done: None, total: None, memo })
+    Pending { after: Millis::seconds(1), note, done: None, total: None, memo }
 }
 
+#[track_caller]
 fn stuck(ended: &Ended) -> &str {
-    match ended {
-        Ended::Stuck(question) => question,
-        other => panic!("{other:?}"),
-    }
+    let Ended::Stuck(question) = ended else { panic!("{ended:?}") };
+    question
 }
 
 #[test]
@@ -73,7 +72,9 @@ fn what_never_began_or_loses_nothing_goes_back_when_nothing_can_be_seen() {
 
 #[test]
 fn the_first_look_that_sees_something_after_the_limit_decides() {
-    for (last, done) in [(Progress::Done(Vec::new()), true), (pending("starting"), false)] {
+    for (last, done) in
+        [(Progress::Done(Vec::new()), true), (Progress::Pending(pending("starting")), false)]
+    {
         let mut bench = bench(Some("a day of writes"));
         // Each blind look waits five seconds at most, so these pass the limit and stay below the time that is waited blind.
         bench.guest.part("s").check.extend(vec![Ok(Err(blind())); 25]);
@@ -90,12 +91,7 @@ fn the_first_look_that_sees_something_after_the_limit_decides() {
 #[test]
 fn a_wait_that_is_seen_still_ends_at_the_limit() {
     let mut bench = bench(None);
-    let wait = |_| {
-        Ok(Ok(Observation::Wait(match pending("a backup is under way") {
-            Progress::Pending(pending) => pending,
-            other => panic!("{other:?}"),
-        })))
-    };
+    let wait = |_| Ok(Ok(Observation::Wait(pending("a backup is under way"))));
     bench.guest.part("s").observe.extend((0..1000).map(wait));
     let ended = bench.run_on();
     let why = "over its limit: a backup is under way";
