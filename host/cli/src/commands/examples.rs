@@ -76,6 +76,7 @@ fn every_fault_that_is_listed_can_be_injected() {
             "IMAGE" => "redis:7.0.15",
             "SERVICE" => "redis",
             "MUTATION" => "serviceInstanceDeployV2",
+            "FAULT…" => "down",
             literal => literal,
         });
         let all: Vec<&str> = given.collect();

@@ -244,21 +244,21 @@ async fn stand_in(surroundings: &Surroundings, kind: &str) -> Result<Exit, CliEr
 /// What `lab break` knows, one line each.
 pub(super) const FAULTS: &str = "\
 Faults that can be injected:
-  unhealthy IMAGE           new deployments of the image never get healthy
-  unauthorized [N]          the API answers N requests (or all) with 401
-  too-many-requests [N] S   the API answers N requests (or all) with 429 and Retry-After
-  gateway-timeout [N]       the API answers N requests (or all) with 504, and does nothing
-  drop-reply [MUTATION] N   the Nth mutation is carried out and its reply lost
-  slow MILLISECONDS         the API answers late
-  down                      the API cuts every connection
-  freeze SERVICE            the service's process answers nothing
-  kill SERVICE              the service's process is killed, once
-  after MUTATION N FAULT…   another of these faults, once the Nth mutation was carried out and answered
-  move-tag IMAGE            the tag stands for another build from now on
-  vanish IMAGE              the tag or digest is gone from the registry
-  stage-change              somebody else stages a change
-  deploy SERVICE            somebody else deploys a service
-  mend                      ends all faults of the API and sets frozen processes going";
+  unhealthy IMAGE             new deployments of the image never get healthy
+  unauthorized [N]            the API answers N requests (or all) with 401
+  too-many-requests [N] SECS  the API answers N requests (or all) with 429 and Retry-After
+  gateway-timeout [N]         the API answers N requests (or all) with 504, and does nothing
+  drop-reply [MUTATION] N     the Nth mutation is carried out and its reply lost
+  slow MILLISECONDS           the API answers late
+  down                        the API cuts every connection
+  freeze SERVICE              the service's process answers nothing
+  kill SERVICE                the service's process is killed, once
+  after MUTATION N FAULT…     another of these faults, once the Nth mutation was carried out and answered
+  move-tag IMAGE              the tag stands for another build from now on
+  vanish IMAGE                the tag or digest is gone from the registry
+  stage-change                somebody else stages a change
+  deploy SERVICE              somebody else deploys a service
+  mend                        ends all faults of the API and sets frozen processes going";
 
 async fn breaks(global: &Global, words: &[String], output: &Output) -> Result<Exit, CliError> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

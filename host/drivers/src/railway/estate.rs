@@ -66,6 +66,7 @@ impl Estate {
                 .volume_of(&instance.service_id)
                 .map(|volume| volume.id.clone()),
             image: instance.image().map(str::to_owned),
+            start_command: instance.start_command(),
             running_digest: running(instance).and_then(deployment::digest),
         };
         Survey {

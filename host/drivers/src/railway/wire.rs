@@ -71,6 +71,11 @@ impl Instance {
         self.source.as_ref()?.image.as_deref().filter(|image| !image.is_empty())
     }
 
+    /// The command that is configured to start it; none for the image's own.
+    pub(crate) fn start_command(&self) -> Option<String> {
+        self.start_command.clone().filter(|command| !command.is_empty())
+    }
+
     pub(crate) fn repository(&self) -> Option<&str> {
         self.source.as_ref()?.repo.as_deref().filter(|repository| !repository.is_empty())
     }

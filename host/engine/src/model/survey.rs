@@ -11,6 +11,8 @@ pub struct Surveyed {
     pub volume_instance_id: Option<String>,
     /// The image as configured; none for a service built from a repository.
     pub image: Option<String>,
+    /// The command that is configured to start it; none for the image's own.
+    pub start_command: Option<String>,
     /// The digest that runs now.
     pub running_digest: Option<String>,
 }

@@ -8,6 +8,9 @@ use crate::model::{DeploySource, Effect, Kind, Label, Piece, ServiceRef, Step, S
 /// What stands for the image that is configured.
 const IMAGE: &str = "image";
 
+/// What stands for the command that starts the image.
+const START: &str = "start-command";
+
 /// What stands for the digest that runs.
 const RUNNING: &str = "running";
 
@@ -69,7 +72,7 @@ pub(crate) fn expected(
     expected
 }
 
-/// Returns what a deployment will find: configured or running, the image that was approved, and no other.
+/// Returns what a deployment will find: configured or running, the image that was approved, started as it was approved.
 fn deployed(
     kind: &Kind,
     changed: &BTreeMap<(ServiceRef, String), After>,
@@ -91,7 +94,19 @@ fn deployed(
         (None, ServiceRef::Named(service)) => now(survey.services.get(service)?),
         (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => return None,
     };
-    Some(Standing::from([(name.to_owned(), value)]))
+    let mut found = Standing::from([(name.to_owned(), value)]);
+    // A redeploy of the same image takes the configuration that runs.
+    if name == IMAGE {
+        match (changed.get(&(service.clone(), START.to_owned())), service) {
+            (Some(After::Known(command)), _) => found.insert(START.to_owned(), command.clone()),
+            (None, ServiceRef::Named(service)) => {
+                let command = survey.services.get(service)?.start_command.clone();
+                found.insert(START.to_owned(), command)
+            }
+            (Some(After::Unknown), _) | (None, ServiceRef::Made(_)) => None,
+        };
+    }
+    Some(found)
 }
 
 /// Returns the digest that runs after a deployment, as far as it is known; none if it is the one that runs before.
@@ -192,6 +207,7 @@ mod tests {
             service_id: "id".to_owned(),
             volume_instance_id: None,
             image: Some("redis:7".to_owned()),
+            start_command: None,
             running_digest: Some("sha256:now".to_owned()),
         };
         Survey { services: BTreeMap::from([("redis".to_owned(), found)]), ..Survey::default() }

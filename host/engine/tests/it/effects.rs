@@ -239,6 +239,26 @@ fn an_image_that_someone_else_configured_since_the_plan_is_not_deployed() {
 }
 
 #[test]
+fn a_start_command_that_someone_else_configured_since_the_plan_is_not_deployed() {
+    let far = FarSide::with(&[("redis", &[("image", &pinned('a'))])]);
+    let go = [deploy("deploy", "redis")];
+    let mut bench = Bench::new(&Shape::default().step(listed("s", &go), &go), far);
+    let theirs = "redis-server --appendonly no".to_owned();
+    bench
+        .world
+        .far
+        .borrow_mut()
+        .configured
+        .get_mut("redis")
+        .unwrap()
+        .insert("start-command".to_owned(), theirs);
+    let moved = bench.run_on();
+    let why = "the plan found nothing, and now redis-server --appendonly no stands there";
+    assert!(matches!(&moved, Ended::Waiting(Wait::Moved(said)) if said.contains(why)), "{moved:?}");
+    assert!(bench.sent().is_empty());
+}
+
+#[test]
 fn what_stands_is_read_again_after_a_passing_failure_and_nothing_is_sent_blindly() {
     let mut bench = bench();
     bench.world.unreadable.borrow_mut().extend([passing(), passing()]);
@@ -276,7 +296,7 @@ fn a_value_that_came_true_after_it_was_taken_for_undone_is_the_runs_own_and_is_t
         }
         let ended = bench.run_on();
         assert_eq!(bench.sent().iter().filter(|sent| **sent == label("image")).count(), 1);
-        let image = bench.world.far.borrow().image("redis").unwrap();
+        let image = bench.world.far.borrow().setting("redis", "image").unwrap();
         if fails {
             assert!(matches!(ended, Ended::RolledBack(_)), "{ended:?}");
             assert_eq!(image, pinned('a'));

@@ -18,6 +18,9 @@ pub(super) const DEPLOYMENT: &str = "deployment";
 /// What stands for the newest deployment.
 const NEWEST: &str = "newest";
 
+/// What stands for the command that is configured to start the service.
+const START: &str = "start-command";
+
 /// How many deployments are looked through for one that an unanswered request may have made.
 const LOOK_BACK: u32 = 20;
 
@@ -31,6 +34,7 @@ impl Railway {
             (RUNNING.to_owned(), running.and_then(deployment::digest)),
             (COMMIT.to_owned(), running.and_then(deployment::commit)),
             (IMAGE.to_owned(), scope.instance.image().map(str::to_owned)),
+            (START.to_owned(), scope.instance.start_command()),
         ]))
     }
 

@@ -37,15 +37,17 @@ impl FarSide {
         Self { kept: BTreeMap::new(), ..self.clone() }
     }
 
-    pub(crate) fn image(&self, service: &str) -> Option<String> {
-        self.configured.get(service)?.get("image").cloned()
+    /// Returns what is configured under a name.
+    pub(crate) fn setting(&self, service: &str, setting: &str) -> Option<String> {
+        self.configured.get(service)?.get(setting).cloned()
     }
 
     pub(crate) fn standing(&self, effect: &Effect) -> Standing {
         let Some(service) = effect.kind.service() else { return Standing::new() };
         let values = self.configured.get(name(service)).cloned().unwrap_or_default();
         let names: Vec<String> = match &effect.kind {
-            Kind::SetImage { .. } | Kind::Deploy { .. } => vec!["image".to_owned()],
+            Kind::SetImage { .. } => vec!["image".to_owned()],
+            Kind::Deploy { .. } => vec!["image".to_owned(), "start-command".to_owned()],
             Kind::SetMount { .. } => vec!["mount".to_owned()],
             Kind::SetSettings { settings, .. } => {
                 settings.iter().map(|(name, _)| name.clone()).collect()

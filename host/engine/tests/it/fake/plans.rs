@@ -105,7 +105,8 @@ pub(crate) fn survey_of(far: &FarSide) -> Survey {
     let surveyed = |name: &String| Surveyed {
         service_id: format!("id-{name}"),
         volume_instance_id: None,
-        image: far.image(name),
+        image: far.setting(name, "image"),
+        start_command: far.setting(name, "start-command"),
         running_digest: None,
     };
     Survey {

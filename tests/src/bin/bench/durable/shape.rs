@@ -36,6 +36,7 @@ pub(super) fn plan() -> Fallible<Plan> {
     let surveyed = Surveyed {
         service_id: "id-of-the-service".to_owned(),
         volume_instance_id: None,
+        start_command: None,
         image: Some(format!("redis@sha256:{}", "a".repeat(64))),
         running_digest: None,
     };
