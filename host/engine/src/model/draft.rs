@@ -142,6 +142,31 @@ pub struct Step {
     pub extra: Extra,
 }
 
+impl Step {
+    /// Returns a step of one round that the host performs by itself, with no way back, no words and no figures.
+    pub fn listed(id: StepId, effects: Vec<Label>, limit: Millis) -> Self {
+        Self {
+            id,
+            title: String::new(),
+            why: String::new(),
+            effects,
+            drive: Drive::Listed,
+            reverses: Vec::new(),
+            undo: Undo::Nothing,
+            gates: Vec::new(),
+            needs: Vec::new(),
+            loss: None,
+            rounds: 1,
+            soak: None,
+            expected: Millis(0),
+            outage: Vec::new(),
+            if_left: None,
+            limit,
+            extra: Vec::new(),
+        }
+    }
+}
+
 /// Something to look at beside steps and soaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

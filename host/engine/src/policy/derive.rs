@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::journal::Standing;
 use crate::model::{
-    Assignment, DeploySource, Drive, Effect, Kind, Label, Millis, Piece, ServiceRef, Step, StepId,
-    Undo,
+    Assignment, DeploySource, Effect, Kind, Label, Piece, ServiceRef, Step, StepId,
 };
 
 /// Derives the undo step of the step at `index`, which asks for `restore`.
@@ -59,24 +58,12 @@ pub(crate) fn undo_step(
         let undo = effect.label.clone();
         labels.iter().map(move |label| (undo.clone(), label.clone())).collect::<Vec<_>>()
     };
+    let labels = derived.iter().map(|(effect, _)| effect.label.clone()).collect();
     let undo = Step {
-        id: undo_id(&step.id)?,
         title: format!("put back what stood before `{}`", step.id),
         why: "derived by lockstep from the values that it found".to_owned(),
-        effects: derived.iter().map(|(effect, _)| effect.label.clone()).collect(),
-        drive: Drive::Listed,
         reverses: derived.iter().flat_map(pairs).collect(),
-        undo: Undo::Nothing,
-        gates: Vec::new(),
-        needs: Vec::new(),
-        loss: None,
-        rounds: 1,
-        soak: None,
-        expected: Millis(0),
-        outage: Vec::new(),
-        if_left: None,
-        limit: step.limit,
-        extra: Vec::new(),
+        ..Step::listed(undo_id(&step.id)?, labels, step.limit)
     };
     Ok((undo, derived.into_iter().map(|(effect, _)| effect).collect()))
 }

@@ -200,7 +200,7 @@ fn literal(value: &[Piece]) -> After {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Drive, Millis, Undo};
+    use crate::model::Millis;
 
     fn survey() -> Survey {
         let found = Surveyed {
@@ -214,25 +214,8 @@ mod tests {
     }
 
     fn step(effects: &[Effect]) -> Step {
-        Step {
-            id: "s".parse().unwrap(),
-            title: String::new(),
-            why: String::new(),
-            effects: effects.iter().map(|effect| effect.label.clone()).collect(),
-            drive: Drive::Listed,
-            reverses: Vec::new(),
-            undo: Undo::Nothing,
-            gates: Vec::new(),
-            needs: Vec::new(),
-            loss: None,
-            rounds: 1,
-            soak: None,
-            expected: Millis(0),
-            outage: Vec::new(),
-            if_left: None,
-            limit: Millis(1),
-            extra: Vec::new(),
-        }
+        let labels = effects.iter().map(|effect| effect.label.clone()).collect();
+        Step::listed("s".parse().unwrap(), labels, Millis(1))
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::Standing;
 use crate::model::{
-    Drive, Effect, FrozenStep, FrozenUndo, Kind, Label, Millis, NameError, ServiceRef, Step, Times,
-    Undo, Way,
+    Effect, FrozenStep, FrozenUndo, Kind, Label, Millis, NameError, ServiceRef, Step, Times, Way,
 };
 
 /// The step that comes last on the way there. A plugin can't take its name.
@@ -67,24 +66,12 @@ pub(crate) fn closing(
 }
 
 fn step(id: &str, effects: &[Effect], reverses: Vec<(Label, Label)>) -> Result<Step, NameError> {
+    let labels = effects.iter().map(|effect| effect.label.clone()).collect();
     Ok(Step {
-        id: id.parse()?,
         title: "delete what lockstep kept of former secrets".to_owned(),
         why: "derived by lockstep: at the end of the run nothing needs them any more".to_owned(),
-        effects: effects.iter().map(|effect| effect.label.clone()).collect(),
-        drive: Drive::Listed,
         reverses,
-        undo: Undo::Nothing,
-        gates: Vec::new(),
-        needs: Vec::new(),
-        loss: None,
-        rounds: 1,
-        soak: None,
-        expected: Millis(0),
-        outage: Vec::new(),
-        if_left: None,
-        limit: LIMIT,
-        extra: Vec::new(),
+        ..Step::listed(id.parse()?, labels, LIMIT)
     })
 }
 

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::model::{
-    Assignment, DeploySource, Digest, Draft, Drive, Effect, Environment, Finding, Grantable, Kind,
-    Label, Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Surveyed,
-    Undo, Version,
+    Assignment, DeploySource, Digest, Draft, Effect, Environment, Finding, Grantable, Kind, Label,
+    Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Surveyed, Version,
 };
 use lockstep_engine::policy::{FreezeError, Freezer, Grant};
 
@@ -53,24 +52,12 @@ pub(crate) fn command(name: &str, verb: &str, key: &str) -> Effect {
 }
 
 pub(crate) fn listed(id: &str, effects: &[Effect]) -> Step {
+    let labels = effects.iter().map(|effect| effect.label.clone()).collect();
+    let expected = Millis::seconds(5);
     Step {
-        id: step_id(id),
         title: id.to_owned(),
-        why: String::new(),
-        effects: effects.iter().map(|effect| effect.label.clone()).collect(),
-        drive: Drive::Listed,
-        reverses: Vec::new(),
-        undo: Undo::Nothing,
-        gates: Vec::new(),
-        needs: Vec::new(),
-        loss: None,
-        rounds: 1,
-        soak: None,
-        expected: Millis::seconds(5),
-        outage: Vec::new(),
-        if_left: None,
-        limit: Millis::seconds(600),
-        extra: Vec::new(),
+        expected,
+        ..Step::listed(step_id(id), labels, Millis::seconds(600))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::model::{
-    Assignment, Digest, Draft, Drive, Effect, Environment, Grantable, Kind, Millis, Moment, Piece,
-    Plan, PluginPin, ServiceRef, Step, Survey, Surveyed, Undo, Version,
+    Assignment, Digest, Draft, Effect, Environment, Grantable, Kind, Millis, Moment, Piece, Plan,
+    PluginPin, ServiceRef, Step, Survey, Surveyed, Version,
 };
 use lockstep_engine::policy::{Freezer, Grant};
 
@@ -97,24 +97,11 @@ fn effect(step: usize, position: usize) -> Fallible<Effect> {
 }
 
 fn step(number: usize, effects: &[Effect]) -> Fallible<Step> {
+    let labels = effects.iter().map(|effect| effect.label.clone()).collect();
     Ok(Step {
-        id: format!("step-{number}").parse()?,
         title: format!("Set the variables of part {number}"),
         why: "the new version reads them".to_owned(),
-        effects: effects.iter().map(|effect| effect.label.clone()).collect(),
-        drive: Drive::Listed,
-        reverses: Vec::new(),
-        undo: Undo::Nothing,
-        gates: Vec::new(),
-        needs: Vec::new(),
-        loss: None,
-        rounds: 1,
-        soak: None,
-        expected: Millis::seconds(5),
-        outage: Vec::new(),
-        if_left: None,
-        limit: Millis::seconds(600),
-        extra: Vec::new(),
+        ..Step::listed(format!("step-{number}").parse()?, labels, Millis::seconds(600))
     })
 }
 
