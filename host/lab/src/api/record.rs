@@ -268,17 +268,8 @@ fn deployment(state: &State, deployment: &Deployment) -> Value {
         "diagnosis": null,
         "suggestAddServiceDomain": false,
         "meta": meta(deployment),
-        "instances": [{ "id": container(state, deployment), "status": deployment.instance }],
+        "instances": [{ "id": deployment.container(state.seed), "status": deployment.instance }],
     })
-}
-
-/// Returns the id of the container: each start of the deployment makes a new one.
-fn container(state: &State, deployment: &Deployment) -> String {
-    let id = &deployment.id;
-    match deployment.anew {
-        0 => crate::identity::uuid(state.seed, id),
-        anew => crate::identity::uuid(state.seed, &format!("{id}#{anew}")),
-    }
 }
 
 /// Returns the untyped `meta`; a pinned image's digest is in its name only.

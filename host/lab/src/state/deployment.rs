@@ -175,6 +175,14 @@ impl Status {
 }
 
 impl Deployment {
+    /// Returns the id of the container: each start of the deployment makes a new one.
+    pub(crate) fn container(&self, seed: u64) -> String {
+        match self.anew {
+            0 => crate::identity::uuid(seed, &self.id),
+            anew => crate::identity::uuid(seed, &format!("{}#{anew}", self.id)),
+        }
+    }
+
     /// Returns the image as it was asked for.
     pub(crate) fn image(&self) -> Option<&str> {
         self.source.image.as_deref()
