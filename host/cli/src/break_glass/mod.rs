@@ -40,12 +40,19 @@ pub(crate) fn write(
     let text = text(directory, &dialled(environment)?, run, &plan.authority);
     path.parent()
         .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(&path, text))
+        .and_then(|()| replace(&path, &text))
         .map_err(|error| {
             anyhow::Error::new(error)
                 .context(format!("could not write the break-glass file `{}`", path.display()))
         })
         .or_exit(Exit::Failed)
+}
+
+/// Puts `text` in the place of the file whole: on a full disk the file of a run that goes on stays as it was.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let unfinished = path.with_extension("md.new");
+    std::fs::write(&unfinished, text)?;
+    std::fs::rename(unfinished, path)
 }
 
 fn text(directory: &Path, dialled: &Dialled, run: &RunId, authority: &Authority) -> String {
