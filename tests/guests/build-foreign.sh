@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the JavaScript and the Python guest, which prove that the contract is not bound to Rust.
+# Builds the JavaScript and the Python guest, and runs them in the host: the contract is not bound to Rust.
 #
 # Needs node with npm, python3 with venv, and the network; works in a folder of its own, given or temporary. The guests are
 # left in plugins/target/foreign/. Not part of the default tests: the tools are large and take minutes to come.
@@ -34,3 +34,5 @@ echo "Python: componentize-py" >&2
 )
 
 ls -l "$out"/js.wasm "$out"/py.wasm
+
+cargo test --manifest-path "$here/../../Cargo.toml" --workspace --test it foreign::

@@ -10,6 +10,7 @@
 mod answers;
 mod cached;
 mod desk;
+mod foreign;
 mod limits;
 mod loading;
 mod world;
