@@ -109,6 +109,14 @@ pub(crate) struct How {
     #[arg(long, value_name = "STEP")]
     pub(crate) until: Option<String>,
 
+    /// Ends the command as soon as the run only waits for time, such as in a soak; `lockstep resume` goes on later.
+    #[arg(long)]
+    pub(crate) detach: bool,
+
+    /// Begins steps outside of the maintenance windows of lockstep.toml too; the journal says who wanted it.
+    #[arg(long)]
+    pub(crate) outside_windows: bool,
+
     /// For tests of Lockstep itself: ends the process with SIGKILL when that many records are durable.
     #[arg(long, hide = true, value_name = "N")]
     pub(crate) die_after_record: Option<u64>,

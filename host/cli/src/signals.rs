@@ -2,17 +2,26 @@
 
 use std::cell::RefCell;
 
-use lockstep_engine::run::{Control, Wish};
+use lockstep_engine::model::{Millis, Moment};
+use lockstep_engine::run::{Control, Window, Wish};
 use tokio::sync::Notify;
+
+use crate::config::{self, WindowDocument};
 
 /// The newest wish.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     wish: RefCell<Option<Wish>>,
     changed: Notify,
+    windows: Vec<WindowDocument>,
 }
 
 impl Signals {
+    /// Returns signals that nobody has given yet, in an environment with these maintenance windows.
+    pub(crate) fn new(windows: Vec<WindowDocument>) -> Self {
+        Self { windows, ..Self::default() }
+    }
+
     /// Asks the run to stop where it is safe.
     pub(crate) fn pause(&self) {
         self.wish.replace(Some(Wish::Pause));
@@ -34,6 +43,10 @@ impl Signals {
 impl Control for Signals {
     fn wish(&self) -> Option<Wish> {
         self.wish.borrow().clone()
+    }
+
+    fn window(&self, now: Moment, needs: Millis) -> Window {
+        config::window(&self.windows, now, needs)
     }
 }
 

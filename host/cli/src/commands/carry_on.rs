@@ -3,20 +3,18 @@
 use lockstep_drivers::Drivers;
 use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record};
 use lockstep_engine::model::{Authority, Plan, RunId, StepId};
-use lockstep_engine::run::{
-    AppendError, Ended, Execution, Journal, Options, Ports, RunError, Wait,
-};
+use lockstep_engine::run::{AppendError, Ended, Execution, Journal, Options, Ports, RunError};
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
 
+use super::ended::tell;
 use crate::args::How;
 use crate::break_glass;
 use crate::clock::{SystemClock, now};
 use crate::config;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
-use crate::hints::hints_in;
 use crate::output::Output;
-use crate::render::{Announcer, brief};
+use crate::render::Announcer;
 use crate::session::{Loaded, Opened, Session};
 use crate::signals::{Signals, asked_to_end};
 
@@ -58,6 +56,8 @@ pub(crate) async fn carry_on(
         gates_approved_by: how.yes.then(|| format!("{} (--yes)", session.surroundings.person())),
         on_failure: config::on_failure(&opened.document),
         until,
+        outside_windows: how.outside_windows.then(|| session.surroundings.person()),
+        detach: how.detach,
         gone: gone.map(|from| from.epoch),
     };
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
@@ -125,7 +125,7 @@ async fn run(
         Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
     let decided = std::mem::take(&mut carried.extra);
     let records = lead_in(session, &journal, &carried.run, decided, lease).await?;
-    let signals = Signals::default();
+    let signals = Signals::new(opened.document.windows.clone());
     let clock = SystemClock { signals: &signals };
     let ports = Ports {
         world: &opened.drivers,
@@ -210,66 +210,6 @@ async fn listening(
             }
         }
     }
-}
-
-/// Says how running ended, and picks the exit code.
-fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
-    let (exit, words) = match ended {
-        Ended::Done => (Exit::Done, format!("Run {run} is done.")),
-        Ended::RolledBack(why) => (
-            Exit::RolledBack,
-            format!(
-                "Run {run} was rolled back: what it had changed is put back. Why: {}",
-                brief(why)
-            ),
-        ),
-        Ended::Stuck(question) => (
-            Exit::Stuck,
-            format!(
-                "Run {run} is stuck and a person must decide:\n  {}\n\
-                 Look at it with `lockstep show {run}`, then `lockstep resume {run} [--assume happened:EFFECT | --assume \
-                 not-happened:EFFECT]` or `lockstep rollback {run}`.",
-                brief(question)
-            ),
-        ),
-        Ended::Waiting(Wait::Gate { step, waits_for }) => (
-            Exit::Waiting,
-            format!(
-                "Run {run} waits at the gate of step `{step}`:\n  {}\nOpen it with `lockstep approve {run}`, then `lockstep resume {run}`.",
-                brief(waits_for)
-            ),
-        ),
-        Ended::Waiting(Wait::Moved(why)) => (
-            Exit::Moved,
-            format!(
-                "Run {run} waits, because the environment moved:\n  {}\nPut it back and `lockstep resume {run}`, which looks again; or go back with `lockstep rollback {run}`.",
-                brief(why)
-            ),
-        ),
-        Ended::Waiting(Wait::Until(step)) => (
-            Exit::Waiting,
-            format!(
-                "Run {run} stopped after step `{step}` as asked. Go on with `lockstep resume {run}`."
-            ),
-        ),
-        Ended::Waiting(Wait::Paused) => (
-            Exit::Waiting,
-            format!(
-                "Run {run} stopped. Go on with `lockstep resume {run}`, or back with `lockstep rollback {run}`."
-            ),
-        ),
-    };
-    output.say(&words);
-    let stopped_by = match ended {
-        Ended::Stuck(why) | Ended::RolledBack(why) | Ended::Waiting(Wait::Moved(why)) => why,
-        Ended::Done | Ended::Waiting(Wait::Gate { .. } | Wait::Until(_) | Wait::Paused) => "",
-    };
-    for hint in hints_in(stopped_by) {
-        output.say(&format!("Hint: {hint}"));
-    }
-    output
-        .json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
-    Ok(exit)
 }
 
 /// The store's journal, which can end the process at a record: the tests of L4 and L5 rest on it.

@@ -4,6 +4,7 @@ mod apply;
 mod approve;
 mod carry_on;
 mod doctor;
+mod ended;
 #[cfg(test)]
 mod examples;
 mod lab;

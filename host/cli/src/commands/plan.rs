@@ -69,12 +69,14 @@ pub(crate) async fn make(
         options: opened.options(&loaded.called),
         now: now(),
     };
+    let watching = opened.document.watches.watching();
     let planner = Planner {
         world: &opened.drivers,
         reporter: &opened.announcer,
         grant: &grant,
         plugin: &loaded.pin,
         environment: &opened.name,
+        watching: &watching,
     };
     let made = planner.plan(&mut loaded.plugin, &target).await;
     let plan = made.map_err(|error| no_plan(error, &loaded, &grant))?;

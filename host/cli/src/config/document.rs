@@ -6,6 +6,8 @@ use std::path::Path;
 use lockstep_engine::model::Grantable;
 use serde::{Deserialize, Serialize};
 
+use super::watches::WatchesDocument;
+use super::windows::WindowDocument;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 
@@ -68,6 +70,12 @@ pub(crate) struct EnvironmentDocument {
     /// What to do when a step fails before the point of no return.
     #[serde(default)]
     pub(crate) on_failure: OnFailureDocument,
+    /// When steps may begin; at any time where there are none.
+    #[serde(default)]
+    pub(crate) windows: Vec<WindowDocument>,
+    /// What is watched beside a run.
+    #[serde(default)]
+    pub(crate) watches: WatchesDocument,
     /// Databases and Redis servers, beside those of the nine services.
     #[serde(default)]
     pub(crate) connections: BTreeMap<String, ConnectionDocument>,
@@ -211,7 +219,16 @@ impl EnvironmentDocument {
         if !self.is_this_lab(name) {
             let ids = [(&self.project, "project"), (&self.environment, "environment")];
             let missing = ids.into_iter().find(|(id, _)| id.is_empty());
-            return missing.map(|(_, key)| format!("names no `{key}`"));
+            if let Some((_, key)) = missing {
+                return Some(format!("names no `{key}`"));
+            }
+        }
+        let windows = self.windows.iter().find_map(WindowDocument::problem);
+        if let Some(problem) = windows.or_else(|| self.watches.problem()) {
+            return Some(problem);
+        }
+        if !self.is_this_lab(name) {
+            return None;
         }
         let given = [
             (self.token != TokenDocument::default(), "`token`"),

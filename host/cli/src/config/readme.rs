@@ -11,6 +11,8 @@ use super::document::{
     OnFailureDocument, PluginDocument, SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
 };
 use super::resolve::connections;
+use super::watches::WatchesDocument;
+use super::windows::{DayDocument, WindowDocument};
 
 /// The example as it stands, and with what is commented out there.
 fn examples() -> [String; 2] {
@@ -86,6 +88,8 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<ConnectionDocument>("nothing = 1"),
         known::<EndpointDocument>("nothing = 1"),
         known::<PluginDocument>("nothing = 1"),
+        known::<WindowDocument>("nothing = 1"),
+        known::<WatchesDocument>("nothing = 1"),
         known::<Grantable>("nothing = 1"),
     ];
     assert!(wanted.iter().flatten().count() > 35, "{wanted:?}");
@@ -97,6 +101,7 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<One<ViaDocument>>("it = \"nothing\""),
         known::<One<OnFailureDocument>>("it = \"nothing\""),
         known::<One<ConnectionKindDocument>>("it = \"nothing\""),
+        known::<One<DayDocument>>("it = \"nothing\""),
     ];
     for word in words.iter().flatten() {
         assert!(shown.contains(word), "`{word}` is not in the example");

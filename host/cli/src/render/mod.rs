@@ -10,9 +10,10 @@ mod run;
 mod step;
 mod text;
 mod total;
+mod watch;
 
 pub(crate) use effect::kind as effect;
 pub(crate) use news::{Announcer, lines_to_add};
 pub(crate) use plan::plan;
 pub(crate) use run::{event, standing};
-pub(crate) use text::{brief, put, shortened, tame, visible};
+pub(crate) use text::{brief, length, put, shortened, tame, visible};

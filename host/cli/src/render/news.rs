@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lockstep_drivers::Redactor;
-use lockstep_engine::model::{Level, Millis, Moment, Problem};
+use lockstep_engine::model::{Level, Millis, Moment, Problem, Verdict};
 use lockstep_engine::run::{News, Reporter};
 
 use super::text::{brief, length, tame, visible};
@@ -141,6 +141,14 @@ impl Reporter for Announcer {
             News::PluginSays(Level::Debug, _) => {}
             News::PluginSays(Level::Info | Level::Warn, text) => {
                 self.say(&format!("  \u{201c}{text}\u{201d}"));
+            }
+            News::Watched(watch, verdict, evidence) => {
+                let mark = match verdict {
+                    Verdict::Pass => "✓",
+                    Verdict::Fail => "✗",
+                    Verdict::Unknown => "?",
+                };
+                self.say(&format!("  {mark} watch {watch}: {}", brief(&evidence)));
             }
             News::Note(note) => self.say(&format!("  {}", tame(&note))),
         }

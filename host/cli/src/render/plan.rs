@@ -8,6 +8,7 @@ use super::finding::findings;
 use super::step::{closing, step};
 use super::text::{hang, put, shortened, tame};
 use super::total::totals;
+use super::watch::watches;
 use crate::break_glass::short;
 
 /// Returns the plan as text.
@@ -27,6 +28,7 @@ pub(crate) fn plan(plan: &Plan, digest: &str) -> String {
         step(&mut out, plan, index + 1, frozen);
     }
     closing(&mut out, authority);
+    watches(&mut out, authority);
     digests(&mut out, authority);
     by_hand(&mut out, authority);
     uncovered(&mut out, plan);
@@ -56,18 +58,13 @@ fn by_hand(out: &mut String, authority: &Authority) {
     out.push_str(&hang(file, "  ", "  "));
 }
 
-/// Appends what the plan can't keep or check: in the plugin's words, and what this version of the host does not do.
+/// Appends what the plan can't keep or check, in the plugin's words.
 fn uncovered(out: &mut String, plan: &Plan) {
-    let watched = !plan.authority.watches.is_empty();
-    if watched || !plan.evidence.uncovered.is_empty() {
+    if !plan.evidence.uncovered.is_empty() {
         put(out, "\nNot covered");
     }
     for line in &plan.evidence.uncovered {
         out.push_str(&hang(&format!("\u{201c}{}\u{201d}", tame(line)), "  · ", "    "));
-    }
-    if watched {
-        let line = "watches and error rates while it soaks: this version of lockstep waits, and does not look";
-        out.push_str(&hang(line, "  · ", "    "));
     }
 }
 

@@ -1,8 +1,10 @@
 //! A run as people read it: what happened, and where it stands.
 
 use lockstep_engine::journal::{Direction, End, Event, Fate, Phase, RunState, Sent};
+use lockstep_engine::model::Verdict;
 
-use super::text::{plural, tame};
+use super::text::{length, plural, tame};
+use crate::clock::written;
 
 /// Returns one event as a line.
 pub(crate) fn event(event: &Event) -> String {
@@ -22,6 +24,24 @@ pub(crate) fn event(event: &Event) -> String {
             tame(&denial.call),
             tame(&denial.problem.to_string())
         ),
+        Event::WindowFound { step, needs, until: Some(until), .. } => format!(
+            "{step}: a maintenance window is open until {}; the worst case and the way back need {}",
+            written(*until),
+            length(*needs)
+        ),
+        Event::WindowFound { step, needs, until: None, by } => format!(
+            "{step}: outside of the maintenance windows, as {} wanted; the worst case and the way back need {}",
+            by.as_deref().unwrap_or("somebody"),
+            length(*needs)
+        ),
+        Event::Counted { watch, before } => format!(
+            "watch {watch}: before the run, {} of {} requests failed",
+            before.failed, before.requests
+        ),
+        Event::Watched { watch, verdict, evidence } => {
+            format!("watch {watch} {}: {}", found(*verdict), tame(evidence))
+        }
+        Event::Triggered { watch, why } => format!("watch {watch} TRIPPED: {}", tame(why)),
         Event::Intended(intent) => {
             let again = if intent.attempt > 0 {
                 format!(", try {}", intent.attempt + 1)
@@ -65,6 +85,14 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Resumed { by } => format!("resumed by {by}"),
         Event::Finished { end: End::Done } => "finished: done".to_owned(),
         Event::Finished { end: End::RolledBack } => "finished: rolled back".to_owned(),
+    }
+}
+
+fn found(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "passes",
+        Verdict::Fail => "fails",
+        Verdict::Unknown => "can't tell",
     }
 }
 

@@ -47,6 +47,10 @@ impl RunState {
             | Event::Approved { .. }
             | Event::Leased { .. }
             | Event::Denied { .. }
+            | Event::WindowFound { .. }
+            | Event::Counted { .. }
+            | Event::Watched { .. }
+            | Event::Triggered { .. }
             | Event::Moved { .. }
             | Event::TurnedBack { .. }
             | Event::Stuck { .. }

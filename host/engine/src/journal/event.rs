@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::record::Epoch;
-use crate::model::{Argument, Denial, Digest, Fact, Failure, Label, Moment, StepId, VariableValue};
+use crate::model::{
+    Argument, Denial, Digest, Fact, Failure, Label, Millis, Moment, Share, StepId, VariableValue,
+    Verdict,
+};
 
 /// What stands where an effect changes something, by name, in words that compare; none for what is not there.
 ///
@@ -138,6 +141,17 @@ pub enum Event {
         /// Who or what opened it.
         by: String,
     },
+    /// A stretch of steps may begin now. Changes nothing but what is known of the windows.
+    WindowFound {
+        /// The step that it begins with.
+        step: StepId,
+        /// How much time the worst case and the way back need.
+        needs: Millis,
+        /// When the window closes; none outside of one.
+        until: Option<Moment>,
+        /// Who wanted it outside of a window.
+        by: Option<String>,
+    },
     /// A round began with what `observe` found.
     RoundStarted {
         /// The step.
@@ -156,6 +170,29 @@ pub enum Event {
         step: StepId,
         /// What.
         denial: Denial,
+    },
+    /// How many requests were answered before the run changed anything: what its error rate is measured by.
+    Counted {
+        /// The watch.
+        watch: String,
+        /// The requests of the window before the run.
+        before: Share,
+    },
+    /// A watch's verdict is another one than before.
+    Watched {
+        /// The watch.
+        watch: String,
+        /// The verdict.
+        verdict: Verdict,
+        /// How it shows.
+        evidence: String,
+    },
+    /// A watch found a reason to go back. What comes of it is the next record.
+    Triggered {
+        /// The watch.
+        watch: String,
+        /// The reason.
+        why: String,
     },
     /// An effect is about to be sent.
     Intended(Intent),
@@ -256,6 +293,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns whether an effect happened by this, or came to its end.
+    pub(super) const fn tells_of_a_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Answered { sent: Sent::Done(_) | Sent::Unknown(_), .. }
+                | Self::Settled { fate: Fate::Happened(_) | Fate::Partly, .. }
+                | Self::Ended { .. }
+                | Self::EndedBadly { .. }
+        )
+    }
+
     /// Returns the event's kind, as it stands in the record's JSON.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -264,7 +312,11 @@ impl Event {
             Self::Leased { .. } => "leased",
             Self::GateReached { .. } => "gate_reached",
             Self::GateOpened { .. } => "gate_opened",
+            Self::WindowFound { .. } => "window_found",
             Self::RoundStarted { .. } => "round_started",
+            Self::Counted { .. } => "counted",
+            Self::Watched { .. } => "watched",
+            Self::Triggered { .. } => "triggered",
             Self::Intended(_) => "intended",
             Self::Answered { .. } => "answered",
             Self::Settled { .. } => "settled",

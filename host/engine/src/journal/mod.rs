@@ -5,8 +5,10 @@ mod event;
 mod record;
 mod run_state;
 mod step_state;
+mod watch_state;
 
 pub use event::{Direction, End, Event, Fate, Intent, Sent, Standing, standing_of};
 pub use record::{BrokenChain, Epoch, Head, Linked, Record};
 pub use run_state::{IllegalRecord, Phase, RunState};
 pub use step_state::{Outcome, Performed, StepState, StepStatus};
+pub use watch_state::WatchState;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::{Direction, End, Event};
 use super::record::{Epoch, Record};
 use super::step_state::{Performed, StepState, StepStatus};
+use super::watch_state::WatchState;
 use crate::model::{Authority, Digest, Fact, Label, Moment, Step, StepId, UNSEEN};
 
 /// Whether a run goes on.
@@ -45,6 +46,12 @@ pub struct RunState {
     pub partly: BTreeSet<Label>,
     /// The step in which an effect's fate is open, and the effect.
     pub open: Option<(StepId, Label)>,
+    /// What the watches saw, by name.
+    pub watches: BTreeMap<String, WatchState>,
+    /// The steps with which a stretch began, and until when the window was open; none outside of one.
+    pub windows: BTreeMap<StepId, Option<Moment>>,
+    /// When an effect happened last, as far as is known.
+    pub changed: Option<Moment>,
     /// When the newest record was written.
     pub at: Moment,
     /// Where every step stands that has not begun.
@@ -74,6 +81,9 @@ impl Default for RunState {
             happened: BTreeSet::new(),
             partly: BTreeSet::new(),
             open: None,
+            watches: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            changed: None,
             at: Moment(0),
             unbegun: StepState::default(),
         }
@@ -166,7 +176,12 @@ impl RunState {
             | Event::Settled { .. }
             | Event::Assumed { .. }
             | Event::Ended { .. }
-            | Event::EndedBadly { .. } => self.advance_effect(event)?,
+            | Event::EndedBadly { .. } => {
+                self.advance_effect(event)?;
+                if event.tells_of_a_change() {
+                    self.changed = Some(at);
+                }
+            }
             Event::Moved { why, .. } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.expect(self.open.is_none(), "an effect's fate is still open")?;
@@ -188,8 +203,16 @@ impl RunState {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.phase = Phase::Stuck(question.clone());
             }
-            Event::Denied { .. } => {
+            Event::Denied { .. } | Event::Triggered { .. } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+            }
+            Event::WindowFound { step, until, .. } => {
+                self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+                self.windows.insert(step.clone(), *until);
+            }
+            Event::Counted { watch, before } => self.watch(watch)?.before = Some(*before),
+            Event::Watched { watch, verdict, evidence } => {
+                self.watch(watch)?.saw(*verdict, evidence, at);
             }
             Event::Resumed { .. } => self.resume()?,
             Event::Finished { end } => {
@@ -249,6 +272,10 @@ impl RunState {
             | Event::Approved { .. }
             | Event::Leased { .. }
             | Event::Denied { .. }
+            | Event::WindowFound { .. }
+            | Event::Counted { .. }
+            | Event::Watched { .. }
+            | Event::Triggered { .. }
             | Event::Moved { .. }
             | Event::TurnedBack { .. }
             | Event::Stuck { .. }
@@ -266,6 +293,12 @@ impl RunState {
 
     pub(super) fn expect(&self, holds: bool, why: &str) -> Result<(), String> {
         if holds { Ok(()) } else { Err(format!("{why} (the run is {:?})", self.phase)) }
+    }
+
+    /// Returns the watch for a change, if the run goes on.
+    fn watch(&mut self, watch: &str) -> Result<&mut WatchState, String> {
+        self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+        Ok(self.watches.entry(watch.to_owned()).or_default())
     }
 
     /// Returns the step for a change, if the run goes on.

@@ -8,6 +8,7 @@ use super::fact::Fact;
 use super::name::{Label, RunId, StepId};
 use super::plugin::Version;
 use super::time::{Millis, Moment};
+use super::trigger::Trigger;
 use super::wire::Extra;
 
 /// How grave a finding or rule is.
@@ -179,8 +180,8 @@ pub struct Watch {
     pub interval: Millis,
     /// Effects that a probe may perform each time.
     pub effects: Vec<Label>,
-    /// The trigger's name.
-    pub trigger: String,
+    /// How its looks are judged.
+    pub trigger: Trigger,
 }
 
 /// What a plugin proposes.

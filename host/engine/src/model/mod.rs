@@ -14,6 +14,7 @@ mod railway;
 mod redis;
 mod survey;
 mod time;
+mod trigger;
 mod wire;
 
 pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
@@ -43,4 +44,5 @@ pub use railway::{
 pub use redis::{Keyspace, Node, Print};
 pub use survey::{Survey, Surveyed};
 pub use time::{Millis, Moment};
+pub use trigger::{HostWatch, Share, Trigger, Triggers, UnknownTrigger};
 pub use wire::{Extra, Hex};

@@ -11,6 +11,7 @@ use super::failure::Denial;
 use super::name::{Label, StepId};
 use super::plugin::{Grantable, Version};
 use super::time::{Millis, Moment};
+use super::trigger::{HostWatch, Triggers};
 
 /// The newest version of the plan format.
 const FORMAT: u32 = 1;
@@ -117,8 +118,14 @@ pub struct Authority {
     pub steps: Vec<FrozenStep>,
     /// The ways back.
     pub undo: Vec<FrozenUndo>,
-    /// What is looked at meanwhile.
+    /// What the plugin looks at meanwhile.
     pub watches: Vec<Watch>,
+    /// What the host looks at meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_watches: Vec<HostWatch>,
+    /// How the looks are judged.
+    #[serde(default, skip_serializing_if = "Triggers::are_default")]
+    pub triggers: Triggers,
     /// What every call about a step is given.
     pub parameters: BTreeMap<String, String>,
 }

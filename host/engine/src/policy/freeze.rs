@@ -8,6 +8,7 @@ use super::forget::{self, Closing};
 use super::grant::Grant;
 use super::images::{Images, is_pinned};
 use super::shape;
+use super::watching::Watching;
 use crate::journal::Standing;
 use crate::model::{
     Authority, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label, Measured,
@@ -40,6 +41,8 @@ pub struct Freezer<'a> {
     pub survey: &'a Survey,
     /// What stands where each effect changes something.
     pub standing: &'a BTreeMap<Label, Standing>,
+    /// What is looked at beside what the plugin looks at, and how it is judged.
+    pub watching: &'a Watching,
     /// When it is planned.
     pub now: Moment,
 }
@@ -55,6 +58,7 @@ impl Freezer<'_> {
         let mut problems = shape::problems(&draft.steps, &draft.undo, &effects);
         problems.extend(shape::parameter_problems(&draft.parameters));
         problems.extend(shape::finding_problems(&draft.findings, &draft.steps));
+        problems.extend(self.watching.problems(&draft.watches, self.survey));
         problems.extend(self.names(&effects));
         problems.extend(self.outages(draft.steps.iter().chain(&draft.undo), &effects));
         problems.extend(unpinned(&effects));
@@ -81,6 +85,7 @@ impl Freezer<'_> {
         if !problems.is_empty() {
             return Err(FreezeError { problems });
         }
+        let host_watches = self.watching.by_the_host(&effects, self.survey);
         let steps_and_undo = draft.steps.iter().chain(&draft.undo);
         let evidence = Evidence {
             made: self.now,
@@ -104,6 +109,8 @@ impl Freezer<'_> {
             steps,
             undo,
             watches: draft.watches,
+            host_watches,
+            triggers: self.watching.triggers,
             parameters: draft.parameters.into_iter().collect(),
         };
         Ok(Plan { authority, evidence })

@@ -8,7 +8,9 @@ mod freeze;
 mod grant;
 mod images;
 mod shape;
+mod watching;
 
 pub use admit::{Admitted, admit, admit_for_planning};
 pub use freeze::{FreezeError, Freezer};
 pub use grant::{Grant, admits_path};
+pub use watching::Watching;

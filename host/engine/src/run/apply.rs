@@ -37,7 +37,7 @@ where
                 // A fresh instance is given the recorded answers again, so nothing is sent twice.
                 Err(GuestError::Host { .. }) if !fresh_instance => {
                     fresh_instance = true;
-                    self.pass(&step.id, pause(0), limit, &Seen::default()).await?;
+                    self.pass(&step.id, pause(0), limit, &Seen::default(), guest).await?;
                 }
                 answer => break answer,
             }
@@ -49,7 +49,7 @@ where
         };
         let performed: Vec<Performed> = self.state.step(&step.id).performed.clone();
         for performed in &performed {
-            self.follow(step, performed, limit).await?;
+            self.follow(step, performed, limit, guest).await?;
         }
         Ok(left)
     }

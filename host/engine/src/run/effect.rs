@@ -3,7 +3,7 @@
 use super::bounds::{BLIND, INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
 use super::execute::{Execution, Wait};
 use super::interrupt::Interrupt;
-use super::port::{Clock, Control, Follow, Journal, News, Reporter, Wish, World};
+use super::port::{Clock, Control, Follow, Guest, Journal, News, Reporter, Wish, World};
 use super::seen::Seen;
 use crate::journal::{Event, Fate, Intent, Outcome, Performed, Sent, Standing};
 use crate::model::{Argument, Fact, Failure, Kind, Label, Millis, Moment, Step, StepId, UNSEEN};
@@ -304,6 +304,7 @@ where
         step: &Step,
         performed: &Performed,
         limit: Moment,
+        guest: &mut impl Guest,
     ) -> Result<(), Interrupt> {
         let Outcome::Done(given) = &performed.outcome else { return Ok(()) };
         if performed.ended.is_some() {
@@ -344,7 +345,7 @@ where
                 }
                 Err(failure) => return Err(Interrupt::Failed(failure)),
             };
-            self.pass(&step.id, wait, limit, &seen).await?;
+            self.pass(&step.id, wait, limit, &seen, guest).await?;
         }
     }
 
@@ -356,6 +357,7 @@ where
         length: Millis,
         limit: Moment,
         seen: &Seen,
+        guest: &mut impl Guest,
     ) -> Result<(), Interrupt> {
         self.commit().await?;
         self.listen()?;
@@ -368,7 +370,6 @@ where
             let why = format!("nothing can be seen of step `{step}`: {}", seen.last());
             return Err(Interrupt::Failed(Failure::permanent(UNSEEN, why)));
         }
-        self.ports.clock.sleep(length).await;
-        Ok(())
+        self.rest(length, guest).await
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::denials::Denials;
 use super::interrupt::Interrupt;
 use super::port::{AppendError, Clock, Control, Guest, Journal, Reporter, Wish, World};
+use super::watch::Watched;
 use crate::journal::{
     BrokenChain, Direction, End, Epoch, Event, Head, IllegalRecord, Linked, Phase, Record,
     RunState, StepStatus,
 };
-use crate::model::{Authority, Digest, Moment, RunId, StepId};
+use crate::model::{Authority, Digest, Millis, Moment, RunId, StepId};
 use crate::policy::Grant;
 
 /// What a run does when a step fails before the point of no return. After it, a run always stops.
@@ -30,6 +31,10 @@ pub struct Options {
     pub on_failure: OnFailure,
     /// Stop after this step, leaving the run resumable.
     pub until: Option<StepId>,
+    /// Who wants steps to begin outside of the maintenance windows, if anybody does.
+    pub outside_windows: Option<String>,
+    /// Leave the run as soon as it waits for time alone, instead of waiting with it.
+    pub detach: bool,
     /// The lease whose process is surely gone, so that what it intended need not expire.
     pub gone: Option<Epoch>,
 }
@@ -43,6 +48,22 @@ pub enum Wait {
         step: StepId,
         /// What is asked.
         waits_for: String,
+    },
+    /// A maintenance window that is long enough.
+    Window {
+        /// The step that begins then.
+        step: StepId,
+        /// When one opens; none if no window is ever long enough.
+        opens: Option<Moment>,
+        /// How much time must be left in it: for the worst case and the way back.
+        needs: Millis,
+    },
+    /// Time: a step is done and watched until then.
+    Soak {
+        /// The step.
+        step: StepId,
+        /// Until when.
+        until: Moment,
     },
     /// A decision, because something that the plan rests on changed.
     Moved(String),
@@ -119,6 +140,7 @@ pub struct Execution<'a, W, J, C, R, K> {
     /// Steps about which a plugin that was stopped is not asked again.
     pub(super) silenced: BTreeSet<StepId>,
     pub(super) denials: Denials,
+    pub(super) watched: Vec<Watched>,
     head: Head,
     written: Head,
     unwritten: Vec<Linked>,
@@ -169,6 +191,7 @@ where
             resumed_at,
             silenced: BTreeSet::new(),
             denials: Denials::of(records),
+            watched: Watched::all(authority),
             head,
             written: head,
             unwritten,
@@ -224,6 +247,8 @@ where
         }
         self.settle_open().await?;
         self.listen()?;
+        self.watch_before(guest).await?;
+        self.rest(Millis(0), guest).await?;
         match self.state.direction {
             Direction::Forward => self.forward(guest).await,
             Direction::Back => self.back(guest).await,
@@ -235,13 +260,18 @@ where
         if let Some(last) = self.options.until.as_ref().filter(|last| self.is_done(last)) {
             return Err(Interrupt::Wait(Wait::Until(last.clone())));
         }
-        let next = authority.steps.iter().find(|frozen| !self.is_done(&frozen.step.id));
-        let Some(frozen) = next else {
+        let next =
+            authority.steps.iter().enumerate().find(|(_, frozen)| !self.is_done(&frozen.step.id));
+        let Some((index, frozen)) = next else {
+            self.watch_at_the_end(guest).await?;
             self.note(Event::Finished { end: End::Done })?;
             return Ok(None);
         };
+        self.await_window(index)?;
         if frozen.derived {
-            self.derived(&frozen.step).await?;
+            // It deletes what only the way back needs.
+            self.watch_at_the_end(guest).await?;
+            self.derived(&frozen.step, guest).await?;
         } else {
             self.step(&frozen.step, guest).await?;
         }

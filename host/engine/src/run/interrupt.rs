@@ -18,6 +18,8 @@ pub(super) enum Interrupt {
     Moved(String),
     /// A person must answer.
     Stuck(String),
+    /// A watch found a reason to go back.
+    Tripped(String),
     /// A person asked for the way back.
     RollBack(String),
     /// The process must not go on.
@@ -49,6 +51,7 @@ where
             },
             Interrupt::Stuck(question) => self.note(Event::Stuck { question })?,
             Interrupt::RollBack(why) => self.turn_back(why)?,
+            Interrupt::Tripped(why) => self.rather_not_go_on(why)?,
             Interrupt::Failed(failure) | Interrupt::Unread(failure) => self.failed(failure)?,
         }
         Ok(None)
@@ -79,6 +82,12 @@ where
                 ),
             });
         }
+        self.rather_not_go_on(why)
+    }
+
+    /// Turns round where that loses nothing and is what the operator wants of a run that must not go on; else a person
+    /// decides.
+    fn rather_not_go_on(&mut self, why: String) -> Result<(), RunError> {
         if let Some(loss) = self.state.loss_of_going_back(self.authority) {
             return self.note(Event::Stuck {
                 question: format!(

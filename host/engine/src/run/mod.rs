@@ -6,16 +6,20 @@ mod denials;
 mod effect;
 mod execute;
 mod interrupt;
+mod judge;
 mod look;
 mod plan;
 mod port;
 mod rollback;
 mod seen;
 mod step;
+mod traffic;
+mod watch;
+mod window;
 
 pub use execute::{Ended, Execution, OnFailure, Options, Ports, RunError, Wait};
 pub use plan::{PlanError, Planner, difference};
 pub use port::{
     AppendError, Clock, Control, Follow, Guest, GuestError, Host, Journal, News, Reporter,
-    TrapKind, Wish, World,
+    TrapKind, Window, Wish, World,
 };

@@ -10,7 +10,7 @@ use crate::model::{
     Authority, Denial, Draft, Effect, Environment, Failure, Kind, Label, Pin, Plan, PluginPin,
     Problem, ServiceRef, Survey, Target,
 };
-use crate::policy::{FreezeError, Freezer, Grant, admit_for_planning};
+use crate::policy::{FreezeError, Freezer, Grant, Watching, admit_for_planning};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,8 @@ pub struct Planner<'a, W, R> {
     pub plugin: &'a PluginPin,
     /// The environment's name in `lockstep.toml`.
     pub environment: &'a str,
+    /// What the operator wants watched.
+    pub watching: &'a Watching,
 }
 
 impl<W: World, R: Reporter> Planner<'_, W, R> {
@@ -147,6 +149,7 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
             grant: self.grant,
             survey: &found.survey,
             standing: &found.standing,
+            watching: self.watching,
             now: target.now,
         };
         Ok(freezer.freeze(drafted.draft, drafted.declared)?)

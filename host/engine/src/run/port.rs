@@ -8,7 +8,7 @@
 use crate::journal::{Epoch, Fate, Head, Intent, Linked, Sent, Standing};
 use crate::model::{
     Answer, Call, Description, Draft, Fact, Failure, Label, Level, Millis, Moment, Observation,
-    Problem, Progress, Read, Reading, RunId, Sample, StepCall, StepId, Survey, Target,
+    Problem, Progress, Read, Reading, RunId, Sample, StepCall, StepId, Survey, Target, Verdict,
 };
 use crate::policy::Admitted;
 
@@ -198,10 +198,30 @@ pub enum Wish {
     RollBack(String),
 }
 
+/// Whether the operator allows changes at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// No windows are configured.
+    Always,
+    /// A window is open, and enough of it is left.
+    Open {
+        /// When it closes.
+        until: Moment,
+    },
+    /// No window with enough time left is open.
+    Closed {
+        /// When the next one opens that is long enough; none if no window ever is.
+        opens: Option<Moment>,
+    },
+}
+
 /// What people want of the run meanwhile.
 pub trait Control {
     /// Returns the newest wish. Asked between effects and while waiting.
     fn wish(&self) -> Option<Wish>;
+
+    /// Returns whether a maintenance window is open at `now` with so much time left.
+    fn window(&self, now: Moment, needs: Millis) -> Window;
 }
 
 /// News for people; never stored, never read back.
@@ -229,6 +249,8 @@ pub enum News {
     Denied(Problem),
     /// The plugin says something.
     PluginSays(Level, String),
+    /// A watch's verdict changed: its name, the verdict, and how it shows.
+    Watched(String, Verdict, String),
     /// The host has something to say about the run.
     Note(String),
 }

@@ -38,13 +38,14 @@ where
             return Err(Interrupt::Stuck(question));
         }
         let Some(undo) = self.next_undo().and_then(|id| authority.undo_step(&id)) else {
+            self.watch_at_the_end(guest).await?;
             self.note(Event::Finished { end: End::RolledBack })?;
             return Ok(None);
         };
-        let guest = (!undo.derived).then_some(guest);
-        match guest {
-            Some(guest) => self.step(&undo.step, guest).await?,
-            None => self.derived(&undo.step).await?,
+        if undo.derived {
+            self.derived(&undo.step, guest).await?;
+        } else {
+            self.step(&undo.step, guest).await?;
         }
         Ok(None)
     }

@@ -50,25 +50,29 @@ where
                 Round::Again => {}
             }
         }
-        self.soak(step).await
+        self.soak(step, guest).await
     }
 
-    /// Takes a step that the host derived: no plugin is asked.
-    pub(super) async fn derived(&mut self, step: &Step) -> Result<(), Interrupt> {
+    /// Takes a step that the host derived: the plugin is asked for nothing but its watches.
+    pub(super) async fn derived(
+        &mut self,
+        step: &Step,
+        guest: &mut impl Guest,
+    ) -> Result<(), Interrupt> {
         self.refuse_failed(step)?;
         self.ports.reporter.report(News::StepStarted(step.id.clone()));
         if self.state.step(&step.id).status == StepStatus::Pending {
             self.start_round(step, Vec::new())?;
         }
         if self.state.step(&step.id).status == StepStatus::Running {
-            self.listed(step).await?;
+            self.listed(step, guest).await?;
             self.note(Event::Checked {
                 step: step.id.clone(),
                 facts: Vec::new(),
                 soak_until: None,
             })?;
         }
-        self.soak(step).await
+        self.soak(step, guest).await
     }
 
     /// A step that has failed goes on only when a person says so, which makes it one that has not.
@@ -89,10 +93,13 @@ where
             let number = u32::try_from(index).unwrap_or(u32::MAX);
             let (waits_for, by) = match gate {
                 Gate::Approval(prompt) => (prompt.clone(), self.options.gates_approved_by.clone()),
-                Gate::Window => (
-                    "the maintenance window".to_owned(),
-                    Some("no window is configured".to_owned()),
-                ),
+                // Whether one is open was looked at before the step began.
+                Gate::Window => {
+                    let found = self.state.windows.contains_key(&step.id);
+                    let by =
+                        if found { "the maintenance window" } else { "no window is configured" };
+                    ("the maintenance window".to_owned(), Some(by.to_owned()))
+                }
             };
             if let Some(by) = by {
                 self.note(Event::GateOpened { step: step.id.clone(), gate: number, by })?;
@@ -116,7 +123,7 @@ where
         }
         let left = match step.drive {
             Drive::Listed => {
-                self.listed(step).await?;
+                self.listed(step, guest).await?;
                 Vec::new()
             }
             Drive::Guided => self.guided(step, guest).await?,
@@ -165,11 +172,11 @@ where
                     None => return Ok(Some(Vec::new())),
                 },
             };
-            self.pass(&step.id, wait, limit, &seen).await?;
+            self.pass(&step.id, wait, limit, &seen, guest).await?;
         }
     }
 
-    async fn listed(&mut self, step: &Step) -> Result<(), Interrupt> {
+    async fn listed(&mut self, step: &Step, guest: &mut impl Guest) -> Result<(), Interrupt> {
         let limit = self.limit(step);
         let wanted: Vec<&Label> =
             step.effects.iter().filter(|label| self.is_wanted(step, label)).collect();
@@ -177,7 +184,7 @@ where
             self.perform(step, label, &[], position).await?;
             let performed = self.state.step(&step.id).performed.get(position).cloned();
             if let Some(performed) = performed {
-                self.follow(step, &performed, limit).await?;
+                self.follow(step, &performed, limit, guest).await?;
             }
         }
         Ok(())
@@ -230,7 +237,7 @@ where
                     None => break Vec::new(),
                 },
             };
-            self.pass(&step.id, wait, limit, &seen).await?;
+            self.pass(&step.id, wait, limit, &seen, guest).await?;
         };
         let facts = left.into_iter().chain(found).collect();
         let soak_until = step.soak.map(|soak| self.ports.clock.now().plus(soak));
@@ -238,24 +245,38 @@ where
         Ok(Round::Over)
     }
 
-    /// Watches a checked step until its soak is over. The soak counts on the clock and needs no process.
-    async fn soak(&mut self, step: &Step) -> Result<(), Interrupt> {
+    /// Watches a checked step until its soak is over. The soak counts on the clock and needs no process; but what no process
+    /// saw is not known to be good, so each watch must pass a whole window before it ends.
+    async fn soak(&mut self, step: &Step, guest: &mut impl Guest) -> Result<(), Interrupt> {
         let StepStatus::Checked(until) = self.state.step(&step.id).status else { return Ok(()) };
         if let Some(until) = until {
             self.commit().await?;
+            let soak = step.soak.unwrap_or_default();
             loop {
+                self.listen()?;
+                self.rest(Millis(0), guest).await?;
                 let left = until.since(self.ports.clock.now());
-                if left.0 == 0 {
+                let unsettled = self.unsettled(soak);
+                if left.0 == 0 && unsettled.is_none() {
                     break;
                 }
-                self.listen()?;
+                let note = match unsettled {
+                    Some(watch) if left.0 == 0 => {
+                        format!("soaking until watch `{watch}` has passed for a whole window")
+                    }
+                    Some(_) | None => "soaking".to_owned(),
+                };
                 self.ports.reporter.report(News::Waiting(
                     step.id.clone(),
-                    "soaking".to_owned(),
+                    note,
                     None,
                     Some(left.0),
                 ));
-                self.ports.clock.sleep(left.min(SOAK_LOOK)).await;
+                if self.options.detach && left > SOAK_LOOK {
+                    return Err(Interrupt::Wait(Wait::Soak { step: step.id.clone(), until }));
+                }
+                let look = if left.0 == 0 { SOAK_LOOK } else { left.min(SOAK_LOOK) };
+                self.rest(look, guest).await?;
             }
         }
         self.note(Event::StepDone { step: step.id.clone(), nothing_to_do: None })?;
@@ -263,7 +284,7 @@ where
         Ok(())
     }
 
-    fn look(&self) -> Look<'_, W, R> {
+    pub(super) fn look(&self) -> Look<'_, W, R> {
         let (authority, state, run) = (self.authority, &self.state, &self.run);
         let about = About::Run { authority, state, run, denied: Vec::new() };
         Look { world: self.ports.world, reporter: self.ports.reporter, grant: &self.grant, about }

@@ -6,6 +6,7 @@ use lockstep_engine::model::{
     Allowed, ArgumentRule, Drive, Effect, Finding, Gate, Kind, Measured, Millis, Moment, Outage,
     OutageKind, Piece, Plan, ServiceRef, Severity, Step, Target, Undo, Way,
 };
+use lockstep_engine::policy::Watching;
 use lockstep_engine::run::{PlanError, Planner};
 
 use crate::fake::{
@@ -240,6 +241,7 @@ fn plan_twice(one: &Shape, other: &Shape) -> Result<Plan, PlanError> {
         grant: &grant,
         plugin: &plugin,
         environment: "lab",
+        watching: &Watching::default(),
     };
     let mut guest = FakeGuest {
         plans: VecDeque::from([one, other].map(|shape| (shape.draft(), shape.effects.clone()))),

@@ -6,6 +6,7 @@ use lockstep_engine::journal::Event;
 use lockstep_engine::model::{
     Answer, Call, Drive, Effect, Failure, Level, Moment, Read, ServiceRef, Step, Target,
 };
+use lockstep_engine::policy::Watching;
 use lockstep_engine::run::{Ended, News, Planner};
 
 use crate::fake::{
@@ -76,6 +77,7 @@ fn planning_does_not_perform() {
         grant: &grant,
         plugin: &plugin,
         environment: "lab",
+        watching: &Watching::default(),
     };
     let target = Target {
         component: "redis".to_owned(),

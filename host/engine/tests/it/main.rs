@@ -30,3 +30,5 @@ mod steps;
 mod sweep;
 #[cfg(test)]
 mod unseen;
+mod watches;
+mod windows;

@@ -1,7 +1,8 @@
 //! The parts of a draft.
 
 use lockstep_engine::model::{
-    Drive, Finding, Gate, Label, Millis, Outage, OutageKind, Severity, Step, StepId, Undo, Watch,
+    Drive, Finding, Gate, Label, Millis, Outage, OutageKind, Severity, Step, StepId, Undo,
+    UnknownTrigger, Watch,
 };
 
 use super::{Inward, Refused, closed, name, unknown};
@@ -118,6 +119,9 @@ impl Inward for upgrade::Watch {
         let Self { id, title, interval, effects, trigger } = self;
         let effects =
             names(&effects).map_err(|refused| refused.within(&format!("watch {id:?}")))?;
+        let trigger = trigger
+            .parse()
+            .map_err(|error: UnknownTrigger| Refused(format!("watch {id:?}: {error}")))?;
         Ok(Watch { id, title, interval: Millis(interval), effects, trigger })
     }
 }

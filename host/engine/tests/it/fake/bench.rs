@@ -45,6 +45,8 @@ pub(crate) fn options() -> Options {
         gates_approved_by: Some("ada".to_owned()),
         on_failure: OnFailure::RollBack,
         until: None,
+        outside_windows: None,
+        detach: false,
         gone: None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use lockstep_engine::model::{
     Answer, Argument, Call, Description, Draft, Effect, Fact, Failure, Label, Millis, Observation,
-    Pending, Progress, Sample, StepCall, Target, Value,
+    Pending, Progress, Sample, StepCall, Target, Value, Verdict,
 };
 use lockstep_engine::run::{Guest, GuestError, Host, TrapKind};
 
@@ -56,6 +56,8 @@ pub(crate) struct Part {
 pub(crate) struct FakeGuest {
     pub(crate) plans: VecDeque<(Draft, Vec<Effect>)>,
     pub(crate) parts: BTreeMap<String, Part>,
+    /// From when on each watch finds what, the earliest first.
+    pub(crate) watches: BTreeMap<String, Vec<(u64, Result<Verdict, Failure>)>>,
     /// Every call: the function, the step, what it was given.
     pub(crate) calls: Vec<(&'static str, StepCall, Vec<Fact>)>,
     /// What the host answered.
@@ -74,6 +76,22 @@ pub(crate) fn unavailable(function: &str) -> GuestError {
 impl FakeGuest {
     pub(crate) fn part(&mut self, step: &str) -> &mut Part {
         self.parts.entry(step.to_owned()).or_default()
+    }
+
+    /// Sets from when on a watch finds what.
+    pub(crate) fn watch(&mut self, watch: &str, phases: &[(u64, Verdict)]) {
+        let phases = phases.iter().map(|(from, verdict)| (*from, Ok(*verdict)));
+        self.watches.insert(watch.to_owned(), phases.collect());
+    }
+
+    /// Adds that a watch finds `verdict` from a moment on.
+    pub(crate) fn watch_again(&mut self, watch: &str, from: u64, verdict: Verdict) {
+        self.watches.get_mut(watch).unwrap().push((from, Ok(verdict)));
+    }
+
+    /// Adds that a probe fails from a moment on.
+    pub(crate) fn watch_fails(&mut self, watch: &str, from: u64, failure: Failure) {
+        self.watches.get_mut(watch).unwrap().push((from, Err(failure)));
     }
 
     /// Returns how often a function was called about a step.
@@ -188,11 +206,14 @@ impl Guest for FakeGuest {
 
     async fn probe(
         &mut self,
-        _watch: &str,
-        _call: &StepCall,
+        watch: &str,
+        call: &StepCall,
         _host: &mut impl Host,
     ) -> Result<Result<Sample, Failure>, GuestError> {
-        Err(unavailable("probe"))
+        let Some(phases) = self.watches.get(watch) else { return Err(unavailable("probe")) };
+        let (_, found) = phases.iter().rfind(|(from, _)| *from <= call.now.0).unwrap();
+        let sample = |verdict| Sample { verdict, evidence: "seen".to_owned(), figure: None };
+        Ok(found.clone().map(sample))
     }
 }
 

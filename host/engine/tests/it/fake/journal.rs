@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record, RunState};
 use lockstep_engine::model::{Millis, Moment, RunId};
-use lockstep_engine::run::{AppendError, Journal};
+use lockstep_engine::run::{AppendError, Clock, Journal};
 
 use super::clock::FakeClock;
 
@@ -67,6 +67,15 @@ impl FakeJournal {
 
     pub(crate) fn last(&self) -> Option<Event> {
         self.records.borrow().last().map(|record| record.event.clone())
+    }
+
+    /// Returns when the first such record was written.
+    pub(crate) fn at(&self, is_it: impl Fn(&Event) -> bool) -> Moment {
+        self.records.borrow().iter().find(|record| is_it(&record.event)).unwrap().at
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
     }
 
     /// Writes what people and processes write beside the engine.

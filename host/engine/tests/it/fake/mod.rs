@@ -7,6 +7,7 @@ mod guest;
 mod journal;
 mod people;
 mod plans;
+mod traffic;
 mod world;
 
 pub(crate) use bench::{Bench, block_on};

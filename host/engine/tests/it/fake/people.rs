@@ -2,13 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 
-use lockstep_engine::run::{Control, News, Reporter, Wish};
+use lockstep_engine::model::{Millis, Moment};
+use lockstep_engine::run::{Control, News, Reporter, Window, Wish};
 
 #[derive(Default)]
 pub(crate) struct FakeControl {
     wish: RefCell<Option<Wish>>,
     /// How often the engine asks before the wish is there.
     asks_before: Cell<u32>,
+    /// The only maintenance window: when it opens and closes.
+    pub(crate) window: Cell<Option<(Moment, Moment)>>,
 }
 
 impl FakeControl {
@@ -29,6 +32,17 @@ impl Control for FakeControl {
             return None;
         }
         self.wish.borrow().clone()
+    }
+
+    fn window(&self, now: Moment, needs: Millis) -> Window {
+        let Some((opens, until)) = self.window.get() else { return Window::Always };
+        if until.since(opens) < needs {
+            return Window::Closed { opens: None };
+        }
+        if opens <= now && until.since(now) >= needs {
+            return Window::Open { until };
+        }
+        Window::Closed { opens: Some(opens) }
     }
 }
 

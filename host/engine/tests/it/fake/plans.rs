@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use lockstep_engine::model::{
     Assignment, DeploySource, Digest, Draft, Effect, Environment, Finding, Grantable, Kind, Label,
     Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Surveyed, Version,
+    Watch,
 };
-use lockstep_engine::policy::{FreezeError, Freezer, Grant};
+use lockstep_engine::policy::{FreezeError, Freezer, Grant, Watching};
 
 use super::far_side::FarSide;
 
@@ -112,6 +113,8 @@ pub(crate) struct Shape {
     pub(crate) undo: Vec<Step>,
     pub(crate) effects: Vec<Effect>,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) watches: Vec<Watch>,
+    pub(crate) watching: Watching,
 }
 
 impl Shape {
@@ -134,7 +137,7 @@ impl Shape {
             findings: self.findings.clone(),
             steps: self.steps.clone(),
             undo: self.undo.clone(),
-            watches: Vec::new(),
+            watches: self.watches.clone(),
             uncovered: Vec::new(),
             parameters: self.parameters.clone(),
             extra: Vec::new(),
@@ -156,6 +159,7 @@ impl Shape {
             grant: &reads(),
             survey: &survey_of(far),
             standing: &standing,
+            watching: &self.watching,
             now: Moment(1),
         };
         freezer.freeze(self.draft(), self.effects.clone())

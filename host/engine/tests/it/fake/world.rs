@@ -12,6 +12,7 @@ use lockstep_engine::run::{Follow, World};
 use super::far_side::FarSide;
 use super::journal::FakeJournal;
 use super::plans::survey_of;
+use super::traffic::Outside;
 
 /// What goes wrong with one send.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,8 @@ pub(crate) struct FakeWorld {
     pub(crate) settled: RefCell<Vec<Intent>>,
     pub(crate) reads: RefCell<Vec<Read>>,
     pub(crate) looks: Cell<u32>,
+    /// What the watches see.
+    pub(crate) outside: Outside,
     journal: Rc<FakeJournal>,
     going: RefCell<BTreeMap<Label, u32>>,
     untold: RefCell<BTreeMap<Label, bool>>,
@@ -67,6 +70,7 @@ impl FakeWorld {
             settled: RefCell::default(),
             reads: RefCell::default(),
             looks: Cell::new(0),
+            outside: Outside::default(),
             journal,
             going: RefCell::default(),
             untold: RefCell::default(),
@@ -131,8 +135,14 @@ impl World for FakeWorld {
 
     async fn read(&self, read: &Read) -> Result<Reading, Failure> {
         self.reads.borrow_mut().push(read.clone());
-        let of_deployment = matches!(read, Read::Deployment(_));
-        Ok(if of_deployment { Reading::Deployment(None) } else { Reading::Staged(Vec::new()) })
+        match read {
+            Read::Deployments(..) => Ok(self.outside.newest(self.journal.now())),
+            Read::Traffic(_, from, until) => {
+                self.outside.requests(*from, *until).map(Reading::Traffic)
+            }
+            Read::Deployment(_) => Ok(Reading::Deployment(None)),
+            _ => Ok(Reading::Staged(Vec::new())),
+        }
     }
 
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {

@@ -2,7 +2,7 @@
 
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::Millis;
-use lockstep_engine::run::{Ended, RunError, Wait, Wish};
+use lockstep_engine::run::{Clock as _, Ended, RunError, Wait, Wish};
 
 use super::laws;
 use super::random::Random;
@@ -64,7 +64,17 @@ pub(super) fn live(seed: u64) -> Life {
                     bench.answer_the_question();
                 }
             }
-            Ended::Waiting(wait @ (Wait::Gate { .. } | Wait::Until(_))) => {
+            Ended::Waiting(Wait::Window { opens: Some(opens), .. }) => {
+                let left = opens.since(bench.clock.now());
+                bench.clock.pass(left);
+            }
+            Ended::Waiting(Wait::Soak { until, .. }) => {
+                let left = until.since(bench.clock.now());
+                bench.clock.pass(left);
+            }
+            Ended::Waiting(
+                wait @ (Wait::Gate { .. } | Wait::Until(_) | Wait::Window { opens: None, .. }),
+            ) => {
                 panic!("nobody asked to wait: {wait:?}")
             }
         }

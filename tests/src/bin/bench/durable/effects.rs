@@ -163,6 +163,8 @@ impl Prepared {
             gates_approved_by: None,
             on_failure: OnFailure::Stop,
             until: None,
+            outside_windows: None,
+            detach: false,
             gone: None,
         };
         let authority = &self.plan.authority;

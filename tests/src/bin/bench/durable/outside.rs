@@ -9,7 +9,7 @@ use lockstep_engine::model::{
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{
-    Clock, Control, Follow, Guest, GuestError, Host, News, Reporter, Wish, World,
+    Clock, Control, Follow, Guest, GuestError, Host, News, Reporter, Window, Wish, World,
 };
 
 /// Every port but the journal.
@@ -119,6 +119,10 @@ impl Clock for Outside {
 impl Control for Outside {
     fn wish(&self) -> Option<Wish> {
         None
+    }
+
+    fn window(&self, _: Moment, _: Millis) -> Window {
+        Window::Always
     }
 }
 

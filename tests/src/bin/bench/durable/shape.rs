@@ -6,7 +6,7 @@ use lockstep_engine::model::{
     Assignment, Digest, Draft, Effect, Environment, Grantable, Kind, Millis, Moment, Piece, Plan,
     PluginPin, ServiceRef, Step, Survey, Surveyed, Version,
 };
-use lockstep_engine::policy::{Freezer, Grant};
+use lockstep_engine::policy::{Freezer, Grant, Watching};
 
 use super::outside::nothing_stands;
 use crate::Fallible;
@@ -47,6 +47,7 @@ pub(super) fn plan() -> Fallible<Plan> {
             version: "0.1.0".to_owned(),
             digest: Digest::of(b"bench"),
         },
+        watching: &Watching { traffic: Some(Vec::new()), ..Watching::default() },
         environment: &Environment {
             name: "bench".to_owned(),
             project_id: "project".to_owned(),

@@ -1,0 +1,96 @@
+//! What running came to, in words and as an exit code.
+
+use lockstep_engine::model::RunId;
+use lockstep_engine::run::{Ended, Wait};
+
+use crate::clock::written;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::hints::hints_in;
+use crate::output::Output;
+use crate::render::{brief, length};
+
+/// Says how running ended, and picks the exit code.
+pub(super) fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
+    let (exit, words) = match ended {
+        Ended::Done => (Exit::Done, format!("Run {run} is done.")),
+        Ended::RolledBack(why) => (
+            Exit::RolledBack,
+            format!(
+                "Run {run} was rolled back: what it had changed is put back. Why: {}",
+                brief(why)
+            ),
+        ),
+        Ended::Stuck(question) => (
+            Exit::Stuck,
+            format!(
+                "Run {run} is stuck and a person must decide:\n  {}\n\
+                 Look at it with `lockstep show {run}`, then `lockstep resume {run} [--assume happened:EFFECT | --assume \
+                 not-happened:EFFECT]` or `lockstep rollback {run}`.",
+                brief(question)
+            ),
+        ),
+        Ended::Waiting(Wait::Gate { step, waits_for }) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} waits at the gate of step `{step}`:\n  {}\nOpen it with `lockstep approve {run}`, then `lockstep resume {run}`.",
+                brief(waits_for)
+            ),
+        ),
+        Ended::Waiting(Wait::Window { step, opens: Some(opens), needs }) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} waits for a maintenance window: step `{step}` begins when one is open with {} left, for the worst case and the way back.\n\
+                 The next one opens at {}: then `lockstep resume {run}`.",
+                length(*needs),
+                written(*opens)
+            ),
+        ),
+        Ended::Waiting(Wait::Window { step, opens: None, needs }) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} waits before step `{step}`, and no maintenance window is ever long enough: the worst case and the way back need {}.\n\
+                 `lockstep resume {run} --outside-windows` goes on all the same, and says in the journal who wanted it.",
+                length(*needs)
+            ),
+        ),
+        Ended::Waiting(Wait::Soak { step, until }) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} soaks after step `{step}` until {}, which needs no process. Then `lockstep resume {run}`, which looks at \
+                 every watch for a whole window before it ends.",
+                written(*until)
+            ),
+        ),
+        Ended::Waiting(Wait::Moved(why)) => (
+            Exit::Moved,
+            format!(
+                "Run {run} waits, because the environment moved:\n  {}\nPut it back and `lockstep resume {run}`, which looks again; or go back with `lockstep rollback {run}`.",
+                brief(why)
+            ),
+        ),
+        Ended::Waiting(Wait::Until(step)) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} stopped after step `{step}` as asked. Go on with `lockstep resume {run}`."
+            ),
+        ),
+        Ended::Waiting(Wait::Paused) => (
+            Exit::Waiting,
+            format!(
+                "Run {run} stopped. Go on with `lockstep resume {run}`, or back with `lockstep rollback {run}`."
+            ),
+        ),
+    };
+    output.say(&words);
+    let stopped_by = match ended {
+        Ended::Stuck(why) | Ended::RolledBack(why) | Ended::Waiting(Wait::Moved(why)) => why,
+        Ended::Done | Ended::Waiting(_) => "",
+    };
+    for hint in hints_in(stopped_by) {
+        output.say(&format!("Hint: {hint}"));
+    }
+    output
+        .json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
+    Ok(exit)
+}

@@ -1,0 +1,63 @@
+//! What the watches of a run see, by the clock.
+
+use std::cell::{Cell, RefCell};
+
+use lockstep_engine::model::{Deployment, DeploymentStatus, Failure, Moment, Reading, Tally};
+
+/// How many requests come in a second, and how many of a hundred fail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rate {
+    pub(crate) a_second: u64,
+    pub(crate) failing: u64,
+}
+
+/// What can be seen from outside the run.
+#[derive(Default)]
+pub(crate) struct Outside {
+    /// From when on each rate holds, the earliest first.
+    pub(crate) rates: RefCell<Vec<(Moment, Rate)>>,
+    /// From when on the newest deployment is down.
+    pub(crate) crashed: Cell<Option<Moment>>,
+    /// Most requests that one answer holds.
+    pub(crate) most: Cell<Option<u64>>,
+}
+
+impl Outside {
+    pub(crate) fn rate(&self, from: Moment, a_second: u64, failing: u64) {
+        self.rates.borrow_mut().push((from, Rate { a_second, failing }));
+    }
+
+    /// Counts whole seconds, each by the rate at its beginning.
+    pub(crate) fn requests(&self, from: Moment, until: Moment) -> Result<Tally, Failure> {
+        let rates = self.rates.borrow();
+        let mut tally = Tally { requests: 0, failed: 0, extra: Vec::new() };
+        for second in from.0 / 1000..until.0 / 1000 {
+            let holds = |(since, _): &&(Moment, Rate)| since.0 / 1000 <= second;
+            if let Some((_, rate)) = rates.iter().rev().find(holds) {
+                tally.requests += rate.a_second * 100;
+                tally.failed += rate.a_second * rate.failing;
+            }
+        }
+        tally.requests /= 100;
+        tally.failed /= 100;
+        if self.most.get().is_some_and(|most| tally.requests > most) {
+            return Err(Failure::permanent("railway:too-large", "too many"));
+        }
+        Ok(tally)
+    }
+
+    pub(crate) fn newest(&self, now: Moment) -> Reading {
+        let crashed = self.crashed.get().is_some_and(|since| since <= now);
+        let status = if crashed { DeploymentStatus::Crashed } else { DeploymentStatus::Success };
+        Reading::Deployments(vec![Deployment {
+            id: "d".to_owned(),
+            status,
+            created: Moment(0),
+            changed: Moment(0),
+            image: None,
+            digest: None,
+            can_roll_back: true,
+            extra: Vec::new(),
+        }])
+    }
+}
