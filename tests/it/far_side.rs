@@ -184,11 +184,11 @@ pub(crate) fn mutations(stage: &Stage) -> Mutations {
 /// Waits until something is there.
 #[track_caller]
 pub(crate) fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..1500 {
+    for _ in 0..4500 {
         if let Some(found) = look() {
             return found;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("it did not come within 30 s");
+    panic!("it did not come within 90 s");
 }

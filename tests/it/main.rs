@@ -25,4 +25,5 @@ mod sweep;
 mod tidy;
 mod troubles;
 mod upgrade;
+mod waits;
 mod writers;

@@ -1,8 +1,9 @@
 //! A folder with a running lab in it, and `lockstep` to call there.
 
+use std::fs::File;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use lockstep_lab::daemon::{self, Daemon};
@@ -82,10 +83,18 @@ impl Stage {
         Done::of(&command.output().unwrap())
     }
 
+    /// Begins a call of `lockstep`, and returns it with what it has said so far.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> (Child, impl Fn() -> String + use<>) {
+        let path = self.folder.path().join("said");
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::null()).stderr(File::create(&path).unwrap());
+        (command.spawn().unwrap(), move || std::fs::read_to_string(&path).unwrap())
+    }
+
     /// Returns a call of `lockstep` that has not begun.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.current_dir(self.folder.path()).args(arguments).stdin(std::process::Stdio::null());
+        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
         command.env_remove("RAILWAY_TOKEN");
         command
     }

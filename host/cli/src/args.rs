@@ -35,6 +35,10 @@ pub(crate) struct Global {
     /// Writes a log to standard error: error, warn, info, debug, trace, or a filter such as `lockstep_drivers=debug`.
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+
+    /// For tests of Lockstep itself: the clock is ahead by so many seconds.
+    #[arg(long, global = true, hide = true, value_name = "SECONDS", default_value_t = 0)]
+    pub(crate) clock_ahead: u64,
 }
 
 /// The commands.

@@ -1,5 +1,6 @@
 //! The system's clock: the one place of this crate that reads it.
 
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockstep_engine::model::{Millis, Moment};
@@ -12,6 +13,15 @@ use crate::signals::Signals;
 pub(crate) fn now() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Moment(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        .plus(*AHEAD.get_or_init(Millis::default))
+}
+
+/// How far the clock is ahead: nothing but in tests of waits that take days.
+static AHEAD: OnceLock<Millis> = OnceLock::new();
+
+/// Sets how far the clock is ahead, before anything has asked it.
+pub(crate) fn set_ahead(ahead: Millis) {
+    AHEAD.get_or_init(|| ahead);
 }
 
 /// Returns `moment` as people and logs write it.

@@ -21,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use lockstep_engine::model::Millis;
+
 use crate::args::{Arguments, Command, Surroundings};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -29,6 +31,7 @@ use crate::session::Session;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    clock::set_ahead(Millis::seconds(arguments.global.clock_ahead));
     let output = Output::new(arguments.global.json);
     let surroundings = Surroundings::read();
     let done = log(arguments.global.log.as_deref())

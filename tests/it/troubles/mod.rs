@@ -6,6 +6,9 @@ mod words;
 
 use crate::stage::{Done, Stage};
 
+/// The upgrade during which things go wrong.
+const UPGRADE: &[&str] = &["apply", "redis@7.0.15", "-e", "lab", "--yes"];
+
 impl Done {
     /// Fails the test unless people are told what they can do.
     #[track_caller]
@@ -35,7 +38,7 @@ fn the_run_is_over(stage: &Stage) {
 
 /// Injects a fault.
 #[track_caller]
-fn break_with(stage: &Stage, fault: &str) {
+pub(crate) fn break_with(stage: &Stage, fault: &str) {
     let words: Vec<&str> = ["lab", "break"].into_iter().chain(fault.split(' ')).collect();
     stage.lockstep(&words).expect(0);
 }

@@ -1,9 +1,6 @@
 //! Railway and its API.
 
-use std::fs::File;
-use std::process::{Child, Stdio};
-
-use super::{break_with, nothing_happened, the_run_is_over, write_toml};
+use super::{UPGRADE, break_with, nothing_happened, the_run_is_over, write_toml};
 use crate::far_side::{mutations, poll};
 use crate::stage::Stage;
 
@@ -111,7 +108,7 @@ fn in_mid_run(fault: &str, message: &str) {
     let stage = Stage::redis_6_with_data();
     let before = stage.census();
     break_with(&stage, &format!("after serviceInstanceDeployV2 1 {fault}"));
-    let (mut running, said) = begin(&stage);
+    let (mut running, said) = stage.begin(UPGRADE);
     poll(|| said().contains(message).then_some(()));
     assert!(running.try_wait().unwrap().is_none(), "{}", said());
     break_with(&stage, "mend");
@@ -123,14 +120,6 @@ fn in_mid_run(fault: &str, message: &str) {
     assert_eq!(before.samples, after.samples);
     let deploys = ("serviceInstanceDeployV2".to_owned(), Some("redis".to_owned()));
     assert_eq!(mutations(&stage).get(&deploys), Some(&1), "{:?}", stage.mutations());
-}
-
-/// Begins the upgrade and returns it, with a look at what it has said so far.
-pub(super) fn begin(stage: &Stage) -> (Child, impl Fn() -> String) {
-    let path = stage.folder().join("said");
-    let mut apply = stage.command(&["apply", "redis@7.0.15", "-e", "lab", "--yes"]);
-    apply.stdout(Stdio::null()).stderr(File::create(&path).unwrap());
-    (apply.spawn().unwrap(), move || std::fs::read_to_string(&path).unwrap())
 }
 
 #[test]

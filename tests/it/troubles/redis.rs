@@ -1,7 +1,6 @@
 //! The server that is upgraded.
 
-use super::railway::begin;
-use super::{break_with, nothing_happened, the_run_is_over};
+use super::{UPGRADE, break_with, nothing_happened, the_run_is_over};
 use crate::far_side::poll;
 use crate::stage::Stage;
 
@@ -52,7 +51,7 @@ fn a_redis_that_stops_answering_in_mid_run_is_waited_for() {
     let stage = Stage::redis_6_with_data();
     let before = stage.census();
     break_with(&stage, "after volumeInstanceBackupCreate 1 freeze redis");
-    let (mut running, said) = begin(&stage);
+    let (mut running, said) = stage.begin(UPGRADE);
     poll(|| said().contains("redis:timeout").then_some(()));
     break_with(&stage, "mend");
     assert_eq!(running.wait().unwrap().code(), Some(0), "{}", said());

@@ -50,7 +50,7 @@ pub struct RunState {
     pub watches: BTreeMap<String, WatchState>,
     /// The steps with which a stretch began, and until when the window was open; none outside of one.
     pub windows: BTreeMap<StepId, Option<Moment>>,
-    /// When an effect happened last, as far as is known.
+    /// When an effect happened last, as far as is known, or a step was found to have reached its end.
     pub changed: Option<Moment>,
     /// When the newest record was written.
     pub at: Moment,
@@ -170,7 +170,12 @@ impl RunState {
             | Event::Again { .. }
             | Event::Checked { .. }
             | Event::StepDone { .. }
-            | Event::StepFailed { .. } => self.advance_step(event, at)?,
+            | Event::StepFailed { .. } => {
+                self.advance_step(event, at)?;
+                if matches!(event, Event::Checked { .. }) {
+                    self.changed = Some(at);
+                }
+            }
             Event::Intended(_)
             | Event::Answered { .. }
             | Event::Settled { .. }

@@ -165,8 +165,8 @@ mod tests {
     use super::*;
 
     fn judged(failed: u64, requests: u64, before: (u64, u64)) -> Verdict {
-        let before = Share { failed: before.0, requests: before.1 };
-        Triggers::default().judge(Share { failed, requests }, before).0
+        let before = Share { requests: before.1, failed: before.0 };
+        Triggers::default().judge(Share { requests, failed }, before).0
     }
 
     #[test]

@@ -20,10 +20,20 @@ impl Judge {
     }
 
     /// Takes in what was found at `now`, and returns why the run must go back, if it must. `changed` is when the run
-    /// changed something last.
-    pub(super) fn look(&mut self, now: Moment, changed: Moment, sample: &Sample) -> Option<String> {
+    /// changed something last. In an `outage` that was announced, only what must hold at once counts.
+    pub(super) fn look(
+        &mut self,
+        now: Moment,
+        changed: Moment,
+        outage: bool,
+        sample: &Sample,
+    ) -> Option<String> {
         self.began.get_or_insert(now);
         let evidence = &sample.evidence;
+        if outage && (sample.verdict, self.trigger) != (Verdict::Fail, Trigger::AtOnce) {
+            (self.failing, self.unknown) = (None, None);
+            return None;
+        }
         let counts_from = changed.plus(self.triggers.grace);
         let lasts = |since: Moment| now.since(since.max(counts_from));
         match sample.verdict {
@@ -84,7 +94,7 @@ mod tests {
     fn trips(trigger: Trigger, changed: u64, verdicts: &[Verdict]) -> Option<u64> {
         let mut judge = Judge::new(trigger, Triggers::default());
         (0..).zip(verdicts).find_map(|(minute, verdict)| {
-            judge.look(at(minute), at(changed), &found(*verdict)).map(|_| minute)
+            judge.look(at(minute), at(changed), false, &found(*verdict)).map(|_| minute)
         })
     }
 
@@ -110,14 +120,27 @@ mod tests {
     }
 
     #[test]
+    fn an_announced_outage_excuses_all_but_what_must_hold_at_once() {
+        let mut judge = Judge::new(Trigger::Unhealthy, Triggers::default());
+        for minute in 0..30 {
+            assert_eq!(judge.look(at(minute), at(0), true, &found(Verdict::Fail)), None);
+        }
+        assert_eq!(judge.look(at(30), at(28), false, &found(Verdict::Fail)), None);
+        assert!(judge.look(at(36), at(28), false, &found(Verdict::Fail)).is_some());
+        let mut judge = Judge::new(Trigger::AtOnce, Triggers::default());
+        assert_eq!(judge.look(at(30), at(0), true, &found(Verdict::Unknown)), None);
+        assert!(judge.look(at(30), at(0), true, &found(Verdict::Fail)).is_some());
+    }
+
+    #[test]
     fn a_window_passes_only_by_being_seen() {
         let mut judge = Judge::new(Trigger::Unhealthy, Triggers::default());
         assert!(!judge.has_passed_a_window(at(60), LONG), "nobody has looked");
-        judge.look(at(60), at(0), &found(Verdict::Pass));
+        judge.look(at(60), at(0), false, &found(Verdict::Pass));
         assert!(!judge.has_passed_a_window(at(64), LONG));
         assert!(judge.has_passed_a_window(at(65), LONG));
         assert!(judge.has_passed_a_window(at(61), Millis(MINUTE)), "a soak may be shorter");
-        judge.look(at(66), at(0), &found(Verdict::Unknown));
+        judge.look(at(66), at(0), false, &found(Verdict::Unknown));
         assert!(!judge.has_passed_a_window(at(66), LONG));
     }
 }

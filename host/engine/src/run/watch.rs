@@ -9,7 +9,7 @@ use super::interrupt::Interrupt;
 use super::judge::Judge;
 use super::port::{Clock, Control, Guest, GuestError, Journal, News, Reporter, World};
 use super::traffic::{Traffic, before_the_run};
-use crate::journal::{Direction, Event};
+use crate::journal::{Direction, Event, StepStatus};
 use crate::model::{
     Authority, DeploymentStatus, Failure, HostWatch, Millis, Moment, Read, Reading, Sample,
     ServiceRef, Share, StepCall, StepId, Verdict,
@@ -182,6 +182,13 @@ where
         }
     }
 
+    /// An outage that was announced and approved is no reason to go back while its step lasts: the step's own limit ends it.
+    fn is_in_an_outage(&self) -> bool {
+        let running = |id: &StepId| self.state.step(id).status == StepStatus::Running;
+        let step = self.current().filter(running).and_then(|id| self.authority.step(&id));
+        step.is_some_and(|frozen| !frozen.step.outage.is_empty())
+    }
+
     fn has_held(&self, watch: &str) -> bool {
         self.state.watches.get(watch).is_some_and(|known| known.held)
     }
@@ -224,7 +231,7 @@ where
         let now = self.ports.clock.now();
         watched.due = now.plus(watched.interval);
         let changed = self.state.changed.unwrap_or(Moment(0));
-        let tripped = watched.judge.look(now, changed, &sample);
+        let tripped = watched.judge.look(now, changed, self.is_in_an_outage(), &sample);
         let watch = &watched.id;
         let before = self.state.watches.get(watch).and_then(|known| known.verdict);
         let Sample { verdict, evidence, .. } = sample;
@@ -285,14 +292,23 @@ where
         let newest = all.into_iter().next();
         let (verdict, evidence) = match newest.map(|newest| newest.status) {
             Some(DeploymentStatus::Success) => (Verdict::Pass, "its deployment runs".to_owned()),
+            // Steps deploy and stop, and judge by themselves how long that may take.
             Some(DeploymentStatus::InProgress(word)) => {
-                (Verdict::Unknown, format!("a deployment is in progress ({word})"))
+                (Verdict::Pass, format!("a deployment is in progress ({word})"))
             }
+            Some(
+                DeploymentStatus::Removed | DeploymentStatus::Stopped | DeploymentStatus::Skipped,
+            ) => (Verdict::Pass, "it is taken down".to_owned()),
             Some(DeploymentStatus::Failed(why)) => {
                 (Verdict::Fail, format!("its newest deployment failed: {why}"))
             }
             Some(DeploymentStatus::Crashed) => (Verdict::Fail, "it crashed".to_owned()),
-            Some(status) => (Verdict::Unknown, format!("its newest deployment is {status:?}")),
+            Some(DeploymentStatus::NeedsApproval) => {
+                (Verdict::Unknown, "its newest deployment waits for an approval".to_owned())
+            }
+            Some(DeploymentStatus::Other(word)) => {
+                (Verdict::Unknown, format!("its newest deployment is {word}"))
+            }
             None => (Verdict::Unknown, "it has no deployment".to_owned()),
         };
         Ok(Sample { verdict, evidence, figure: None })

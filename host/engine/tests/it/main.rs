@@ -30,5 +30,7 @@ mod steps;
 mod sweep;
 #[cfg(test)]
 mod unseen;
+#[cfg(test)]
 mod watches;
+#[cfg(test)]
 mod windows;

@@ -54,16 +54,14 @@ fn watching(traffic: Vec<String>) -> Watching {
 }
 
 fn turned_back(ended: &Ended) -> &str {
-    match ended {
-        Ended::RolledBack(why) => why,
-        other => panic!("{other:?}"),
-    }
+    let Ended::RolledBack(why) = ended else { panic!("{ended:?}") };
+    why
 }
 
 fn verdicts(bench: &Bench, name: &str) -> Vec<Verdict> {
-    let of_it = |event| match event {
-        Event::Watched { watch, verdict, .. } if watch == name => Some(verdict),
-        _ => None,
+    let of_it = |event| {
+        let Event::Watched { watch, verdict, .. } = event else { return None };
+        (watch == name).then_some(verdict)
     };
     bench.journal.events().into_iter().filter_map(of_it).collect()
 }

@@ -26,10 +26,10 @@ fn bench(changed: impl Fn(Step) -> Step, soak: Option<Millis>) -> Bench {
         .step(Step { soak, ..step("first") }, &effects("first"))
         .step(changed(step("second")), &effects("second"));
     for frozen in &shape.steps.clone() {
-        if let Undo::Steps(ids) = &frozen.undo {
-            let label = format!("{}-back", frozen.id);
-            let back = [command(&label, "RESET", frozen.id.as_str())];
-            let undo = undo_of(ids[0].as_str(), &back, &[frozen.id.as_str()]);
+        if matches!(frozen.undo, Undo::Steps(_)) {
+            let name = frozen.id.as_str();
+            let back = [command(&format!("{name}-back"), "RESET", name)];
+            let undo = undo_of(&format!("{name}-undo"), &back, &[name]);
             shape = shape.undo(Step { limit, ..undo }, &back);
         }
     }

@@ -14,7 +14,6 @@ async fn lives(name: &str) {
         .join("../../plugins/target/foreign")
         .join(format!("{name}.wasm"));
     if !file.is_file() {
-        println!("{} is not built", file.display());
         return;
     }
     let mut plugin = Desk::new().runtime().load(&std::fs::read(file).unwrap()).unwrap();

@@ -27,6 +27,9 @@ pub(crate) enum Act {
     StopOnce(GuestError),
 }
 
+/// From when on a watch finds this.
+type Phase = (u64, Result<Verdict, Failure>);
+
 type Look<T> = Result<Result<T, Failure>, GuestError>;
 
 /// What the plugin does about one step.
@@ -57,7 +60,7 @@ pub(crate) struct FakeGuest {
     pub(crate) plans: VecDeque<(Draft, Vec<Effect>)>,
     pub(crate) parts: BTreeMap<String, Part>,
     /// From when on each watch finds what, the earliest first.
-    pub(crate) watches: BTreeMap<String, Vec<(u64, Result<Verdict, Failure>)>>,
+    pub(crate) watches: BTreeMap<String, Vec<Phase>>,
     /// Every call: the function, the step, what it was given.
     pub(crate) calls: Vec<(&'static str, StepCall, Vec<Fact>)>,
     /// What the host answered.

@@ -135,14 +135,14 @@ impl World for FakeWorld {
 
     async fn read(&self, read: &Read) -> Result<Reading, Failure> {
         self.reads.borrow_mut().push(read.clone());
-        match read {
-            Read::Deployments(..) => Ok(self.outside.newest(self.journal.now())),
-            Read::Traffic(_, from, until) => {
-                self.outside.requests(*from, *until).map(Reading::Traffic)
-            }
-            Read::Deployment(_) => Ok(Reading::Deployment(None)),
-            _ => Ok(Reading::Staged(Vec::new())),
+        if let Read::Traffic(_, from, until) = read {
+            return self.outside.requests(*from, *until).map(Reading::Traffic);
         }
+        if matches!(read, Read::Deployments(..)) {
+            return Ok(self.outside.newest(self.journal.now()));
+        }
+        let of_deployment = matches!(read, Read::Deployment(_));
+        Ok(if of_deployment { Reading::Deployment(None) } else { Reading::Staged(Vec::new()) })
     }
 
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
