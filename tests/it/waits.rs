@@ -147,3 +147,17 @@ fn windows_and_watches_that_can_not_be_meant_are_refused_by_name() {
         stage.lockstep(&["plan", "redis", "-e", "lab"]).expect(2).says(named);
     }
 }
+
+#[test]
+fn what_somebody_else_does_meanwhile_stops_the_run_until_a_person_has_looked() {
+    let stage = stage("");
+    let a_part: Vec<&str> = UPGRADE.iter().chain(&["--until", "backup"]).copied().collect();
+    stage.lockstep(&a_part).expect(10);
+    break_with(&stage, "deploy langfuse-worker");
+    stage.lockstep(&["resume"]).expect(13).says("somebody else deployed service `langfuse-worker`");
+    break_with(&stage, "stage-change");
+    stage.lockstep(&["resume"]).expect(13).says("somebody else staged changes");
+    let image = stage.image("redis");
+    assert!(image.contains("bitnami"), "{image}: nothing was deployed meanwhile");
+    stage.lockstep(&["rollback", "--why", "not tonight"]).expect(11).says("not tonight");
+}

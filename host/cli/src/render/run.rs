@@ -34,6 +34,10 @@ pub(crate) fn event(event: &Event) -> String {
             by.as_deref().unwrap_or("somebody"),
             length(*needs)
         ),
+        Event::Stands { service, deployment: Some(deployment) } => {
+            format!("{service}: its newest deployment is {deployment}")
+        }
+        Event::Stands { service, deployment: None } => format!("{service}: has no deployment"),
         Event::Counted { watch, before } => format!(
             "watch {watch}: before the run, {} of {} requests failed",
             before.failed, before.requests

@@ -48,6 +48,7 @@ impl RunState {
             | Event::Leased { .. }
             | Event::Denied { .. }
             | Event::WindowFound { .. }
+            | Event::Stands { .. }
             | Event::Counted { .. }
             | Event::Watched { .. }
             | Event::Triggered { .. }

@@ -171,6 +171,13 @@ pub enum Event {
         /// What.
         denial: Denial,
     },
+    /// A service's newest deployment, as the run found it. Whoever resumes the run afterwards accepts it.
+    Stands {
+        /// The service.
+        service: String,
+        /// The deployment's id; none where there is none.
+        deployment: Option<String>,
+    },
     /// How many requests were answered before the run changed anything: what its error rate is measured by.
     Counted {
         /// The watch.
@@ -314,6 +321,7 @@ impl Event {
             Self::GateOpened { .. } => "gate_opened",
             Self::WindowFound { .. } => "window_found",
             Self::RoundStarted { .. } => "round_started",
+            Self::Stands { .. } => "stands",
             Self::Counted { .. } => "counted",
             Self::Watched { .. } => "watched",
             Self::Triggered { .. } => "triggered",

@@ -46,6 +46,8 @@ pub struct RunState {
     pub partly: BTreeSet<Label>,
     /// The step in which an effect's fate is open, and the effect.
     pub open: Option<(StepId, Label)>,
+    /// The newest deployment of each service that the plan is about, as the run found it.
+    pub deployments: BTreeMap<String, Option<String>>,
     /// What the watches saw, by name.
     pub watches: BTreeMap<String, WatchState>,
     /// The steps with which a stretch began, and until when the window was open; none outside of one.
@@ -81,6 +83,7 @@ impl Default for RunState {
             happened: BTreeSet::new(),
             partly: BTreeSet::new(),
             open: None,
+            deployments: BTreeMap::new(),
             watches: BTreeMap::new(),
             windows: BTreeMap::new(),
             changed: None,
@@ -215,6 +218,10 @@ impl RunState {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.windows.insert(step.clone(), *until);
             }
+            Event::Stands { service, deployment } => {
+                self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+                self.deployments.insert(service.clone(), deployment.clone());
+            }
             Event::Counted { watch, before } => self.watch(watch)?.before = Some(*before),
             Event::Watched { watch, verdict, evidence } => {
                 self.watch(watch)?.saw(*verdict, evidence, at);
@@ -278,6 +285,7 @@ impl RunState {
             | Event::Leased { .. }
             | Event::Denied { .. }
             | Event::WindowFound { .. }
+            | Event::Stands { .. }
             | Event::Counted { .. }
             | Event::Watched { .. }
             | Event::Triggered { .. }

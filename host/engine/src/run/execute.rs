@@ -268,6 +268,9 @@ where
             return Ok(None);
         };
         self.await_window(index)?;
+        if self.state.step(&frozen.step.id).round == 0 {
+            self.beware_of_others(&frozen.step.id).await?;
+        }
         if frozen.derived {
             // It deletes what only the way back needs.
             self.watch_at_the_end(guest).await?;

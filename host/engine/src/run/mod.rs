@@ -5,6 +5,7 @@ mod bounds;
 mod denials;
 mod effect;
 mod execute;
+mod foreign;
 mod interrupt;
 mod judge;
 mod look;

@@ -9,6 +9,8 @@ mod fake;
 #[cfg(test)]
 mod fold;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
 mod forget;
 #[cfg(test)]
 mod freeze;

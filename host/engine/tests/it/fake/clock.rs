@@ -1,6 +1,7 @@
 //! Time that passes only when somebody waits.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use lockstep_engine::model::{Millis, Moment};
 use lockstep_engine::run::Clock;
@@ -11,11 +12,13 @@ const MAX_WAITS: u64 = 2_000_000;
 pub(crate) struct FakeClock {
     now: Cell<Moment>,
     waits: Cell<u64>,
+    /// Where the clock jumps by so many milliseconds: after so many waits.
+    pub(crate) jumps: RefCell<BTreeMap<u64, i64>>,
 }
 
 impl Default for FakeClock {
     fn default() -> Self {
-        Self { now: Cell::new(Moment(1_000_000)), waits: Cell::new(0) }
+        Self { now: Cell::new(Moment(1_000_000)), waits: Cell::new(0), jumps: RefCell::default() }
     }
 }
 
@@ -34,5 +37,8 @@ impl Clock for FakeClock {
         self.waits.set(self.waits.get() + 1);
         assert!(self.waits.get() < MAX_WAITS, "the engine waits for ever");
         self.pass(length);
+        if let Some(jump) = self.jumps.borrow_mut().remove(&self.waits.get()) {
+            self.now.set(Moment(self.now.get().0.saturating_add_signed(jump)));
+        }
     }
 }

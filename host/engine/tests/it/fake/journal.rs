@@ -30,6 +30,8 @@ pub(crate) struct FakeJournal {
     pub(crate) appends: Cell<usize>,
     /// Whether another process takes the run before the next append.
     pub(crate) steal: Cell<bool>,
+    /// Appends after which another process takes the run.
+    pub(crate) steal_at: Cell<Option<u32>>,
     spoilt: Cell<bool>,
     clock: Rc<FakeClock>,
     records: RefCell<Vec<Record>>,
@@ -46,6 +48,7 @@ impl FakeJournal {
             fates: RefCell::default(),
             appends: Cell::new(0),
             steal: Cell::new(false),
+            steal_at: Cell::new(None),
             spoilt: Cell::new(false),
             clock,
             records: RefCell::default(),
@@ -76,6 +79,10 @@ impl FakeJournal {
 
     pub(crate) fn now(&self) -> Moment {
         self.clock.now()
+    }
+
+    pub(crate) fn pass(&self, length: Millis) {
+        self.clock.pass(length);
     }
 
     /// Writes what people and processes write beside the engine.
@@ -127,7 +134,9 @@ impl Journal for FakeJournal {
     ) -> Result<(), AppendError> {
         assert_eq!(run, &self.run);
         assert!(!records.is_empty(), "an append of nothing");
-        if self.steal.take() {
+        let left = self.steal_at.get();
+        self.steal_at.set(left.and_then(|left| left.checked_sub(1)));
+        if self.steal.take() || left == Some(0) {
             self.epoch.set(Epoch(epoch.0 + 1));
         }
         if epoch != self.epoch.get() {

@@ -18,6 +18,10 @@ pub(crate) struct Outside {
     pub(crate) rates: RefCell<Vec<(Moment, Rate)>>,
     /// From when on the newest deployment is down.
     pub(crate) crashed: Cell<Option<Moment>>,
+    /// Deployments that somebody else made, and since when they are there.
+    pub(crate) foreign: RefCell<Vec<(Moment, String)>>,
+    /// Since when somebody else has staged a change.
+    pub(crate) staged: Cell<Option<Moment>>,
     /// Most requests that one answer holds.
     pub(crate) most: Cell<Option<u64>>,
 }
@@ -46,18 +50,30 @@ impl Outside {
         Ok(tally)
     }
 
-    pub(crate) fn newest(&self, now: Moment) -> Reading {
+    pub(crate) fn deployments(&self, now: Moment) -> Reading {
         let crashed = self.crashed.get().is_some_and(|since| since <= now);
         let status = if crashed { DeploymentStatus::Crashed } else { DeploymentStatus::Success };
-        Reading::Deployments(vec![Deployment {
-            id: "d".to_owned(),
-            status,
-            created: Moment(0),
-            changed: Moment(0),
-            image: None,
-            digest: None,
-            can_roll_back: true,
-            extra: Vec::new(),
-        }])
+        let foreign = self.foreign.borrow();
+        let there = foreign.iter().rev().filter(|(since, _)| *since <= now);
+        let ids = there.map(|(_, id)| id.clone()).chain(["d".to_owned()]);
+        Reading::Deployments(ids.map(|id| deployment(id, status.clone())).collect())
+    }
+
+    pub(crate) fn staged(&self, now: Moment) -> Reading {
+        let there = self.staged.get().is_some_and(|since| since <= now);
+        Reading::Staged(if there { vec!["a variable of litellm".to_owned()] } else { Vec::new() })
+    }
+}
+
+fn deployment(id: String, status: DeploymentStatus) -> Deployment {
+    Deployment {
+        id,
+        status,
+        created: Moment(0),
+        changed: Moment(0),
+        image: None,
+        digest: None,
+        can_roll_back: true,
+        extra: Vec::new(),
     }
 }

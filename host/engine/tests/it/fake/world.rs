@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
-use lockstep_engine::model::{Fact, Failure, Label, Read, Reading, StepId, Survey};
+use lockstep_engine::model::{Fact, Failure, Label, Millis, Read, Reading, StepId, Survey};
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{Follow, World};
 
@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     LostAfter,
     /// It happens only while it is being settled, after so many looks.
     Slow(u32),
+    /// It happens, and the answer comes after so long.
+    LateAnswer(Millis),
     /// The far side says that a part of it happened.
     Partly,
     /// The far side says that it did not happen, and then it does.
@@ -139,10 +141,11 @@ impl World for FakeWorld {
             return self.outside.requests(*from, *until).map(Reading::Traffic);
         }
         if matches!(read, Read::Deployments(..)) {
-            return Ok(self.outside.newest(self.journal.now()));
+            return Ok(self.outside.deployments(self.journal.now()));
         }
         let of_deployment = matches!(read, Read::Deployment(_));
-        Ok(if of_deployment { Reading::Deployment(None) } else { Reading::Staged(Vec::new()) })
+        let staged = || self.outside.staged(self.journal.now());
+        Ok(if of_deployment { Reading::Deployment(None) } else { staged() })
     }
 
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
@@ -161,6 +164,11 @@ impl World for FakeWorld {
         match fault {
             None => Sent::Done(self.happen(effect, intent)),
             Some(Fault::Refused(failure)) => Sent::Refused(failure),
+            Some(Fault::LateAnswer(length)) => {
+                let given = self.happen(effect, intent);
+                self.journal.pass(length);
+                Sent::Done(given)
+            }
             Some(Fault::LostBefore) => lost(),
             Some(Fault::LostAfter) => {
                 self.happen(effect, intent);

@@ -2,8 +2,8 @@
 //!
 //! L4, and that nothing happens twice in one place of a round, are held by the fake world at every send.
 
-use lockstep_engine::journal::{Direction, Event, RunState};
-use lockstep_engine::model::{Step, Way};
+use lockstep_engine::journal::{Direction, Epoch, Event, RunState};
+use lockstep_engine::model::{Step, Verdict, Way};
 use lockstep_engine::run::Ended;
 
 use super::scenario::KEPT;
@@ -11,6 +11,8 @@ use crate::fake::{Bench, FarSide};
 
 pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
     every_record_was_lawful(bench);
+    one_process_at_a_time(bench);
+    watches_that_held_hold(bench, ended);
     if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
         let kept = &bench.world.far.borrow().kept;
         assert!(kept.is_empty(), "former secrets outlive the run: {kept:?}");
@@ -55,8 +57,13 @@ fn every_record_was_lawful(bench: &Bench) {
     let (authority, mut state) = (&bench.plan.authority, RunState::default());
     let mut intended = Vec::new();
     for record in bench.journal.records() {
-        if matches!(record.event, Event::TurnedBack { .. }) {
+        if let Event::TurnedBack { why } = &record.event {
             the_way_back_was_open(bench, &state);
+            let lost = state.loss_of_going_back(authority);
+            assert!(
+                lost.is_none() || why == "wished",
+                "went back by itself and lost {lost:?} (L9)"
+            );
         }
         state = state.after(&record).unwrap();
         if let Event::Intended(intent) = record.event {
@@ -81,5 +88,28 @@ fn the_way_back_was_open(bench: &Bench, state: &RunState) {
             let began = frozen.step.effects.iter().any(|label| state.began(label));
             assert!(!began, "turned round behind `{}` (L8)", frozen.step.id);
         }
+    }
+}
+
+/// L11: whoever lost the lease writes nothing more, and what is sent is sent under the lease of its record.
+fn one_process_at_a_time(bench: &Bench) {
+    let mut newest = Epoch(0);
+    for record in bench.journal.records() {
+        assert!(record.epoch >= newest, "a record of an older lease (L11)");
+        newest = record.epoch;
+        if let Event::Intended(intent) = &record.event {
+            assert_eq!(intent.epoch, newest, "an intent of another lease (L11)");
+        }
+    }
+}
+
+/// L10: no run ends while something is failing, or can't be known, that held before.
+fn watches_that_held_hold(bench: &Bench, ended: &Ended) {
+    if !matches!(ended, Ended::Done | Ended::RolledBack(_)) {
+        return;
+    }
+    for (name, watch) in bench.journal.state().watches {
+        let passes = watch.verdict == Some(Verdict::Pass);
+        assert!(passes || !watch.held, "{name} ends as {:?} (L10)", watch.verdict);
     }
 }

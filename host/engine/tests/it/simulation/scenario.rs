@@ -1,9 +1,10 @@
 //! A random plan, and everything that will go wrong with it.
 
 use lockstep_engine::model::{
-    Drive, Effect, Failure, Gate, Kind, Label, Millis, Observation, Piece, Progress, Step, Undo,
+    Drive, Effect, Failure, Gate, Kind, Label, Millis, Observation, Outage, OutageKind, Piece,
+    Progress, Step, Trigger, Undo, Verdict, Watch,
 };
-use lockstep_engine::run::{OnFailure, Wish};
+use lockstep_engine::run::{Clock as _, OnFailure, Wish};
 
 use super::random::Random;
 use crate::fake::{
@@ -36,11 +37,13 @@ pub(super) fn scenario(random: &mut Random) -> Bench {
     network(random, &mut bench);
     journal(random, &bench);
     people(random, &mut bench);
+    outside(random, &mut bench);
+    time(random, &bench);
     bench
 }
 
 fn plan(random: &mut Random) -> Shape {
-    let mut shape = Shape::default();
+    let mut shape = Shape { watches: watches(random), ..Shape::default() };
     for number in 0..2 + random.below(3) {
         let before = shape.steps.len();
         shape = match random.below(4) {
@@ -52,7 +55,20 @@ fn plan(random: &mut Random) -> Shape {
         if random.chance(20) {
             step.gates.push(Gate::Approval("sure?".to_owned()));
         }
-        step.soak = random.chance(15).then_some(Millis::seconds(3));
+        step.soak = random.chance(15).then(|| Millis::seconds(*random.pick(&[3, 60, 1200])));
+        if random.chance(10) && matches!(step.undo, Undo::Steps(_) | Undo::Restore) {
+            step.loss = Some("what was written since".to_owned());
+        }
+        if random.chance(5) {
+            step.gates.push(Gate::Window);
+        }
+        if random.chance(10) {
+            step.outage = vec![Outage {
+                service: "redis".to_owned(),
+                kind: OutageKind::All,
+                length: Millis(0),
+            }];
+        }
     }
     shape
 }
@@ -171,7 +187,8 @@ fn network(random: &mut Random, bench: &mut Bench) {
                 0..=4 => Fault::Refused(passing()),
                 5..=9 => Fault::LostBefore,
                 10..=14 => Fault::LostAfter,
-                15 | 16 => Fault::Slow(random.below(6)),
+                15 => Fault::Slow(random.below(6)),
+                16 => Fault::LateAnswer(Millis(u64::from(random.below(60_000)))),
                 17 => Fault::Untold(random.chance(50)),
                 18 => Fault::Slow(500),
                 _ => Fault::Refused(Failure::permanent("x:no", "no")),
@@ -191,7 +208,62 @@ fn journal(random: &mut Random, bench: &Bench) {
         98 => AppendFate::Slow(Millis(u64::from(random.below(15_000)))),
         _ => AppendFate::Kept,
     });
+    let mut fates: Vec<AppendFate> = fates.collect();
+    if random.chance(5) {
+        // The disk is full for a while.
+        let from = usize::try_from(random.below(40)).unwrap();
+        fates[from..from + 6].fill(AppendFate::Lost);
+    }
     bench.journal.fates.borrow_mut().extend(fates);
+    // Somebody else takes the run, and this process learns of it at its next append.
+    bench.journal.steal_at.set(random.chance(15).then(|| random.below(40)));
+}
+
+fn watches(random: &mut Random) -> Vec<Watch> {
+    let triggers = [Trigger::Unhealthy, Trigger::AtOnce, Trigger::ErrorRate];
+    (0..random.below(3))
+        .map(|number| Watch {
+            id: format!("watch-{number}"),
+            title: "something".to_owned(),
+            interval: Millis::seconds(*random.pick(&[1, 15, 60])),
+            effects: Vec::new(),
+            trigger: *random.pick(&triggers),
+        })
+        .collect()
+}
+
+/// What the watches see, and what other people do meanwhile.
+fn outside(random: &mut Random, bench: &mut Bench) {
+    let start = bench.clock.now().0;
+    for watch in bench.plan.authority.watches.clone() {
+        let mut phases = vec![(0, Verdict::Pass)];
+        let mut at = start;
+        while random.chance(40) {
+            at += u64::from(random.below(900_000));
+            phases.push((at, *random.pick(&[Verdict::Pass, Verdict::Fail, Verdict::Unknown])));
+        }
+        if random.chance(90) {
+            phases.push((at + u64::from(random.below(900_000)), Verdict::Pass));
+        }
+        bench.guest.watch(&watch.id, &phases);
+    }
+    if random.chance(10) {
+        let at = bench.clock.now().plus(Millis(u64::from(random.below(60_000))));
+        bench.world.outside.foreign.borrow_mut().push((at, "theirs".to_owned()));
+    }
+}
+
+/// Windows, and a clock that jumps.
+fn time(random: &mut Random, bench: &Bench) {
+    if random.chance(20) {
+        let opens = bench.clock.now().plus(Millis(u64::from(random.below(7_200_000))));
+        bench.control.window.set(Some((opens, opens.plus(Millis::seconds(48 * 3600)))));
+    }
+    if random.chance(20) {
+        let waits = u64::from(random.below(60));
+        let jump = i64::from(random.below(7_200_000)) - 3_600_000;
+        bench.clock.jumps.borrow_mut().insert(waits, jump);
+    }
 }
 
 fn people(random: &mut Random, bench: &mut Bench) {

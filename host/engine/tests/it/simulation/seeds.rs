@@ -6,7 +6,7 @@ use std::thread;
 use super::life::live;
 
 /// Seeds of an ordinary test run.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 10_000;
 
 #[expect(clippy::disallowed_methods, reason = "a test is told by its environment how long to run")]
 fn asked(name: &str) -> Option<u64> {
@@ -69,6 +69,11 @@ fn the_simulation_reaches_every_kind_of_end() {
         "can't be undone",
         "Again",
         "wished",
+        "Triggered",
+        "WindowFound",
+        "another process has taken over",
+        "somebody else deployed",
+        "what was written since",
     ] {
         assert!(stories.iter().any(|story| story.contains(words)), "no run with `{words}`");
     }

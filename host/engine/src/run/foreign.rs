@@ -1,0 +1,102 @@
+//! Other people's hands: a deployment or a staged change that this run did not make stops it before the next step.
+//!
+//! One owner at a time: a colleague, or an update of Railway's own, in the middle of an upgrade makes what was approved
+//! something else than what happens.
+
+use super::bounds::{MAX_ATTEMPTS, line, pause};
+use super::execute::Execution;
+use super::interrupt::Interrupt;
+use super::look::deployment_id;
+use super::port::{Clock, Control, Journal, News, Reporter, World};
+use crate::journal::{Event, Performed};
+use crate::model::{Deployment, Failure, Read, Reading, ServiceRef, StepId};
+
+/// How many deployments are looked through: more than anybody makes between two steps.
+const DEPLOYMENTS: u32 = 10;
+
+impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
+where
+    W: World,
+    J: Journal,
+    C: Clock,
+    R: Reporter,
+    K: Control,
+{
+    /// Looks whether somebody else changed what the plan is about since the run began. What is found is recorded, so that
+    /// whoever resumes the run has accepted it.
+    pub(super) async fn beware_of_others(&mut self, step: &StepId) -> Result<(), Interrupt> {
+        if self.authority.pins.is_empty() {
+            return Ok(());
+        }
+        let Reading::Staged(staged) = self.surely(step, &Read::Staged).await? else {
+            return Err(unexpected("staged changes"));
+        };
+        if let Some(change) = staged.first() {
+            return Err(Interrupt::Moved(format!(
+                "somebody else staged changes, which the next deployment would carry out: {}; commit or discard them",
+                line(change)
+            )));
+        }
+        let services: Vec<String> = self.authority.pins.keys().cloned().collect();
+        for service in services {
+            let read = Read::Deployments(ServiceRef::Named(service.clone()), DEPLOYMENTS);
+            let Reading::Deployments(found) = self.surely(step, &read).await? else {
+                return Err(unexpected("deployments"));
+            };
+            let newest = found.first().map(|deployment| deployment.id.clone());
+            let Some(known) = self.state.deployments.get(&service).cloned() else {
+                self.note(Event::Stands { service, deployment: newest })?;
+                continue;
+            };
+            let own = self.own_deployments(&service);
+            let mut since = found.iter().take_while(|it| known.as_deref() != Some(it.id.as_str()));
+            let foreign = since.find(|it| !own.contains(&it.id)).map(shown);
+            if let Some(foreign) = foreign {
+                self.note(Event::Stands { service: service.clone(), deployment: newest })?;
+                return Err(Interrupt::Moved(format!(
+                    "somebody else deployed service `{service}` since the run began: {foreign}; see that it is what you want"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the deployments of a service that this run made, as far as their ids are known.
+    fn own_deployments(&self, service: &str) -> Vec<String> {
+        let is_of_it = |performed: &&Performed| {
+            let effect = self.authority.effects.get(&performed.intent.label);
+            let of = effect.and_then(|effect| effect.kind.service());
+            of.is_some_and(|of| matches!(of, ServiceRef::Named(name) if name == service))
+        };
+        let performed = self.state.effects.values().filter(is_of_it);
+        performed.filter_map(|performed| deployment_id(&performed.given())).collect()
+    }
+
+    /// Reads, again and again while the failure may pass.
+    async fn surely(&self, step: &StepId, read: &Read) -> Result<Reading, Interrupt> {
+        let mut attempt = 0;
+        loop {
+            match self.ports.world.read(read).await {
+                Ok(reading) => return Ok(reading),
+                Err(failure @ Failure::Transient(_)) if attempt < MAX_ATTEMPTS => {
+                    let wait = pause(attempt);
+                    self.ports.reporter.report(News::Retrying(step.clone(), failure, wait));
+                    self.listen()?;
+                    self.ports.clock.sleep(wait).await;
+                    attempt += 1;
+                }
+                Err(failure) => return Err(Interrupt::Unread(failure)),
+            }
+        }
+    }
+}
+
+fn unexpected(asked: &str) -> Interrupt {
+    let text = format!("asked for {asked} and was answered something else");
+    Interrupt::Unread(Failure::permanent("engine:reading", text))
+}
+
+fn shown(deployment: &Deployment) -> String {
+    let image = deployment.image.as_deref().unwrap_or("built from a repository");
+    line(&format!("{} ({image})", deployment.id))
+}
