@@ -112,8 +112,12 @@ impl Stage {
         serde_json::from_value(self.control(&Control::Status)).unwrap()
     }
 
+    /// Returns what was changed at Railway, but for the claim on the environment: every process of a run writes that.
     pub(crate) fn mutations(&self) -> Vec<Mutation> {
-        serde_json::from_value(self.control(&Control::Mutations)).unwrap()
+        let all = self.control(&Control::Mutations);
+        let mut all: Vec<Mutation> = serde_json::from_value(all).unwrap();
+        all.retain(|it| it.name != "variableUpsert" || it.service.is_some());
+        all
     }
 
     /// Returns a `KEY=value` of `lab env`.

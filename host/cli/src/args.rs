@@ -117,6 +117,10 @@ pub(crate) struct How {
     #[arg(long)]
     pub(crate) detach: bool,
 
+    /// Goes on although that run of another store claims the environment: only if it is surely gone.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) over_claim: Option<String>,
+
     /// Begins steps outside of the maintenance windows of lockstep.toml too; the journal says who wanted it.
     #[arg(long)]
     pub(crate) outside_windows: bool,

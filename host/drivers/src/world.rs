@@ -30,6 +30,17 @@ impl World for Drivers {
         }
     }
 
+    async fn claim(&self) -> Result<Option<String>, Failure> {
+        let found = self.railway.claim().await;
+        found
+            .map(|text| text.map(|text| self.redactor.text(&text)))
+            .map_err(|failure| self.redactor.failure(failure))
+    }
+
+    async fn put_claim(&self, text: &str) -> Result<(), Failure> {
+        self.railway.put_claim(text).await.map_err(|failure| self.redactor.failure(failure))
+    }
+
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
         let found = self.stand(&Order::of(effect)).await;
         let found = found.map_err(|failure| self.redactor.failure(failure))?;

@@ -2,8 +2,10 @@
 
 use lockstep_drivers::Drivers;
 use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record};
-use lockstep_engine::model::{Authority, Plan, RunId, StepId};
-use lockstep_engine::run::{AppendError, Ended, Execution, Journal, Options, Ports, RunError};
+use lockstep_engine::model::{Authority, Millis, Plan, RunId, StepId};
+use lockstep_engine::run::{
+    AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError,
+};
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
 
 use super::ended::tell;
@@ -58,6 +60,7 @@ pub(crate) async fn carry_on(
         until,
         outside_windows: how.outside_windows.then(|| session.surroundings.person()),
         detach: how.detach,
+        claimant: Some(claimant(session, &opened, how)?),
         gone: gone.map(|from| from.epoch),
     };
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
@@ -71,6 +74,17 @@ pub(crate) async fn carry_on(
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
     tell(&run, &ended, output)
+}
+
+/// Returns who claims the environment; the lab's API answers at once, so it need not be waited for.
+fn claimant(session: &Session, opened: &Opened, how: &How) -> Result<Claimant, CliError> {
+    let over = how.over_claim.as_deref().map(str::parse).transpose().or_exit(Exit::Usage)?;
+    Ok(Claimant {
+        store: session.store.id().or_exit(Exit::Failed)?,
+        holder: session.surroundings.person(),
+        settle: if opened.name == config::LAB { Millis(100) } else { Millis::seconds(3) },
+        over,
+    })
 }
 
 async fn take(session: &Session, carried: &Carried, take_over: bool) -> Result<Lease, CliError> {

@@ -37,6 +37,14 @@ pub(super) fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, 
                 brief(waits_for)
             ),
         ),
+        Ended::Waiting(Wait::Claimed { by }) => (
+            Exit::Held,
+            format!(
+                "Run {run} waits, because another store's run works on the environment: {}.\nWait for it and `lockstep resume {run}`; \
+                 only if it is surely gone: `lockstep resume {run} --over-claim` and its name.",
+                brief(by)
+            ),
+        ),
         Ended::Waiting(Wait::Window { step, opens: Some(opens), needs }) => (
             Exit::Waiting,
             format!(

@@ -9,6 +9,6 @@ mod watches;
 mod windows;
 
 pub(crate) use dialled::{Dialled, dialled};
-pub(crate) use document::{Document, EnvironmentDocument};
+pub(crate) use document::{Document, EnvironmentDocument, LAB};
 pub(crate) use resolve::{choose, connections, endpoints, on_failure, settings, token};
 pub(crate) use windows::{WindowDocument, window};

@@ -34,6 +34,7 @@ pub(crate) fn event(event: &Event) -> String {
             by.as_deref().unwrap_or("somebody"),
             length(*needs)
         ),
+        Event::Claimed { store } => format!("environment claimed for store {store}"),
         Event::Stands { service, deployment: Some(deployment) } => {
             format!("{service}: its newest deployment is {deployment}")
         }

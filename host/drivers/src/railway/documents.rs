@@ -80,6 +80,8 @@ documents! {
         "tcpProxies(environmentId: $environment, serviceId: $service) { domain proxyPort applicationPort deletedAt } }";
     SET_VARIABLES = "LockstepSetVariables", "variableCollectionUpsert":
         "mutation LockstepSetVariables($input: VariableCollectionUpsertInput!) { variableCollectionUpsert(input: $input) }";
+    SET_SHARED = "LockstepSetShared", "variableUpsert":
+        "mutation LockstepSetShared($input: VariableUpsertInput!) { variableUpsert(input: $input) }";
     UPDATE_INSTANCE = "LockstepUpdateInstance", "serviceInstanceUpdate":
         "mutation LockstepUpdateInstance($service: String!, $environment: String!, $input: ServiceInstanceUpdateInput!) { ",
         "serviceInstanceUpdate(serviceId: $service, environmentId: $environment, input: $input) }";

@@ -1,5 +1,6 @@
 //! Railway: typed documents, reads, and effects with their settling. Every request names the environment.
 
+mod claim;
 mod client;
 mod deployment;
 mod documents;

@@ -48,6 +48,7 @@ impl RunState {
             | Event::Leased { .. }
             | Event::Denied { .. }
             | Event::WindowFound { .. }
+            | Event::Claimed { .. }
             | Event::Stands { .. }
             | Event::Counted { .. }
             | Event::Watched { .. }

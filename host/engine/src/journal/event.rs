@@ -171,6 +171,11 @@ pub enum Event {
         /// What.
         denial: Denial,
     },
+    /// A process claimed the environment for the run. Changes nothing: the claim itself is in the environment.
+    Claimed {
+        /// The store that the run is kept in.
+        store: String,
+    },
     /// A service's newest deployment, as the run found it. Whoever resumes the run afterwards accepts it.
     Stands {
         /// The service.
@@ -321,6 +326,7 @@ impl Event {
             Self::GateOpened { .. } => "gate_opened",
             Self::WindowFound { .. } => "window_found",
             Self::RoundStarted { .. } => "round_started",
+            Self::Claimed { .. } => "claimed",
             Self::Stands { .. } => "stands",
             Self::Counted { .. } => "counted",
             Self::Watched { .. } => "watched",

@@ -211,7 +211,7 @@ impl RunState {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.phase = Phase::Stuck(question.clone());
             }
-            Event::Denied { .. } | Event::Triggered { .. } => {
+            Event::Denied { .. } | Event::Triggered { .. } | Event::Claimed { .. } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
             }
             Event::WindowFound { step, until, .. } => {
@@ -285,6 +285,7 @@ impl RunState {
             | Event::Leased { .. }
             | Event::Denied { .. }
             | Event::WindowFound { .. }
+            | Event::Claimed { .. }
             | Event::Stands { .. }
             | Event::Counted { .. }
             | Event::Watched { .. }

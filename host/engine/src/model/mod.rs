@@ -1,6 +1,7 @@
 //! The nouns: data that the other modules, the plan file and the journal share. No I/O, no clock, no decision.
 
 mod call;
+mod claim;
 mod digest;
 mod draft;
 mod effect;
@@ -18,6 +19,7 @@ mod trigger;
 mod wire;
 
 pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
+pub use claim::Claim;
 pub use digest::{Digest, ParseDigestError, canonical};
 pub use draft::{
     Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress, Sample,

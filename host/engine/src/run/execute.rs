@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::claim::Claimant;
 use super::denials::Denials;
 use super::interrupt::Interrupt;
 use super::port::{AppendError, Clock, Control, Guest, Journal, Reporter, Wish, World};
@@ -35,6 +36,8 @@ pub struct Options {
     pub outside_windows: Option<String>,
     /// Leave the run as soon as it waits for time alone, instead of waiting with it.
     pub detach: bool,
+    /// Who claims the environment, where several stores may meet.
+    pub claimant: Option<Claimant>,
     /// The lease whose process is surely gone, so that what it intended need not expire.
     pub gone: Option<Epoch>,
 }
@@ -48,6 +51,11 @@ pub enum Wait {
         step: StepId,
         /// What is asked.
         waits_for: String,
+    },
+    /// The end of a run of another store.
+    Claimed {
+        /// Which, whose, and since when.
+        by: String,
     },
     /// A maintenance window that is long enough.
     Window {
@@ -141,6 +149,8 @@ pub struct Execution<'a, W, J, C, R, K> {
     pub(super) silenced: BTreeSet<StepId>,
     pub(super) denials: Denials,
     pub(super) watched: Vec<Watched>,
+    /// Whether this process has claimed the environment.
+    pub(super) claimed: bool,
     head: Head,
     written: Head,
     unwritten: Vec<Linked>,
@@ -192,6 +202,7 @@ where
             silenced: BTreeSet::new(),
             denials: Denials::of(records),
             watched: Watched::all(authority),
+            claimed: false,
             head,
             written: head,
             unwritten,
@@ -220,6 +231,9 @@ where
             };
             self.commit().await?;
             if let Some(ended) = ended {
+                if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
+                    self.give_claim_back().await;
+                }
                 return Ok(ended);
             }
         }
@@ -268,6 +282,7 @@ where
             return Ok(None);
         };
         self.await_window(index)?;
+        self.hold_claim(&frozen.step.id).await?;
         if self.state.step(&frozen.step.id).round == 0 {
             self.beware_of_others(&frozen.step.id).await?;
         }

@@ -3,11 +3,11 @@
 //! One owner at a time: a colleague, or an update of Railway's own, in the middle of an upgrade makes what was approved
 //! something else than what happens.
 
-use super::bounds::{MAX_ATTEMPTS, line, pause};
+use super::bounds::line;
 use super::execute::Execution;
 use super::interrupt::Interrupt;
 use super::look::deployment_id;
-use super::port::{Clock, Control, Journal, News, Reporter, World};
+use super::port::{Clock, Control, Journal, Reporter, World};
 use crate::journal::{Event, Performed};
 use crate::model::{Deployment, Failure, Read, Reading, ServiceRef, StepId};
 
@@ -78,14 +78,7 @@ where
         loop {
             match self.ports.world.read(read).await {
                 Ok(reading) => return Ok(reading),
-                Err(failure @ Failure::Transient(_)) if attempt < MAX_ATTEMPTS => {
-                    let wait = pause(attempt);
-                    self.ports.reporter.report(News::Retrying(step.clone(), failure, wait));
-                    self.listen()?;
-                    self.ports.clock.sleep(wait).await;
-                    attempt += 1;
-                }
-                Err(failure) => return Err(Interrupt::Unread(failure)),
+                Err(failure) => self.again(step, failure, &mut attempt).await?,
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod apply;
 mod bounds;
+mod claim;
 mod denials;
 mod effect;
 mod execute;
@@ -18,6 +19,7 @@ mod traffic;
 mod watch;
 mod window;
 
+pub use claim::Claimant;
 pub use execute::{Ended, Execution, OnFailure, Options, Ports, RunError, Wait};
 pub use plan::{PlanError, Planner, difference};
 pub use port::{

@@ -36,6 +36,12 @@ pub trait World {
     /// Reads. Everything it answers has been searched for secrets.
     async fn read(&self, read: &Read) -> Result<Reading, Failure>;
 
+    /// Returns the claim on the environment as it is written there, if anything is.
+    async fn claim(&self) -> Result<Option<String>, Failure>;
+
+    /// Writes the claim on the environment. Nothing else comes of it: no deploy.
+    async fn put_claim(&self, text: &str) -> Result<(), Failure>;
+
     /// Returns what stands where `effect` changes something.
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure>;
 

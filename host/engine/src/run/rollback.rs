@@ -42,6 +42,7 @@ where
             self.note(Event::Finished { end: End::RolledBack })?;
             return Ok(None);
         };
+        self.hold_claim(&undo.step.id).await?;
         if undo.derived {
             self.derived(&undo.step, guest).await?;
         } else {

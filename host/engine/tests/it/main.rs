@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod admit;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod effects;
 #[cfg(test)]
 mod fake;

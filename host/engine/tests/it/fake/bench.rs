@@ -47,6 +47,7 @@ pub(crate) fn options() -> Options {
         until: None,
         outside_windows: None,
         detach: false,
+        claimant: None,
         gone: None,
     }
 }

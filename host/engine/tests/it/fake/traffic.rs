@@ -22,6 +22,10 @@ pub(crate) struct Outside {
     pub(crate) foreign: RefCell<Vec<(Moment, String)>>,
     /// Since when somebody else has staged a change.
     pub(crate) staged: Cell<Option<Moment>>,
+    /// What is written as the claim on the environment.
+    pub(crate) claim: RefCell<Option<String>>,
+    /// What another store writes there, and when.
+    pub(crate) other_claim: RefCell<Option<(Moment, String)>>,
     /// Most requests that one answer holds.
     pub(crate) most: Cell<Option<u64>>,
 }
@@ -57,6 +61,18 @@ impl Outside {
         let there = foreign.iter().rev().filter(|(since, _)| *since <= now);
         let ids = there.map(|(_, id)| id.clone()).chain(["d".to_owned()]);
         Reading::Deployments(ids.map(|id| deployment(id, status.clone())).collect())
+    }
+
+    pub(crate) fn claim(&self, now: Moment) -> Option<String> {
+        let due = self.other_claim.borrow_mut().take_if(|(at, _)| *at <= now);
+        if let Some((_, other)) = due {
+            self.claim.replace(Some(other));
+        }
+        self.claim.borrow().clone()
+    }
+
+    pub(crate) fn put_claim(&self, text: &str) {
+        self.claim.replace(Some(text.to_owned()));
     }
 
     pub(crate) fn staged(&self, now: Moment) -> Reading {

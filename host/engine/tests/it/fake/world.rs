@@ -148,6 +148,15 @@ impl World for FakeWorld {
         Ok(if of_deployment { Reading::Deployment(None) } else { staged() })
     }
 
+    async fn claim(&self) -> Result<Option<String>, Failure> {
+        Ok(self.outside.claim(self.journal.now()))
+    }
+
+    async fn put_claim(&self, text: &str) -> Result<(), Failure> {
+        self.outside.put_claim(text);
+        Ok(())
+    }
+
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
         if let Some(failure) = self.unreadable.borrow_mut().pop_front() {
             return Err(failure);

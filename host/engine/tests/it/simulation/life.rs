@@ -64,6 +64,7 @@ pub(super) fn live(seed: u64) -> Life {
                     bench.answer_the_question();
                 }
             }
+            Ended::Waiting(Wait::Claimed { .. }) => bench.world.outside.put_claim(""),
             Ended::Waiting(Wait::Window { opens: Some(opens), .. }) => {
                 let left = opens.since(bench.clock.now());
                 bench.clock.pass(left);

@@ -1,10 +1,10 @@
 //! A random plan, and everything that will go wrong with it.
 
 use lockstep_engine::model::{
-    Drive, Effect, Failure, Gate, Kind, Label, Millis, Observation, Outage, OutageKind, Piece,
-    Progress, Step, Trigger, Undo, Verdict, Watch,
+    Claim, Drive, Effect, Failure, Gate, Kind, Label, Millis, Observation, Outage, OutageKind,
+    Piece, Progress, Step, Trigger, Undo, Verdict, Watch,
 };
-use lockstep_engine::run::{Clock as _, OnFailure, Wish};
+use lockstep_engine::run::{Claimant, Clock as _, OnFailure, Wish};
 
 use super::random::Random;
 use crate::fake::{
@@ -246,6 +246,18 @@ fn outside(random: &mut Random, bench: &mut Bench) {
             phases.push((at + u64::from(random.below(900_000)), Verdict::Pass));
         }
         bench.guest.watch(&watch.id, &phases);
+    }
+    bench.options.claimant = Some(Claimant {
+        store: "ours".to_owned(),
+        holder: "ada".to_owned(),
+        settle: Millis::seconds(3),
+        over: None,
+    });
+    if random.chance(10) {
+        let at = bench.clock.now().plus(Millis(u64::from(random.below(60_000))));
+        let run = "r-theirs".parse().unwrap();
+        let claim = Claim::new(run, "theirs".to_owned(), "grace".to_owned(), 1, at);
+        bench.world.outside.other_claim.replace(Some((at, claim.to_text().unwrap())));
     }
     if random.chance(10) {
         let at = bench.clock.now().plus(Millis(u64::from(random.below(60_000))));

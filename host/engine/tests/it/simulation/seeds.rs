@@ -73,6 +73,7 @@ fn the_simulation_reaches_every_kind_of_end() {
         "WindowFound",
         "another process has taken over",
         "somebody else deployed",
+        "Claimed { by",
         "what was written since",
     ] {
         assert!(stories.iter().any(|story| story.contains(words)), "no run with `{words}`");

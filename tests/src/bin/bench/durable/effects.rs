@@ -165,6 +165,7 @@ impl Prepared {
             until: None,
             outside_windows: None,
             detach: false,
+            claimant: None,
             gone: None,
         };
         let authority = &self.plan.authority;

@@ -36,6 +36,14 @@ impl World for Outside {
         Err(unused("read"))
     }
 
+    async fn claim(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
+    async fn put_claim(&self, _: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
         Ok(nothing_stands(effect.effect()))
     }
