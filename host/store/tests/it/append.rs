@@ -12,10 +12,10 @@ async fn what_was_appended_is_there_after_reopening() {
     session.append(&place.store, vec![event("a"), event("b")]).await.unwrap();
     session.append(&place.store, vec![event("c")]).await.unwrap();
     let place = place.reopen();
-    let records = place.store.records(&id("r-1")).unwrap();
+    let records = place.store.records(&id("r-1")).await.unwrap();
     assert_eq!(records.len(), 4);
     assert_eq!(records[3].event, event("c"));
-    assert_eq!(place.store.head(&id("r-1")).unwrap(), session.head);
+    assert_eq!(place.store.head(&id("r-1")).await.unwrap(), session.head);
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_lost_lease_appends_nothing() {
     assert_eq!(old.append(&place.store, vec![]).await, refused);
     new.append(&place.store, vec![event("now")]).await.unwrap();
     assert_eq!(old.append(&place.store, vec![event("late")]).await, refused);
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 2);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn an_end_that_is_elsewhere_appends_nothing() {
     assert_eq!(stale.append(&place.store, vec![]).await, Err(AppendError::Diverged));
     stale.head = Head { next: session.head.next, ..stale.head };
     assert_eq!(stale.append(&place.store, vec![event("b")]).await, Err(AppendError::Diverged));
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 2);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn records_that_are_no_chain_of_this_run_and_lease_are_refused() {
     assert!(refused(place.store.append(&run, lease, &session.head, &twice).await));
     let (records, _head) = session.head.link(&run, epoch(9), Moment(7), vec![event("a")]).unwrap();
     assert!(refused(place.store.append(&run, lease, &session.head, &records).await));
-    assert_eq!(place.store.records(&run).unwrap().len(), 1);
+    assert_eq!(place.store.records(&run).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_run_that_the_store_does_not_have_is_named() {
     let run = id("r-nowhere");
     let refused = place.store.append(&run, epoch(1), &Head::start(&run), &[]).await.unwrap_err();
     assert!(refused.to_string().contains("r-nowhere"), "{refused}");
-    assert!(place.store.records(&run).unwrap_err().to_string().contains("r-nowhere"));
+    assert!(place.store.records(&run).await.unwrap_err().to_string().contains("r-nowhere"));
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn an_empty_batch_of_the_holder_writes_nothing_and_succeeds() {
     let place = Place::new();
     let mut session = begin(&place.store, "r-1", "e").await;
     session.append(&place.store, vec![]).await.unwrap();
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 1);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn any_text_and_any_moment_comes_back_as_it_was() {
         session.head = head;
     }
     let place = place.reopen();
-    let records = place.store.records(&id("r-1")).unwrap();
+    let records = place.store.records(&id("r-1")).await.unwrap();
     let read: Vec<Event> =
         records[1..=texts.len()].iter().map(|record| record.event.clone()).collect();
     assert_eq!(read, events);
@@ -150,9 +150,9 @@ async fn ten_thousand_records_are_read_back_as_one_chain() {
         session.append(&place.store, events).await.unwrap();
     }
     let place = place.reopen();
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 10_001);
-    assert_eq!(place.store.runs().unwrap()[0].records, 10_001);
-    place.store.inspect().unwrap();
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 10_001);
+    assert_eq!(place.store.runs().await.unwrap()[0].records, 10_001);
+    place.store.inspect().await.unwrap();
 }
 
 #[tokio::test]
@@ -176,5 +176,5 @@ async fn an_append_that_nobody_waits_for_is_still_made() {
     }
     lock.execute_batch("COMMIT").unwrap();
     let place = place.reopen();
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 2);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 2);
 }

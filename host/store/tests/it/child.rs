@@ -113,7 +113,7 @@ async fn append(store: Store, number: u32) {
     let (run, environment) = (id(&format!("r-{number}")), format!("e-{number}"));
     let lease =
         store.acquire(&environment, &run, &here(), Moment(2), Takeover::IfGone).await.unwrap();
-    let mut session = Session { lease, head: store.head(&run).unwrap() };
+    let mut session = Session { lease, head: store.head(&run).await.unwrap() };
     loop {
         let size = session.head.next % 3 + 1;
         let events = (0..size)

@@ -42,10 +42,10 @@ async fn a_killed_process_leaves_every_acknowledged_record_and_no_half_of_a_batc
         let mut child = Child::start("append", folder.path());
         let acknowledged = kill_after(&mut child, count);
         let store = Store::open(folder.path()).unwrap();
-        store.inspect().unwrap();
+        store.inspect().await.unwrap();
         for (run, (next, digest)) in acknowledged {
             let run = id(&run);
-            let records = store.records(&run).unwrap();
+            let records = store.records(&run).await.unwrap();
             let kept = u64::try_from(records.len()).unwrap();
             // One batch may have become durable without being acknowledged, and then the whole of it.
             assert!(

@@ -2,7 +2,7 @@ use std::fs;
 use std::time::Duration;
 
 use lockstep_engine::run::AppendError;
-use lockstep_store::{FILE_NAME, OpenError, OpenOptions, RecordsError, Store, StoreError};
+use lockstep_store::{FILE_NAME, Flaw, OpenError, OpenOptions, RecordsError, Store, StoreError};
 
 use crate::support::{Place, begin, event, here, id, raw};
 
@@ -87,7 +87,7 @@ async fn nothing_is_written_into_a_file_that_was_removed_or_replaced() {
         "the store's file was removed or replaced while it was open".to_owned(),
     ));
     assert_eq!(session.append(&place.store, vec![event("a")]).await, refused);
-    assert!(matches!(place.store.runs(), Err(StoreError::Replaced)));
+    assert!(matches!(place.store.runs().await, Err(StoreError::Replaced)));
     fs::write(&path, b"another").unwrap();
     assert_eq!(session.append(&place.store, vec![event("a")]).await, refused);
     fs::rename(place.folder.path().join("away"), &path).unwrap();
@@ -106,11 +106,9 @@ async fn a_record_that_was_changed_cut_or_moved_does_not_read() {
         )
         .unwrap();
         assert_eq!(raw.execute(statement, []).unwrap(), 1);
-        place.store.records(&id("r-1")).unwrap_err()
+        place.store.records(&id("r-1")).await.unwrap_err()
     };
-    let body = |refused: &RecordsError| {
-        matches!(refused, RecordsError::Chain(_) | RecordsError::Foreign { .. })
-    };
+    let body = |refused: &RecordsError| matches!(refused, RecordsError::Flaw(_));
     assert!(body(
         &change("UPDATE records SET body = replace(body, '\"a\"', '\"z\"') WHERE sequence = 1")
             .await
@@ -128,7 +126,7 @@ async fn a_record_that_was_changed_cut_or_moved_does_not_read() {
     assert!(matches!(newer.await, RecordsError::Newer { sequence: 2, found: 2, .. }));
     let unknown =
         change("UPDATE records SET body = replace(body, '\"why\"', '\"who\"') WHERE sequence = 2");
-    assert!(matches!(unknown.await, RecordsError::Malformed { sequence: 2, .. }));
+    assert!(matches!(unknown.await, RecordsError::Flaw(Flaw::Unreadable { sequence: 2, .. })));
 }
 
 #[tokio::test]
@@ -141,8 +139,8 @@ async fn a_file_that_another_process_keeps_locked_is_an_error_and_then_works_aga
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = session.append(&store, vec![event("a")]).await.unwrap_err();
     assert!(refused.to_string().contains("another process keeps the store locked"), "{refused}");
-    assert_eq!(store.records(&id("r-1")).unwrap().len(), 1);
-    assert!(store.holding("e", &here()).unwrap().is_some());
+    assert_eq!(store.records(&id("r-1")).await.unwrap().len(), 1);
+    assert!(store.holding("e", &here()).await.unwrap().is_some());
     lock.execute_batch("ROLLBACK").unwrap();
     session.append(&store, vec![event("a")]).await.unwrap();
 }

@@ -47,7 +47,7 @@ async fn a_thousand_runs_share_a_handful_of_commits() {
     assert!(commits <= 3, "{commits} commits for 1000 appends");
     let place = place.reopen();
     for (run, _environment) in &names {
-        assert_eq!(place.store.records(&id(run)).unwrap().len(), 2);
+        assert_eq!(place.store.records(&id(run)).await.unwrap().len(), 2);
     }
 }
 
@@ -80,8 +80,8 @@ async fn in_one_group_only_the_conflicting_appends_fail() {
     assert_eq!(second.await, Ok(()));
     assert_eq!(third.await, Err(AppendError::Superseded { epoch: lost.lease.epoch }));
     assert_eq!(fourth.await, Err(AppendError::Diverged));
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 2);
-    assert_eq!(place.store.records(&id("r-2")).unwrap().len(), 1);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 2);
+    assert_eq!(place.store.records(&id("r-2")).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -112,6 +112,6 @@ async fn in_one_group_an_append_that_does_not_fit_fails_alone() {
             }
         }
     }
-    assert_eq!(place.store.records(&id("r-0")).unwrap().len(), 1);
+    assert_eq!(place.store.records(&id("r-0")).await.unwrap().len(), 1);
     large.append(&store, vec![event("y")]).await.unwrap();
 }

@@ -65,7 +65,7 @@ async fn a_released_environment_is_free_and_a_left_one_stays_its_runs() {
         place.store.acquire("e", &id("r-1"), &here(), Moment(3), Takeover::IfGone).await.unwrap();
     assert_eq!(back.from.as_ref().map(|from| from.epoch), Some(epoch(1)));
     place.store.release(&back).await.unwrap();
-    assert_eq!(place.store.holding("e", &here()).unwrap(), None);
+    assert_eq!(place.store.holding("e", &here()).await.unwrap(), None);
     let taken =
         place.store.acquire("e", &id("r-2"), &here(), Moment(4), Takeover::IfGone).await.unwrap();
     assert_eq!((taken.epoch, taken.from), (epoch(3), None));
@@ -76,7 +76,7 @@ async fn a_finished_run_holds_nothing() {
     let place = Place::new();
     let mut session = begin(&place.store, "r-1", "e").await;
     session.append(&place.store, vec![Event::Finished { end: End::Done }]).await.unwrap();
-    assert_eq!(place.store.holding("e", &here()).unwrap(), None);
+    assert_eq!(place.store.holding("e", &here()).await.unwrap(), None);
     begin(&place.store, "r-2", "e").await;
     let late = place.store.release(&session.lease).await;
     assert!(matches!(late, Err(LostLease::Superseded { .. })));
@@ -119,7 +119,7 @@ async fn a_holder_that_can_not_be_seen_is_taken_from_only_when_asked() {
         .await
         .unwrap();
     assert_eq!(lease.epoch, epoch(2));
-    let held = place.store.holding("e", &here()).unwrap().unwrap();
+    let held = place.store.holding("e", &here()).await.unwrap().unwrap();
     assert_eq!((held.since, held.presence), (Moment(u64::MAX), Presence::Alive));
 }
 
@@ -128,7 +128,7 @@ async fn a_lost_lease_is_neither_renewed_nor_given_back() {
     let place = Place::new();
     let session = begin(&place.store, "r-1", "e").await;
     place.store.renew(&session.lease, Moment(9)).await.unwrap();
-    assert_eq!(place.store.holding("e", &here()).unwrap().unwrap().renewed, Moment(9));
+    assert_eq!(place.store.holding("e", &here()).await.unwrap().unwrap().renewed, Moment(9));
     let new =
         place.store.acquire("e", &id("r-1"), &here(), Moment(3), Takeover::Asked).await.unwrap();
     assert!(matches!(
@@ -157,16 +157,16 @@ async fn a_memo_is_the_newest_and_only_the_holders() {
     let place = Place::new();
     let session = begin(&place.store, "r-1", "e").await;
     let (run, step): (_, StepId) = (id("r-1"), "copy".parse().unwrap());
-    assert_eq!(place.store.memo(&run, &step).unwrap(), None);
+    assert_eq!(place.store.memo(&run, &step).await.unwrap(), None);
     for done in ["1", "2"] {
         let memo = [Fact::one("done", Value::Text(done.to_owned()))];
         place.store.keep_memo(&run, session.lease.epoch, &step, &memo).await.unwrap();
-        assert_eq!(place.store.memo(&run, &step).unwrap().unwrap(), memo);
+        assert_eq!(place.store.memo(&run, &step).await.unwrap().unwrap(), memo);
     }
     place.store.release(&session.lease).await.unwrap();
     assert!(place.store.keep_memo(&run, session.lease.epoch, &step, &[]).await.is_err());
     place.raw().execute("UPDATE memos SET memo = 'no json'", []).unwrap();
-    assert_eq!(place.store.memo(&run, &step).unwrap(), None);
+    assert_eq!(place.store.memo(&run, &step).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -180,9 +180,9 @@ async fn of_two_runs_that_begin_at_once_one_holds_the_environment_and_the_other_
     let (lease, refused) = if first.is_ok() { (first, second) } else { (second, first) };
     let (lease, refused) = (lease.unwrap(), refused.unwrap_err());
     assert!(refused.to_string().contains(lease.run.as_str()), "{refused}");
-    let runs = place.store.runs().unwrap();
+    let runs = place.store.runs().await.unwrap();
     assert_eq!(runs.iter().map(|run| &run.id).collect::<Vec<_>>(), [&lease.run]);
-    assert_eq!(place.store.records(&lease.run).unwrap().len(), 1);
+    assert_eq!(place.store.records(&lease.run).await.unwrap().len(), 1);
     place.store.release(&lease).await.unwrap();
     assert!(place.store.begin_run(new_run("r-3", "e"), events(), &here).await.is_ok());
 }

@@ -87,6 +87,6 @@ async fn two_handles_in_one_process_append_to_their_runs_side_by_side() {
     one.await.unwrap();
     two.await.unwrap();
     for run in ["r-1", "r-2"] {
-        assert_eq!(place.store.records(&id(run)).unwrap().len(), 201);
+        assert_eq!(place.store.records(&id(run)).await.unwrap().len(), 201);
     }
 }

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::open::OpenError;
 use crate::error::StoreError;
-use crate::open::OpenError;
 
 /// The name of the store's file in its folder.
 pub const FILE_NAME: &str = "journal.db";

@@ -8,9 +8,9 @@ use std::time::Duration;
 use lockstep_engine::model::Digest;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::folder::{self, FILE_NAME};
+use super::schema;
 use crate::error::StoreError;
-use crate::folder::{self, FILE_NAME};
-use crate::schema;
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
