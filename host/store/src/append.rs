@@ -36,6 +36,7 @@ impl Journal for Store {
         let lines = lines(run, epoch, after, records)?;
         let appended = match &self.backend {
             Backend::Sqlite(file) => file.append(run, epoch, after, lines).await,
+            Backend::Postgres(server) => server.append(run, epoch, after, lines).await,
         };
         appended
             .map_err(|error| AppendError::Store(error.to_string()))?

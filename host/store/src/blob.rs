@@ -35,6 +35,7 @@ impl Store {
         let digest = Digest::of(&bytes);
         match &self.backend {
             Backend::Sqlite(file) => file.put(digest, bytes).await?,
+            Backend::Postgres(server) => server.put(digest, bytes).await?,
         }
         Ok(digest)
     }
@@ -43,6 +44,7 @@ impl Store {
     pub async fn get(&self, digest: &Digest) -> Result<Vec<u8>, BlobError> {
         let kept = match &self.backend {
             Backend::Sqlite(file) => file.get(digest),
+            Backend::Postgres(server) => server.get(digest).await,
         };
         let bytes = kept
             .map_err(|source| BlobError::Store { digest: *digest, source })?

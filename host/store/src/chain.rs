@@ -66,6 +66,7 @@ impl Store {
     pub async fn head(&self, run: &RunId) -> Result<Head, RecordsError> {
         let head = match &self.backend {
             Backend::Sqlite(file) => file.head(run),
+            Backend::Postgres(server) => server.head(run).await,
         };
         head?.ok_or_else(|| RecordsError::NoRun(run.clone()))
     }
@@ -74,6 +75,7 @@ impl Store {
     pub(crate) async fn kept(&self, run: &RunId) -> Result<Option<Vec<Kept>>, StoreError> {
         match &self.backend {
             Backend::Sqlite(file) => file.kept(run),
+            Backend::Postgres(server) => server.kept(run).await,
         }
     }
 }
@@ -139,7 +141,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Reads one record of any format that there ever was.
-fn read(run: &RunId, sequence: u64, text: &str) -> Result<Record, RecordsError> {
+pub(crate) fn read(run: &RunId, sequence: u64, text: &str) -> Result<Record, RecordsError> {
     let unreadable = |source| Flaw::Unreadable { run: run.clone(), sequence, source };
     // The format comes first: a newer record may have any other shape.
     let Format { format } = serde_json::from_str(text).map_err(unreadable)?;

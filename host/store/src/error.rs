@@ -26,6 +26,9 @@ pub enum StoreError {
     /// The server can't be reached, or did not answer to the end. A change that was sent may be durable after all.
     #[error("the store's server can't be reached: {0}")]
     Unreachable(String),
+    /// The database does not let the store's role do something, in the server's words.
+    #[error("the store's role may not do this: {0}")]
+    Denied(String),
     /// Anything else that the database or the system reports.
     #[error("the store failed: {0}")]
     Failed(String),

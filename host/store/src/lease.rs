@@ -164,6 +164,7 @@ impl Store {
         };
         let taken = match &self.backend {
             Backend::Sqlite(file) => file.acquire(wanted).await,
+            Backend::Postgres(server) => server.acquire(wanted).await,
         };
         taken.map_err(|source| LeaseError::Store { environment: environment.to_owned(), source })?
     }
@@ -192,6 +193,7 @@ impl Store {
     ) -> Result<Option<Holding>, StoreError> {
         let row = match &self.backend {
             Backend::Sqlite(file) => file.holding(environment, here),
+            Backend::Postgres(server) => server.holding(environment, here).await,
         };
         Ok(row?.and_then(|row| row.holding.filter(|_| !row.finished)))
     }
@@ -200,6 +202,7 @@ impl Store {
         let environment = || lease.environment.clone();
         let updated = match &self.backend {
             Backend::Sqlite(file) => file.update(lease, change).await,
+            Backend::Postgres(server) => server.update(lease.clone(), change).await,
         };
         match updated {
             Ok(true) => Ok(()),

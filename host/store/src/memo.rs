@@ -20,6 +20,9 @@ impl Store {
             serde_json::to_string(memo).map_err(|error| AppendError::Store(error.to_string()))?;
         let kept = match &self.backend {
             Backend::Sqlite(file) => file.keep_memo(run, epoch, step, text).await,
+            Backend::Postgres(server) => {
+                server.keep_memo(run.clone(), epoch, step.clone(), text).await
+            }
         };
         kept.map_err(|error| AppendError::Store(error.to_string()))?
             .map_err(|refused| refused.told(run, epoch))
@@ -29,6 +32,7 @@ impl Store {
     pub async fn memo(&self, run: &RunId, step: &StepId) -> Result<Option<Vec<Fact>>, StoreError> {
         let text = match &self.backend {
             Backend::Sqlite(file) => file.memo(run, step),
+            Backend::Postgres(server) => server.memo(run, step).await,
         }?;
         Ok(text.and_then(|text| match serde_json::from_str(&text) {
             Ok(memo) => Some(memo),

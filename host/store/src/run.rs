@@ -45,6 +45,8 @@ pub struct RunSummary {
     pub records: u64,
     /// The kind of its last event, as in the record's JSON; none before its first.
     pub last: Option<String>,
+    /// From when on a runner may go on with it; none if it is not detached.
+    pub due: Option<Moment>,
 }
 
 /// Why a run was not made. Nothing was written, unless the store failed.
@@ -117,6 +119,7 @@ impl Store {
         let run = first.new.id.clone();
         let made = match &self.backend {
             Backend::Sqlite(file) => file.create_run(first).await,
+            Backend::Postgres(server) => server.create_run(first).await,
         };
         made.map_err(|source| CreateRunError::Store { run, source })??;
         Ok((records, head))
@@ -140,6 +143,7 @@ impl Store {
         };
         let begun = match &self.backend {
             Backend::Sqlite(file) => file.begin_run(first, wanted).await,
+            Backend::Postgres(server) => server.begin_run(first, wanted).await,
         };
         begun.map_err(|source| CreateRunError::Store { run, source })?
     }
@@ -148,6 +152,7 @@ impl Store {
     pub async fn runs(&self) -> Result<Vec<RunSummary>, StoreError> {
         match &self.backend {
             Backend::Sqlite(file) => file.runs(),
+            Backend::Postgres(server) => server.runs().await,
         }
     }
 
@@ -155,6 +160,7 @@ impl Store {
     pub async fn find_run(&self, text: &str) -> Result<RunId, FindRunError> {
         let candidates = match &self.backend {
             Backend::Sqlite(file) => file.run_ids(text),
+            Backend::Postgres(server) => server.run_ids(text).await,
         }?;
         if let Some(exact) = candidates.iter().find(|id| id.as_str() == text) {
             return Ok(exact.clone());
@@ -170,6 +176,7 @@ impl Store {
     pub async fn attachments(&self, run: &RunId) -> Result<BTreeMap<String, Digest>, StoreError> {
         match &self.backend {
             Backend::Sqlite(file) => file.attachments(run),
+            Backend::Postgres(server) => server.attachments(run).await,
         }
     }
 }

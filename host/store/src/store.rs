@@ -5,6 +5,7 @@ use std::path::Path;
 use secrecy::SecretBox;
 
 use crate::error::StoreError;
+use crate::postgres::{Access, ConnectError, Server};
 use crate::sqlite::{File, OpenError, OpenOptions};
 
 /// A handle on a store; clones share its writer and its connections.
@@ -21,6 +22,8 @@ pub struct Store {
 pub(crate) enum Backend {
     /// In a file of this machine.
     Sqlite(File),
+    /// In a schema of a PostgreSQL database.
+    Postgres(Server),
 }
 
 impl Store {
@@ -34,10 +37,26 @@ impl Store {
         Ok(Self { backend: Backend::Sqlite(File::open(folder, options)?) })
     }
 
+    /// Opens the store in a schema of a PostgreSQL database. Makes the schema if it is missing, and migrates it if it is
+    /// older; of several processes that do so at once one does and the others wait.
+    ///
+    /// What is acknowledged is on the server's disk: `synchronous_commit` is set to `on` for every session unless the
+    /// server has it stricter, and a server with `fsync = off`, a standby and a database that is not in UTF-8 are refused.
+    ///
+    /// The schema holds what is sensitive: the key of the fingerprints that stand for secret values (table `settings`),
+    /// the names of everything that was upgraded, and what will be. It should belong to a role of its own that is no
+    /// superuser and that nobody but Lockstep uses, with a password that can be changed alone; the role needs `CREATE` on
+    /// the database once, to make the schema, or else the schema made for it by its owner. Never keep it in a database
+    /// that Lockstep moves.
+    pub async fn connect(access: Access) -> Result<Self, ConnectError> {
+        Ok(Self { backend: Backend::Postgres(Server::connect(access).await?) })
+    }
+
     /// Returns where the store is, for people: never with a password.
     pub fn place(&self) -> String {
         match &self.backend {
             Backend::Sqlite(file) => file.path().display().to_string(),
+            Backend::Postgres(server) => server.place().to_owned(),
         }
     }
 
@@ -62,19 +81,23 @@ impl Store {
     pub fn commits(&self) -> u64 {
         match &self.backend {
             Backend::Sqlite(file) => file.commits(),
+            Backend::Postgres(server) => server.commits(),
         }
     }
 
-    /// Reads a store's whole file for damage, which takes as long as reading it.
+    /// Reads a store's whole file for damage, which takes as long as reading it. A PostgreSQL server looks after its own
+    /// files: of it only an answer is wanted.
     pub async fn inspect(&self) -> Result<(), StoreError> {
         match &self.backend {
             Backend::Sqlite(file) => file.inspect(),
+            Backend::Postgres(server) => server.setting("id").await.map(drop),
         }
     }
 
     async fn setting(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         match &self.backend {
             Backend::Sqlite(file) => file.setting(name),
+            Backend::Postgres(server) => server.setting(name).await,
         }
     }
 }

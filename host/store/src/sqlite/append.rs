@@ -39,6 +39,12 @@ pub(super) fn write(connection: &Connection, run: i64, lines: &[Line]) -> Result
     for Line { sequence, epoch, kind, digest, body } in lines {
         insert.execute((run, sequence, epoch, kind, digest, body))?;
     }
+    // Nothing is left to do for a runner.
+    if lines.iter().any(|line| line.kind == "finished") {
+        connection
+            .prepare_cached("UPDATE runs SET due = NULL WHERE number = ?1 AND due IS NOT NULL")?
+            .execute([run])?;
+    }
     Ok(())
 }
 

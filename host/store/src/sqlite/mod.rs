@@ -3,12 +3,14 @@
 mod append;
 mod blob;
 mod chain;
+mod detached;
 mod error;
 mod file;
 mod folder;
 mod lease;
 mod memo;
 mod open;
+mod retention;
 mod run;
 mod schema;
 mod writer;

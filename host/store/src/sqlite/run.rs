@@ -44,7 +44,7 @@ impl File {
             let mut select = connection.prepare_cached(
                 "SELECT id, environment, component, plan, created,
                         (SELECT ifnull(max(sequence) + 1, 0) FROM records WHERE run = runs.number),
-                        (SELECT kind FROM records WHERE run = runs.number ORDER BY sequence DESC LIMIT 1)
+                        (SELECT kind FROM records WHERE run = runs.number ORDER BY sequence DESC LIMIT 1), due
                  FROM runs ORDER BY number DESC",
             )?;
             let mut rows = select.query([])?;
@@ -58,6 +58,7 @@ impl File {
                     created: Moment(row.get::<_, i64>(4)?.cast_unsigned()),
                     records: row.get::<_, i64>(5)?.cast_unsigned(),
                     last: row.get(6)?,
+                    due: row.get::<_, Option<i64>>(7)?.map(|due| Moment(due.cast_unsigned())),
                 });
             }
             Ok(runs)

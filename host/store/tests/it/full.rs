@@ -15,16 +15,16 @@ async fn fill(store: &Store, session: &mut Session) -> AppendError {
 
 #[tokio::test]
 async fn a_full_store_says_so_keeps_all_it_acknowledged_and_goes_on_with_room() {
-    let place = Place::new();
+    let place = Place::sqlite();
     let mut session = begin(&place.store, "r-1", "e").await;
     let full = OpenOptions { max_pages: Some(80), ..OpenOptions::default() };
-    let store = Store::open_with(place.folder.path(), full).unwrap();
+    let store = Store::open_with(place.folder(), full).unwrap();
     let error = fill(&store, &mut session).await;
     assert!(matches!(&error, AppendError::Store(text) if text.contains("full")), "{error}");
     assert_eq!(place.store.head(&id("r-1")).await.unwrap(), session.head);
     assert_eq!(store.put(vec![1; 1 << 20]).await, Err(StoreError::Full));
     drop(store);
-    let place = place.reopen();
+    let place = place.reopen().await;
     let kept = u64::try_from(place.store.records(&id("r-1")).await.unwrap().len()).unwrap();
     assert_eq!(kept, session.head.next);
     session.append(&place.store, vec![event("room")]).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the store promises, against the real file and real processes.
+//! What the store promises, against the real file, a real PostgreSQL and real processes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod append;
@@ -12,4 +12,5 @@ mod group;
 mod lease;
 mod race;
 mod run;
+mod server;
 mod support;

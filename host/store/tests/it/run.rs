@@ -4,11 +4,16 @@ use lockstep_engine::journal::{Epoch, Event, Head};
 use lockstep_engine::model::{Digest, Moment};
 use lockstep_store::{CreateRunError, FindRunError, NewRun};
 
-use crate::support::{Place, begin, create, event, id, new_run};
+use crate::support::{Place, begin, create, event, id, new_run, on_both};
 
-#[tokio::test]
-async fn runs_are_listed_newest_first_with_their_last_event() {
-    let place = Place::new();
+on_both! {
+    runs_are_listed_newest_first_with_their_last_event,
+    a_runs_first_records_are_under_no_lease_and_follow_from_its_start,
+    a_run_is_made_once_and_only_with_what_it_rests_on,
+    a_run_is_found_by_the_beginning_of_its_id,
+}
+
+async fn runs_are_listed_newest_first_with_their_last_event(place: Place) {
     let new = NewRun { created: Moment(u64::MAX), ..new_run("r-1", "e-1") };
     let (records, head) = place.store.create_run(new, vec![]).await.unwrap();
     assert!(records.is_empty());
@@ -22,9 +27,7 @@ async fn runs_are_listed_newest_first_with_their_last_event() {
     assert_eq!((runs[0].environment.as_str(), runs[0].component.as_str()), ("e-2", "redis"));
 }
 
-#[tokio::test]
-async fn a_runs_first_records_are_under_no_lease_and_follow_from_its_start() {
-    let place = Place::new();
+async fn a_runs_first_records_are_under_no_lease_and_follow_from_its_start(place: Place) {
     let plan = Digest::of(b"plan");
     let events = vec![Event::Planned { plan }, Event::Approved { plan, by: "ada".to_owned() }];
     let (records, head) = place.store.create_run(new_run("r-1", "e"), events).await.unwrap();
@@ -33,9 +36,7 @@ async fn a_runs_first_records_are_under_no_lease_and_follow_from_its_start() {
     assert!(records.iter().all(|record| record.epoch == Epoch(0)));
 }
 
-#[tokio::test]
-async fn a_run_is_made_once_and_only_with_what_it_rests_on() {
-    let place = Place::new();
+async fn a_run_is_made_once_and_only_with_what_it_rests_on(place: Place) {
     create(&place.store, "r-1", "e").await;
     let again = place.store.create_run(new_run("r-1", "e"), vec![]).await;
     assert!(matches!(again, Err(CreateRunError::Exists(_))));
@@ -54,9 +55,7 @@ async fn a_run_is_made_once_and_only_with_what_it_rests_on() {
     assert_eq!(place.store.attachments(&id("r-2")).await.unwrap(), new.attachments);
 }
 
-#[tokio::test]
-async fn a_run_is_found_by_the_beginning_of_its_id() {
-    let place = Place::new();
+async fn a_run_is_found_by_the_beginning_of_its_id(place: Place) {
     for run in ["r-3f20", "r-3f", "r-4a", "r-3"] {
         create(&place.store, run, run).await;
     }
