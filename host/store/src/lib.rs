@@ -32,6 +32,6 @@ pub use lease::{Holding, LEASE_LIFE, Lease, LeaseError, LostLease, Takeover};
 pub use postgres::{Access, ConnectError};
 pub use retention::{Pruned, PrunedRun};
 pub use run::{BeginRunError, CreateRunError, FindRunError, NewRun, RunSummary};
-pub use sqlite::{FILE_NAME, OpenError, OpenOptions};
+pub use sqlite::{FILE_NAME, OpenError, OpenOptions, prepare_folder};
 pub use store::Store;
 pub use verify::Verified;

@@ -16,5 +16,5 @@ mod schema;
 mod writer;
 
 pub(crate) use file::File;
-pub use folder::FILE_NAME;
+pub use folder::{FILE_NAME, prepare_folder};
 pub use open::{OpenError, OpenOptions};

@@ -91,7 +91,7 @@ impl Default for OpenOptions {
 
 /// Makes sure that a usable store stands in `folder`, and returns its path.
 pub(crate) fn ensure(folder: &Path, options: OpenOptions) -> Result<PathBuf, OpenError> {
-    folder::prepare(folder)?;
+    folder::prepare_folder(folder)?;
     let path = folder.join(FILE_NAME);
     if is_missing(&path)? {
         // A log without its file would be replayed into the new file and ruin it.

@@ -44,7 +44,7 @@ impl File {
 /// Returns the runs to remove, as a JSON array of their numbers, and what goes with them.
 fn choose(connection: &Connection, before: Moment) -> Result<(String, Pruned), StoreError> {
     let mut select = connection.prepare_cached(
-        "SELECT number, id, environment, component, last.sequence, last.body
+        "SELECT runs.number, id, environment, component, last.sequence, last.body
          FROM runs JOIN records last ON last.run = runs.number
           AND last.sequence = (SELECT max(sequence) FROM records WHERE run = runs.number)
          WHERE last.kind = 'finished' ORDER BY runs.number",

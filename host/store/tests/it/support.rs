@@ -119,6 +119,20 @@ impl Place {
         }
     }
 
+    /// Returns why the tables refuse something.
+    pub(crate) async fn refused(&self, statement: &str) -> String {
+        match &self.home {
+            Home::Folder(folder) => {
+                raw(folder.path()).execute(statement, []).unwrap_err().to_string()
+            }
+            Home::Schema(schema) => {
+                let client = server::raw(&server::shared_url(), schema).await;
+                let refused = client.execute(statement, &[]).await.unwrap_err();
+                refused.as_db_error().unwrap().message().to_owned()
+            }
+        }
+    }
+
     /// Takes away what keeps records from being changed.
     pub(crate) async fn unguard(&self) {
         match &self.home {
