@@ -137,7 +137,7 @@ impl Session {
     ) -> Result<Settings, CliError> {
         let lab = lab::address(&self.global.directory).await?;
         let token = config::token(name, document, lab.as_ref(), &self.surroundings)?;
-        let key = self.store.fingerprint_key().or_exit(Exit::Failed)?;
+        let key = self.store.fingerprint_key().await.or_exit(Exit::Failed)?;
         config::settings(name, document, token, *key.expose_secret())
     }
 

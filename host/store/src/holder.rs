@@ -33,6 +33,9 @@ pub enum Presence {
     Alive,
     /// Its process surely is no more.
     Gone,
+    /// It has not renewed its lease in PostgreSQL for [`LEASE_LIFE`](crate::LEASE_LIFE), so the lease may be taken. The
+    /// process may still be there, stopped or cut off, and may still send what it intended before that.
+    Expired,
     /// It is on another machine or in another container, or can't be seen from here.
     Unknown,
 }

@@ -1,24 +1,28 @@
 //! Leases: one run holds an environment, one process holds the run, and a number that only grows tells which.
 
+use std::time::Duration;
+
 use lockstep_engine::journal::Epoch;
 use lockstep_engine::model::{Moment, RunId};
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::StoreError;
 use crate::holder::{Holder, Presence};
-use crate::run::parsed;
-use crate::store::Store;
+use crate::store::{Backend, Store};
+
+/// How long a lease in PostgreSQL lasts without being renewed, by the database's clock.
+pub const LEASE_LIFE: Duration = Duration::from_secs(30);
 
 /// What to do about an environment that is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takeover {
-    /// Take it only from this run's own process that surely is no more, or that left.
+    /// Take it only from this run's own process that surely is no more, that left, or whose lease has expired.
     IfGone,
     /// Take it from this run's own process even if that may be there still, because a person said so.
     Asked,
 }
 
-/// A lease that this process was given. It lasts until it is given back or taken; no clock ends it.
+/// A lease that this process was given. It lasts until it is given back or taken. No clock ends it by itself: in
+/// PostgreSQL one that is not renewed for [`LEASE_LIFE`] may be taken, and only that ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The environment's id.
@@ -98,20 +102,51 @@ pub enum LostLease {
     },
 }
 
-/// An environment's row: the last epoch, and who holds it if anybody does.
-struct Row {
-    epoch: i64,
-    holding: Option<Holding>,
+/// An environment as it is kept: the last epoch, and who holds it if anybody does.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) epoch: i64,
+    pub(crate) holding: Option<Holding>,
     /// Whether the run that holds it has come to its end.
-    finished: bool,
+    pub(crate) finished: bool,
+}
+
+/// An environment that may be taken.
+#[derive(Debug)]
+pub(crate) struct Free {
+    /// The number of the lease that is to be given.
+    pub(crate) epoch: i64,
+    /// Who held it until now.
+    from: Option<Holding>,
+}
+
+/// What is taken, for whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) environment: String,
+    pub(crate) run: RunId,
+    pub(crate) here: Holder,
+    pub(crate) now: Moment,
+    pub(crate) takeover: Takeover,
+}
+
+/// What becomes of a lease that is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    /// Its holder is still there.
+    Renew(Moment),
+    /// Its holder goes, and its run keeps the environment.
+    Leave,
+    /// The environment is given back.
+    Release,
 }
 
 impl Store {
     /// Gives `run` the environment, with a number greater than every one before it.
     ///
     /// An environment is free if nobody had it, if it was released, or if the run that has it is finished. A process of
-    /// the same run that left or surely is gone is followed at once. Another run's is not, even if its process is gone:
-    /// what that run left undone is still there.
+    /// the same run that left, surely is gone or let its lease expire is followed at once. Another run's is not, even if
+    /// its process is gone: what that run left undone is still there.
     pub async fn acquire(
         &self,
         environment: &str,
@@ -120,190 +155,110 @@ impl Store {
         now: Moment,
         takeover: Takeover,
     ) -> Result<Lease, LeaseError> {
-        let (name, id, here) = (environment.to_owned(), run.clone(), holder.clone());
-        let taken = self.change(move |connection| {
-            let Some(number) = number_in(connection, &id, &name)? else {
-                return Ok(Err(LeaseError::NoRun { environment: name.clone(), run: id.clone() }));
-            };
-            let free = match free(connection, &name, &id, &here, takeover)? {
-                Ok(free) => free,
-                Err(held) => return Ok(Err(held)),
-            };
-            free.give(connection, (&name, &id, number), &here, now).map(Ok)
-        });
-        let taken = taken.await;
+        let wanted = Wanted {
+            environment: environment.to_owned(),
+            run: run.clone(),
+            here: holder.clone(),
+            now,
+            takeover,
+        };
+        let taken = match &self.backend {
+            Backend::Sqlite(file) => file.acquire(wanted).await,
+            Backend::Postgres(server) => server.acquire(wanted).await,
+        };
         taken.map_err(|source| LeaseError::Store { environment: environment.to_owned(), source })?
     }
 
-    /// Notes that the holder is still there, for people to see; nothing is decided by it.
+    /// Says that the holder is still there. In PostgreSQL a lease that is not renewed expires after [`LEASE_LIFE`];
+    /// in a file it only tells people, and `now` is what they see in both.
     pub async fn renew(&self, lease: &Lease, now: Moment) -> Result<(), LostLease> {
-        self.update(lease, "", Some(now)).await
+        self.update(lease, Change::Renew(now)).await
     }
 
     /// Gives the process's hold back while the run keeps the environment: any process may go on with the run at once.
     pub async fn leave(&self, lease: &Lease) -> Result<(), LostLease> {
-        self.update(lease, ", holder = NULL", None).await
+        self.update(lease, Change::Leave).await
     }
 
     /// Gives the environment back: any run may take it.
     pub async fn release(&self, lease: &Lease) -> Result<(), LostLease> {
-        self.update(lease, ", holder = NULL, run = NULL", None).await
+        self.update(lease, Change::Release).await
     }
 
     /// Returns who holds an environment, as seen from `here`; none if it is free.
-    pub fn holding(&self, environment: &str, here: &Holder) -> Result<Option<Holding>, StoreError> {
-        let row = self.look(|connection| row(connection, environment, here))?;
-        Ok(row.and_then(|row| row.holding.filter(|_| !row.finished)))
-    }
-
-    async fn update(
+    pub async fn holding(
         &self,
-        lease: &Lease,
-        set: &'static str,
-        now: Option<Moment>,
-    ) -> Result<(), LostLease> {
-        let (environment, epoch, run) = (lease.environment.clone(), lease.epoch, lease.run.clone());
-        let failed = |source| LostLease::Store { environment: environment.clone(), source };
-        let name = environment.clone();
-        let updated = self.change(move |connection| {
-            let statement = format!(
-                "UPDATE leases SET renewed = ifnull(?4, renewed){set} WHERE environment = ?1 AND epoch = ?2 AND holder IS NOT NULL
-                 AND run = (SELECT number FROM runs WHERE id = ?3)"
-            );
-            let moment = now.map(|now| now.0.cast_signed());
-            let held = connection.prepare_cached(&statement)?.execute((
-                &name,
-                epoch.0.cast_signed(),
-                run.as_str(),
-                moment,
-            ))?;
-            Ok(if held == 1 { Ok(()) } else { Err(()) })
-        });
-        let held = updated.await.map_err(failed)?;
-        held.map_err(|()| LostLease::Superseded { environment: environment.clone(), epoch })
-    }
-}
-
-/// An environment that may be taken.
-pub(crate) struct Free {
-    /// The number of the lease before.
-    last: i64,
-    /// Who held it until now.
-    from: Option<Holding>,
-}
-
-/// Looks whether `run` may take the environment.
-pub(crate) fn free(
-    connection: &Connection,
-    environment: &str,
-    run: &RunId,
-    here: &Holder,
-    takeover: Takeover,
-) -> Result<Result<Free, LeaseError>, StoreError> {
-    let (last, from) = match row(connection, environment, here)? {
-        None => (0, None),
-        Some(row) => (row.epoch, row.holding.filter(|_| !row.finished)),
-    };
-    let asked = takeover == Takeover::Asked;
-    let may =
-        from.as_ref().is_none_or(|by| by.run == *run && (asked || by.presence == Presence::Gone));
-    Ok(match from {
-        Some(by) if !may => {
-            Err(LeaseError::Held { environment: environment.to_owned(), by: Box::new(by) })
-        }
-        from => Ok(Free { last, from }),
-    })
-}
-
-impl Free {
-    /// Gives it to the run with this name and number.
-    pub(crate) fn give(
-        self,
-        connection: &Connection,
-        (environment, run, number): (&str, &RunId, i64),
+        environment: &str,
         here: &Holder,
-        now: Moment,
-    ) -> Result<Lease, StoreError> {
-        let epoch = self
-            .last
-            .checked_add(1)
-            .ok_or_else(|| StoreError::Damaged("its epochs are used up".to_owned()))?;
-        put(connection, environment, epoch, number, here, now)?;
-        Ok(Lease {
-            environment: environment.to_owned(),
-            run: run.clone(),
-            epoch: Epoch(epoch.cast_unsigned()),
-            from: self.from,
-        })
+    ) -> Result<Option<Holding>, StoreError> {
+        let row = match &self.backend {
+            Backend::Sqlite(file) => file.holding(environment, here),
+            Backend::Postgres(server) => server.holding(environment, here).await,
+        };
+        Ok(row?.and_then(|row| row.holding.filter(|_| !row.finished)))
+    }
+
+    async fn update(&self, lease: &Lease, change: Change) -> Result<(), LostLease> {
+        let environment = || lease.environment.clone();
+        let updated = match &self.backend {
+            Backend::Sqlite(file) => file.update(lease, change).await,
+            Backend::Postgres(server) => server.update(lease.clone(), change).await,
+        };
+        match updated {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                Err(LostLease::Superseded { environment: environment(), epoch: lease.epoch })
+            }
+            Err(source) => Err(LostLease::Store { environment: environment(), source }),
+        }
     }
 }
 
-fn number_in(
-    connection: &Connection,
-    run: &RunId,
-    environment: &str,
-) -> Result<Option<i64>, StoreError> {
-    let mut select =
-        connection.prepare_cached("SELECT number FROM runs WHERE id = ?1 AND environment = ?2")?;
-    Ok(select.query_row([run.as_str(), environment], |row| row.get(0)).optional()?)
-}
-
-fn put(
-    connection: &Connection,
-    environment: &str,
-    epoch: i64,
-    run: i64,
-    holder: &Holder,
-    now: Moment,
-) -> Result<(), StoreError> {
-    let holder =
-        serde_json::to_string(holder).map_err(|error| StoreError::Failed(error.to_string()))?;
-    connection
-        .prepare_cached(
-            "INSERT INTO leases VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (environment) DO UPDATE
-             SET epoch = excluded.epoch, run = excluded.run, holder = excluded.holder,
-                 since = excluded.since, renewed = excluded.renewed",
-        )?
-        .execute((environment, epoch, run, holder, now.0.cast_signed()))?;
-    Ok(())
-}
-
-fn row(
-    connection: &Connection,
-    environment: &str,
-    here: &Holder,
-) -> Result<Option<Row>, StoreError> {
-    let mut select = connection.prepare_cached(
-        "SELECT epoch, runs.id, holder, since, renewed,
-                (SELECT kind FROM records WHERE records.run = runs.number ORDER BY sequence DESC LIMIT 1)
-         FROM leases LEFT JOIN runs ON runs.number = leases.run WHERE leases.environment = ?1",
-    )?;
-    let mut rows = select.query([environment])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let epoch: i64 = row.get(0)?;
-    let run: Option<String> = row.get(1)?;
-    let holder: Option<String> = row.get(2)?;
-    let last: Option<String> = row.get(5)?;
-    let moment = |index| row.get::<_, i64>(index).map(|moment| Moment(moment.cast_unsigned()));
-    let holding = match run {
-        None => None,
-        Some(run) => {
-            let holder: Option<Holder> =
-                holder.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| {
-                    StoreError::Damaged(format!("the holder of `{environment}`: {error}"))
-                })?;
-            let presence = holder.as_ref().map_or(Presence::Gone, |holder| holder.presence(here));
-            Some(Holding {
-                run: parsed(&run)?,
-                epoch: Epoch(epoch.cast_unsigned()),
-                holder,
-                since: moment(3)?,
-                renewed: moment(4)?,
-                presence,
-            })
+impl Wanted {
+    /// Decides whether the environment that stands as `row` may be taken.
+    pub(crate) fn free(&self, row: Option<Row>) -> Result<Result<Free, LeaseError>, StoreError> {
+        let (last, from) = match row {
+            None => (0, None),
+            Some(row) => (row.epoch, row.holding.filter(|_| !row.finished)),
+        };
+        let asked = self.takeover == Takeover::Asked;
+        let over = |by: &Holding| matches!(by.presence, Presence::Gone | Presence::Expired);
+        let may = from.as_ref().is_none_or(|by| by.run == self.run && (asked || over(by)));
+        if let Some(by) = from.clone().filter(|_| !may) {
+            let environment = self.environment.clone();
+            return Ok(Err(LeaseError::Held { environment, by: Box::new(by) }));
         }
-    };
-    Ok(Some(Row { epoch, holding, finished: last.as_deref() == Some("finished") }))
+        let epoch = last.checked_add(1);
+        let epoch =
+            epoch.ok_or_else(|| StoreError::Damaged("its epochs are used up".to_owned()))?;
+        Ok(Ok(Free { epoch, from }))
+    }
+
+    /// Returns the lease that was given.
+    pub(crate) fn given(&self, free: Free) -> Lease {
+        Lease {
+            environment: self.environment.clone(),
+            run: self.run.clone(),
+            epoch: Epoch(free.epoch.cast_unsigned()),
+            from: free.from,
+        }
+    }
+
+    /// Returns the refusal of a run that is not there.
+    pub(crate) fn no_run(&self) -> LeaseError {
+        LeaseError::NoRun { environment: self.environment.clone(), run: self.run.clone() }
+    }
+}
+
+/// Returns a holder as it is kept.
+pub(crate) fn written(holder: &Holder) -> Result<String, StoreError> {
+    serde_json::to_string(holder).map_err(|error| StoreError::Failed(error.to_string()))
+}
+
+/// Reads the holder of an environment.
+pub(crate) fn holder(environment: &str, text: &str) -> Result<Holder, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Damaged(format!("the holder of `{environment}`: {error}")))
 }
 
 fn describe(by: &Holding) -> String {
@@ -312,6 +267,7 @@ fn describe(by: &Holding) -> String {
     let state = match by.presence {
         Presence::Alive => "running",
         Presence::Gone => "gone",
+        Presence::Expired => "silent for so long that its lease has expired",
         Presence::Unknown => "not to be seen from here",
     };
     format!("{name} on {host}, process {pid}, {state}")

@@ -1,31 +1,29 @@
 //! The handle on a store.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
-use rusqlite::Connection;
 use secrecy::SecretBox;
 
 use crate::error::StoreError;
-use crate::folder::Place;
-use crate::open::{OpenError, OpenOptions, connect, ensure};
-use crate::writer::Writer;
+use crate::postgres::{Access, ConnectError, Server};
+use crate::sqlite::{File, OpenError, OpenOptions};
 
-/// A handle on the store in one folder; clones share one writer.
+/// A handle on a store; clones share its writer and its connections.
 ///
-/// Changes are durable when their future returns. Looks answer at once, from the last committed state. Dropping the
-/// last clone waits for the changes that were handed over.
+/// Changes are durable when their future returns, and looks see everything that was committed before they were asked for.
+/// A change whose future is dropped half-way is made whole or not at all.
 #[derive(Clone, Debug)]
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) backend: Backend,
 }
 
-#[derive(Debug)]
-struct Shared {
-    writer: Writer,
-    reader: Mutex<Connection>,
-    place: Arc<Place>,
-    path: PathBuf,
+/// Where a store is kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    /// In a file of this machine.
+    Sqlite(File),
+    /// In a schema of a PostgreSQL database.
+    Postgres(Server),
 }
 
 impl Store {
@@ -36,81 +34,70 @@ impl Store {
 
     /// Opens the store in `folder` with other options than the usual ones.
     pub fn open_with(folder: &Path, options: OpenOptions) -> Result<Self, OpenError> {
-        let path = ensure(folder, options)?;
-        let failed = |source| OpenError::Store { path: path.clone(), source };
-        let place = Place::of(path.clone())
-            .map_err(|source| OpenError::Folder { path: path.clone(), source })?;
-        let place = Arc::new(place);
-        let reader = connect(&path, options).map_err(failed)?;
-        reader.pragma_update(None, "query_only", true).map_err(|error| failed(error.into()))?;
-        let connection = connect(&path, options).map_err(failed)?;
-        let writer = Writer::start(connection, Arc::clone(&place), options.patience)
-            .map_err(OpenError::Writer)?;
-        Ok(Self { shared: Arc::new(Shared { writer, reader: Mutex::new(reader), place, path }) })
+        Ok(Self { backend: Backend::Sqlite(File::open(folder, options)?) })
     }
 
-    /// Returns the path of the store's file.
-    pub fn path(&self) -> &Path {
-        &self.shared.path
+    /// Opens the store in a schema of a PostgreSQL database. Makes the schema if it is missing, and migrates it if it is
+    /// older; of several processes that do so at once one does and the others wait.
+    ///
+    /// What is acknowledged is on the server's disk: `synchronous_commit` is set to `on` for every session unless the
+    /// server has it stricter, and a server with `fsync = off`, a standby and a database that is not in UTF-8 are refused.
+    ///
+    /// The schema holds what is sensitive: the key of the fingerprints that stand for secret values (table `settings`),
+    /// the names of everything that was upgraded, and what will be. It should belong to a role of its own that is no
+    /// superuser and that nobody but Lockstep uses, with a password that can be changed alone; the role needs `CREATE` on
+    /// the database once, to make the schema, or else the schema made for it by its owner. Never keep it in a database
+    /// that Lockstep moves.
+    pub async fn connect(access: Access) -> Result<Self, ConnectError> {
+        Ok(Self { backend: Backend::Postgres(Server::connect(access).await?) })
+    }
+
+    /// Returns where the store is, for people: never with a password.
+    pub fn place(&self) -> String {
+        match &self.backend {
+            Backend::Sqlite(file) => file.path().display().to_string(),
+            Backend::Postgres(server) => server.place().to_owned(),
+        }
     }
 
     /// Returns the store's own id, by which a claim on an environment tells stores apart.
-    pub fn id(&self) -> Result<String, StoreError> {
-        let bytes = self.setting("id")?;
+    pub async fn id(&self) -> Result<String, StoreError> {
+        let bytes = self.setting("id").await?;
         String::from_utf8(bytes)
             .map_err(|error| StoreError::Damaged(format!("its id is no text: {error}")))
     }
 
-    /// Returns the key of the fingerprints that stand for secret values; it never leaves this machine.
-    pub fn fingerprint_key(&self) -> Result<SecretBox<[u8; 32]>, StoreError> {
-        let key = <[u8; 32]>::try_from(self.setting("fingerprint-key")?).map_err(|found| {
-            StoreError::Damaged(format!("its key has {} bytes instead of 32", found.len()))
-        })?;
+    /// Returns the key of the fingerprints that stand for secret values. Everybody who uses the same store has the same
+    /// key, and nobody else should: with it, guesses of a secret can be tried against its fingerprint.
+    pub async fn fingerprint_key(&self) -> Result<SecretBox<[u8; 32]>, StoreError> {
+        let key =
+            <[u8; 32]>::try_from(self.setting("fingerprint-key").await?).map_err(|found| {
+                StoreError::Damaged(format!("its key has {} bytes instead of 32", found.len()))
+            })?;
         Ok(SecretBox::new(Box::new(key)))
     }
 
     /// Returns how many transactions this handle and its clones have committed.
     pub fn commits(&self) -> u64 {
-        self.shared.writer.commits()
+        match &self.backend {
+            Backend::Sqlite(file) => file.commits(),
+            Backend::Postgres(server) => server.commits(),
+        }
     }
 
-    /// Reads the whole file for damage. Takes as long as reading it.
-    pub fn inspect(&self) -> Result<(), StoreError> {
-        let found = self.look(|connection| {
-            let found = connection
-                .query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
-            Ok::<_, StoreError>(found?)
-        })?;
-        if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
+    /// Reads a store's whole file for damage, which takes as long as reading it. A PostgreSQL server looks after its own
+    /// files: of it only an answer is wanted.
+    pub async fn inspect(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.inspect(),
+            Backend::Postgres(server) => server.setting("id").await.map(drop),
+        }
     }
 
-    /// Runs `look` on the last committed state.
-    pub(crate) fn look<T, E: From<StoreError>>(
-        &self,
-        look: impl FnOnce(&Connection) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.shared.place.check()?;
-        // A look that panicked has left nothing behind in a connection that only reads.
-        look(&self.shared.reader.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Makes `change` durable; see [`Writer::make`].
-    pub(crate) async fn change<T, E, F>(&self, change: F) -> Result<Result<T, E>, StoreError>
-    where
-        T: Send + 'static,
-        E: Send + 'static,
-        F: FnMut(&Connection) -> Result<Result<T, E>, StoreError> + Send + 'static,
-    {
-        self.shared.writer.make(change).await
-    }
-
-    fn setting(&self, name: &str) -> Result<Vec<u8>, StoreError> {
-        self.look(|connection| {
-            Ok(connection.query_row(
-                "SELECT value FROM settings WHERE name = ?1",
-                [name],
-                |row| row.get(0),
-            )?)
-        })
+    async fn setting(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.setting(name),
+            Backend::Postgres(server) => server.setting(name).await,
+        }
     }
 }

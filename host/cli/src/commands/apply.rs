@@ -30,12 +30,12 @@ pub(crate) async fn apply(
     let opened = session.environment().await?;
     let file = read_plan(target)?;
     let wanted = file.as_ref().map_or_else(|| target.clone(), component_of);
-    refuse_held(session, &opened)?;
+    refuse_held(session, &opened).await?;
     let mut planned = match make(session, &opened, &wanted).await {
         Ok(planned) => planned,
         Err(error) => {
             // A run that began meanwhile changes what is planned on, and explains better why no plan came about.
-            refuse_held(session, &opened)?;
+            refuse_held(session, &opened).await?;
             return Err(error);
         }
     };
@@ -50,7 +50,7 @@ pub(crate) async fn apply(
     if let Some(until) = &arguments.how.until {
         known_step(&planned.plan.authority, until)?;
     }
-    refuse_held(session, &opened)?;
+    refuse_held(session, &opened).await?;
     if !arguments.how.yes && !confirm("approve this plan and begin", output)? {
         output.say("Not approved; nothing was changed.");
         return Ok(Exit::Failed);
@@ -66,8 +66,8 @@ pub(crate) async fn apply(
 }
 
 /// Refuses to begin while another run holds the environment.
-fn refuse_held(session: &Session, opened: &Opened) -> Result<(), CliError> {
-    let held = session.store.holding(&opened.document.environment, &session.holder()?);
+async fn refuse_held(session: &Session, opened: &Opened) -> Result<(), CliError> {
+    let held = session.store.holding(&opened.document.environment, &session.holder()?).await;
     let Some(by) = held.or_exit(Exit::Failed)? else { return Ok(()) };
     Err(CliError::words(Exit::Held, format!("run {} holds environment `{}`", by.run, opened.name))
         .hint(format!(

@@ -18,7 +18,7 @@ pub(crate) async fn approve(
     arguments: &RunArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let kept = find(session, arguments)?;
+    let kept = find(session, arguments).await?;
     let goes_on = kept.state.phase == Phase::Running && kept.state.direction == Direction::Forward;
     let gate = kept.state.steps.iter().find_map(|(step, state)| match state.status {
         StepStatus::AtGate(gate) if goes_on => Some((step.clone(), gate)),

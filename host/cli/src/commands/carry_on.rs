@@ -115,6 +115,9 @@ pub(super) fn held(error: LeaseError) -> CliError {
                 Presence::Gone => format!(
                     "no process works on it: go on with `lockstep resume {run}`, or take it back with `lockstep rollback {run}`"
                 ),
+                Presence::Expired => format!(
+                    "its process has been silent: go on with `lockstep resume {run}`, or take it back with `lockstep rollback {run}`; if that process wakes up, it is refused"
+                ),
                 Presence::Unknown => format!(
                     "it may be at work on another machine; only if that process is surely gone: `lockstep resume {run} --take-over`"
                 ),
@@ -173,8 +176,8 @@ pub(super) async fn lead_in(
     lease: &Lease,
 ) -> Result<Vec<Record>, CliError> {
     let store = &session.store;
-    let mut records = store.records(run).or_exit(Exit::Failed)?;
-    let head = store.head(run).or_exit(Exit::Failed)?;
+    let mut records = store.records(run).await.or_exit(Exit::Failed)?;
+    let head = store.head(run).await.or_exit(Exit::Failed)?;
     let mut events =
         vec![Event::Leased { epoch: lease.epoch, holder: session.surroundings.person() }];
     events.extend(decided);

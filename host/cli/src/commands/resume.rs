@@ -31,7 +31,7 @@ pub(crate) async fn resume(
     arguments: &ResumeArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let kept = find(session, &arguments.run)?;
+    let kept = find(session, &arguments.run).await?;
     let by = session.surroundings.person();
     let extra = match (&kept.state.phase, &arguments.assume) {
         (Phase::Finished(_), _) => return Err(over(&kept)),
@@ -64,30 +64,31 @@ pub(crate) async fn go_on(
 }
 
 /// Finds the run that is meant: the one named, or the only one that is not over.
-pub(crate) fn find(session: &Session, arguments: &RunArguments) -> Result<Kept, CliError> {
+pub(crate) async fn find(session: &Session, arguments: &RunArguments) -> Result<Kept, CliError> {
     let run = match &arguments.run {
-        Some(text) => session.store.find_run(text).or_exit(Exit::Usage)?,
-        None => only_open(session)?,
+        Some(text) => session.store.find_run(text).await.or_exit(Exit::Usage)?,
+        None => only_open(session).await?,
     };
-    let records = session.store.records(&run).or_exit(Exit::Failed)?;
+    let records = session.store.records(&run).await.or_exit(Exit::Failed)?;
     let state = RunState::fold(&records).or_exit(Exit::Failed)?;
-    let attachments = session.store.attachments(&run).or_exit(Exit::Failed)?;
-    let blob = |role: &str| {
+    let attachments = session.store.attachments(&run).await.or_exit(Exit::Failed)?;
+    let blob = async |role: &str| {
         let digest = attachments.get(role);
         let digest = digest.ok_or_else(|| {
             CliError::words(Exit::Failed, format!("the store keeps no {role} of run {run}"))
         })?;
-        session.store.get(digest).or_exit(Exit::Failed)
+        session.store.get(digest).await.or_exit(Exit::Failed)
     };
-    let plan = String::from_utf8(blob("plan")?).or_exit(Exit::Failed)?;
+    let plan = String::from_utf8(blob("plan").await?).or_exit(Exit::Failed)?;
     let plan = Plan::from_json(&plan).or_exit(Exit::Failed)?;
-    let configuration = serde_json::from_slice(&blob("configuration")?).or_exit(Exit::Failed)?;
-    let plugin = blob("plugin")?;
+    let configuration =
+        serde_json::from_slice(&blob("configuration").await?).or_exit(Exit::Failed)?;
+    let plugin = blob("plugin").await?;
     Ok(Kept { run, state, plan, plugin, configuration })
 }
 
-fn only_open(session: &Session) -> Result<RunId, CliError> {
-    let runs = session.store.runs().or_exit(Exit::Failed)?;
+async fn only_open(session: &Session) -> Result<RunId, CliError> {
+    let runs = session.store.runs().await.or_exit(Exit::Failed)?;
     let mut open = runs.into_iter().filter(|run| run.last.as_deref() != Some("finished"));
     let Some(first) = open.next() else {
         return Err(CliError::words(Exit::Usage, "no run is open")

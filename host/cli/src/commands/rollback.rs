@@ -18,7 +18,7 @@ pub(crate) async fn rollback(
     arguments: &RollbackArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let kept = find(session, &arguments.run)?;
+    let kept = find(session, &arguments.run).await?;
     if matches!(kept.state.phase, Phase::Finished(_)) {
         return Err(over(&kept).hint("going back from here is an upgrade of its own: plan it"));
     }

@@ -10,10 +10,10 @@ use crate::render::standing;
 use crate::session::Session;
 
 /// Runs the command.
-pub(crate) fn runs(session: &Session, output: &Output) -> Result<Exit, CliError> {
+pub(crate) async fn runs(session: &Session, output: &Output) -> Result<Exit, CliError> {
     let mut rows = Vec::new();
-    for run in session.store.runs().or_exit(Exit::Failed)? {
-        let records = session.store.records(&run.id).or_exit(Exit::Failed)?;
+    for run in session.store.runs().await.or_exit(Exit::Failed)? {
+        let records = session.store.records(&run.id).await.or_exit(Exit::Failed)?;
         let state = RunState::fold(&records).or_exit(Exit::Failed)?;
         let standing = standing(&state);
         output.say(&format!(

@@ -10,13 +10,13 @@ use crate::render;
 use crate::session::Session;
 
 /// Runs the command.
-pub(crate) fn show(
+pub(crate) async fn show(
     session: &Session,
     arguments: &ShowArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let kept = find(session, &arguments.run)?;
-    let records = session.store.records(&kept.run).or_exit(Exit::Failed)?;
+    let kept = find(session, &arguments.run).await?;
+    let records = session.store.records(&kept.run).await.or_exit(Exit::Failed)?;
     if arguments.plan {
         let digest = kept.plan.authority.digest().or_exit(Exit::Failed)?;
         output.say(&render::plan(&kept.plan, &digest.to_string()));
@@ -30,7 +30,7 @@ pub(crate) fn show(
             render::event(&record.event)
         ));
     }
-    let head = session.store.head(&kept.run).or_exit(Exit::Failed)?;
+    let head = session.store.head(&kept.run).await.or_exit(Exit::Failed)?;
     output.say(&format!("Head: record {}, {}", head.next.saturating_sub(1), head.digest));
     output.json("run", &serde_json::json!({
         "run": kept.run, "standing": render::standing(&kept.state), "head": head, "records": records, "plan": kept.plan,

@@ -24,10 +24,11 @@ pub(crate) async fn status(session: &Session, output: &Output) -> Result<Exit, C
     let opened = session.environment().await?;
     output.say(&format!("Environment {}", opened.name));
     let services = services(&opened, output).await?;
-    let runs = runs(session, &opened, output)?;
+    let runs = runs(session, &opened, output).await?;
     let held = session
         .store
         .holding(&opened.document.environment, &session.holder()?)
+        .await
         .or_exit(Exit::Failed)?;
     if let Some(held) = &held {
         output.say(&format!(
@@ -102,11 +103,11 @@ async fn live(opened: &Opened, service: &Service) -> Result<Option<Live>, CliErr
 }
 
 /// Shows the environment's runs that are not over.
-fn runs(session: &Session, opened: &Opened, output: &Output) -> Result<Vec<Value>, CliError> {
+async fn runs(session: &Session, opened: &Opened, output: &Output) -> Result<Vec<Value>, CliError> {
     let mut rows = Vec::new();
-    for run in session.store.runs().or_exit(Exit::Failed)? {
+    for run in session.store.runs().await.or_exit(Exit::Failed)? {
         if run.environment == opened.document.environment && !is_over(&run) {
-            rows.push(in_progress(session, &run, output)?);
+            rows.push(in_progress(session, &run, output).await?);
         }
     }
     Ok(rows)
@@ -116,10 +117,14 @@ fn is_over(run: &RunSummary) -> bool {
     run.last.as_deref() == Some("finished")
 }
 
-fn in_progress(session: &Session, run: &RunSummary, output: &Output) -> Result<Value, CliError> {
-    let records = session.store.records(&run.id).or_exit(Exit::Failed)?;
+async fn in_progress(
+    session: &Session,
+    run: &RunSummary,
+    output: &Output,
+) -> Result<Value, CliError> {
+    let records = session.store.records(&run.id).await.or_exit(Exit::Failed)?;
     let named = RunArguments { run: Some(run.id.to_string()) };
-    let Kept { state, plan, .. } = find(session, &named)?;
+    let Kept { state, plan, .. } = find(session, &named).await?;
     let authority = &plan.authority;
     let (from, to) = (tame(&authority.from.text), tame(&authority.to.text));
     let at = step(&state, authority);

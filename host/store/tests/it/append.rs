@@ -3,24 +3,34 @@ use lockstep_engine::model::Moment;
 use lockstep_engine::run::{AppendError, Journal};
 use lockstep_store::Takeover;
 
-use crate::support::{Place, Session, begin, epoch, event, here, id};
+use crate::support::{Place, Session, begin, epoch, event, here, id, on_both};
 
-#[tokio::test]
-async fn what_was_appended_is_there_after_reopening() {
-    let place = Place::new();
+on_both! {
+    what_was_appended_is_there_after_reopening,
+    a_lost_lease_appends_nothing,
+    a_lease_that_was_given_back_or_never_given_appends_nothing,
+    a_number_that_another_run_holds_is_no_lease_of_this_run,
+    an_end_that_is_elsewhere_appends_nothing,
+    records_that_are_no_chain_of_this_run_and_lease_are_refused,
+    a_run_that_the_store_does_not_have_is_named,
+    an_empty_batch_of_the_holder_writes_nothing_and_succeeds,
+    any_text_and_any_moment_comes_back_as_it_was,
+    ten_thousand_records_are_read_back_as_one_chain,
+    an_append_that_nobody_waits_for_is_still_made,
+}
+
+async fn what_was_appended_is_there_after_reopening(place: Place) {
     let mut session = begin(&place.store, "r-1", "e").await;
     session.append(&place.store, vec![event("a"), event("b")]).await.unwrap();
     session.append(&place.store, vec![event("c")]).await.unwrap();
-    let place = place.reopen();
-    let records = place.store.records(&id("r-1")).unwrap();
+    let place = place.reopen().await;
+    let records = place.store.records(&id("r-1")).await.unwrap();
     assert_eq!(records.len(), 4);
     assert_eq!(records[3].event, event("c"));
-    assert_eq!(place.store.head(&id("r-1")).unwrap(), session.head);
+    assert_eq!(place.store.head(&id("r-1")).await.unwrap(), session.head);
 }
 
-#[tokio::test]
-async fn a_lost_lease_appends_nothing() {
-    let place = Place::new();
+async fn a_lost_lease_appends_nothing(place: Place) {
     let mut old = begin(&place.store, "r-1", "e").await;
     let lease =
         place.store.acquire("e", &id("r-1"), &here(), Moment(3), Takeover::Asked).await.unwrap();
@@ -30,12 +40,10 @@ async fn a_lost_lease_appends_nothing() {
     assert_eq!(old.append(&place.store, vec![]).await, refused);
     new.append(&place.store, vec![event("now")]).await.unwrap();
     assert_eq!(old.append(&place.store, vec![event("late")]).await, refused);
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 2);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn a_lease_that_was_given_back_or_never_given_appends_nothing() {
-    let place = Place::new();
+async fn a_lease_that_was_given_back_or_never_given_appends_nothing(place: Place) {
     let mut session = begin(&place.store, "r-1", "e").await;
     place.store.leave(&session.lease).await.unwrap();
     assert_eq!(
@@ -54,9 +62,7 @@ async fn a_lease_that_was_given_back_or_never_given_appends_nothing() {
     );
 }
 
-#[tokio::test]
-async fn a_number_that_another_run_holds_is_no_lease_of_this_run() {
-    let place = Place::new();
+async fn a_number_that_another_run_holds_is_no_lease_of_this_run(place: Place) {
     let mut first = begin(&place.store, "r-1", "e").await;
     place.store.release(&first.lease).await.unwrap();
     let second = begin(&place.store, "r-2", "e").await;
@@ -67,9 +73,7 @@ async fn a_number_that_another_run_holds_is_no_lease_of_this_run() {
     );
 }
 
-#[tokio::test]
-async fn an_end_that_is_elsewhere_appends_nothing() {
-    let place = Place::new();
+async fn an_end_that_is_elsewhere_appends_nothing(place: Place) {
     let mut session = begin(&place.store, "r-1", "e").await;
     let mut stale = Session { lease: session.lease.clone(), head: session.head };
     session.append(&place.store, vec![event("a")]).await.unwrap();
@@ -77,12 +81,10 @@ async fn an_end_that_is_elsewhere_appends_nothing() {
     assert_eq!(stale.append(&place.store, vec![]).await, Err(AppendError::Diverged));
     stale.head = Head { next: session.head.next, ..stale.head };
     assert_eq!(stale.append(&place.store, vec![event("b")]).await, Err(AppendError::Diverged));
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 2);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn records_that_are_no_chain_of_this_run_and_lease_are_refused() {
-    let place = Place::new();
+async fn records_that_are_no_chain_of_this_run_and_lease_are_refused(place: Place) {
     let session = begin(&place.store, "r-1", "e").await;
     let (run, lease) = (id("r-1"), session.lease.epoch);
     let (records, _head) = session.next(vec![event("a"), event("b")]);
@@ -93,29 +95,23 @@ async fn records_that_are_no_chain_of_this_run_and_lease_are_refused() {
     assert!(refused(place.store.append(&run, lease, &session.head, &twice).await));
     let (records, _head) = session.head.link(&run, epoch(9), Moment(7), vec![event("a")]).unwrap();
     assert!(refused(place.store.append(&run, lease, &session.head, &records).await));
-    assert_eq!(place.store.records(&run).unwrap().len(), 1);
+    assert_eq!(place.store.records(&run).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_run_that_the_store_does_not_have_is_named() {
-    let place = Place::new();
+async fn a_run_that_the_store_does_not_have_is_named(place: Place) {
     let run = id("r-nowhere");
     let refused = place.store.append(&run, epoch(1), &Head::start(&run), &[]).await.unwrap_err();
     assert!(refused.to_string().contains("r-nowhere"), "{refused}");
-    assert!(place.store.records(&run).unwrap_err().to_string().contains("r-nowhere"));
+    assert!(place.store.records(&run).await.unwrap_err().to_string().contains("r-nowhere"));
 }
 
-#[tokio::test]
-async fn an_empty_batch_of_the_holder_writes_nothing_and_succeeds() {
-    let place = Place::new();
+async fn an_empty_batch_of_the_holder_writes_nothing_and_succeeds(place: Place) {
     let mut session = begin(&place.store, "r-1", "e").await;
     session.append(&place.store, vec![]).await.unwrap();
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 1);
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn any_text_and_any_moment_comes_back_as_it_was() {
-    let place = Place::new();
+async fn any_text_and_any_moment_comes_back_as_it_was(place: Place) {
     let mut session = begin(&place.store, "r-1", "e").await;
     let texts = [
         "データ 🦀",
@@ -133,35 +129,30 @@ async fn any_text_and_any_moment_comes_back_as_it_was() {
         place.store.append(&id("r-1"), session.lease.epoch, &session.head, &records).await.unwrap();
         session.head = head;
     }
-    let place = place.reopen();
-    let records = place.store.records(&id("r-1")).unwrap();
+    let place = place.reopen().await;
+    let records = place.store.records(&id("r-1")).await.unwrap();
     let read: Vec<Event> =
         records[1..=texts.len()].iter().map(|record| record.event.clone()).collect();
     assert_eq!(read, events);
     assert_eq!(records[texts.len() + 1].at, Moment(u64::MAX));
 }
 
-#[tokio::test]
-async fn ten_thousand_records_are_read_back_as_one_chain() {
-    let place = Place::new();
+async fn ten_thousand_records_are_read_back_as_one_chain(place: Place) {
     let mut session = begin(&place.store, "r-1", "e").await;
     for batch in 0..100 {
         let events = (0..100).map(|number| event(&format!("{batch}-{number}"))).collect();
         session.append(&place.store, events).await.unwrap();
     }
-    let place = place.reopen();
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 10_001);
-    assert_eq!(place.store.runs().unwrap()[0].records, 10_001);
-    place.store.inspect().unwrap();
+    let place = place.reopen().await;
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 10_001);
+    assert_eq!(place.store.runs().await.unwrap()[0].records, 10_001);
+    place.store.inspect().await.unwrap();
 }
 
-#[tokio::test]
-async fn an_append_that_nobody_waits_for_is_still_made() {
-    let place = Place::new();
+async fn an_append_that_nobody_waits_for_is_still_made(place: Place) {
     let session = begin(&place.store, "r-1", "e").await;
-    let (records, _head) = session.next(vec![event("a")]);
-    let lock = place.raw();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (records, head) = session.next(vec![event("a")]);
+    let lock = place.lock().await;
     {
         let mut append = Box::pin(place.store.append(
             &session.lease.run,
@@ -174,7 +165,8 @@ async fn an_append_that_nobody_waits_for_is_still_made() {
         });
         assert!(!poll.await);
     }
-    lock.execute_batch("COMMIT").unwrap();
-    let place = place.reopen();
-    assert_eq!(place.store.records(&id("r-1")).unwrap().len(), 2);
+    lock.let_go().await;
+    let mut after = Session { lease: session.lease.clone(), head };
+    after.append(&place.store, vec![event("b")]).await.unwrap();
+    assert_eq!(place.store.records(&id("r-1")).await.unwrap().len(), 3);
 }

@@ -7,7 +7,7 @@ use std::process::{ChildStdout, Command, Stdio};
 use lockstep_engine::model::Moment;
 use lockstep_store::{LeaseError, Store, Takeover};
 
-use crate::support::{Session, create, event, here, id};
+use crate::support::{Session, create, event, here, id, open};
 
 /// What the child reads its order from.
 const ORDER: &str = "LOCKSTEP_STORE_TEST_CHILD";
@@ -19,8 +19,9 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    pub(crate) fn start(order: &str, folder: &Path) -> Self {
-        Self::spawn(Command::new(std::env::current_exe().unwrap()), order, folder)
+    /// Starts a child that works in the store at an address.
+    pub(crate) fn start(order: &str, address: &str) -> Self {
+        Self::spawn(Command::new(std::env::current_exe().unwrap()), order, address)
     }
 
     /// Starts a child that can't write a file beyond so many KiB, and gets an error instead of a signal.
@@ -28,12 +29,12 @@ impl Child {
         let mut command = Command::new("bash");
         command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"")]);
         command.arg(std::env::current_exe().unwrap());
-        Self::spawn(command, order, folder)
+        Self::spawn(command, order, &folder.display().to_string())
     }
 
-    fn spawn(mut command: Command, order: &str, folder: &Path) -> Self {
+    fn spawn(mut command: Command, order: &str, address: &str) -> Self {
         command.args(["--exact", "child::a_child_does_what_its_parent_asks", "--nocapture"]);
-        command.env(ORDER, format!("{order} {}", folder.display()));
+        command.env(ORDER, format!("{order} {address}"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -85,13 +86,12 @@ fn wait_for_go() {
 #[test]
 fn a_child_does_what_its_parent_asks() {
     let Some(order) = order() else { return };
-    let (order, folder) = order.split_once(' ').unwrap();
-    let folder = Path::new(folder);
+    let (order, address) = order.split_once(' ').unwrap();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     match order {
         "append" => runtime.block_on(async {
-            let store = Store::open(folder).unwrap();
+            let store = open(address).await;
             let all: Vec<_> =
                 (0..3).map(|number| tokio::spawn(append(store.clone(), number))).collect();
             for one in all {
@@ -99,11 +99,11 @@ fn a_child_does_what_its_parent_asks() {
             }
         }),
         "fill" => runtime.block_on(async {
-            let store = Store::open(folder).unwrap();
+            let store = open(address).await;
             create(&store, "r-0", "e-0").await;
             append(store, 0).await;
         }),
-        "acquire" => runtime.block_on(acquire(folder)),
+        "acquire" => runtime.block_on(acquire(address)),
         unknown => panic!("{unknown}"),
     }
 }
@@ -113,7 +113,7 @@ async fn append(store: Store, number: u32) {
     let (run, environment) = (id(&format!("r-{number}")), format!("e-{number}"));
     let lease =
         store.acquire(&environment, &run, &here(), Moment(2), Takeover::IfGone).await.unwrap();
-    let mut session = Session { lease, head: store.head(&run).unwrap() };
+    let mut session = Session { lease, head: store.head(&run).await.unwrap() };
     loop {
         let size = session.head.next % 3 + 1;
         let events = (0..size)
@@ -127,8 +127,8 @@ async fn append(store: Store, number: u32) {
 }
 
 /// Tries to take one environment when told, and holds it until killed.
-async fn acquire(folder: &Path) {
-    let store = Store::open(folder).unwrap();
+async fn acquire(address: &str) {
+    let store = open(address).await;
     say("ready");
     wait_for_go();
     let taken = store.acquire("e-0", &id("r-0"), &here(), Moment(2), Takeover::IfGone).await;

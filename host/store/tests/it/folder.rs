@@ -62,12 +62,12 @@ async fn many_that_make_the_same_store_at_once_get_one_store() {
             (0..8).map(|_| scope.spawn(|| Store::open(&folder).unwrap())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let first = opened.first().unwrap().id().unwrap();
+    let first = opened.first().unwrap().id().await.unwrap();
     for (number, store) in opened.iter().enumerate() {
-        assert_eq!(store.id().unwrap(), first);
+        assert_eq!(store.id().await.unwrap(), first);
         let (run, environment) = (format!("r-{number}"), format!("e-{number}"));
         begin(store, &run, &environment).await;
     }
-    assert_eq!(opened.last().unwrap().records(&id("r-0")).unwrap().len(), 1);
-    assert_eq!(opened.first().unwrap().runs().unwrap().len(), 8);
+    assert_eq!(opened.last().unwrap().records(&id("r-0")).await.unwrap().len(), 1);
+    assert_eq!(opened.first().unwrap().runs().await.unwrap().len(), 8);
 }

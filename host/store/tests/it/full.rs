@@ -15,21 +15,21 @@ async fn fill(store: &Store, session: &mut Session) -> AppendError {
 
 #[tokio::test]
 async fn a_full_store_says_so_keeps_all_it_acknowledged_and_goes_on_with_room() {
-    let place = Place::new();
+    let place = Place::sqlite();
     let mut session = begin(&place.store, "r-1", "e").await;
     let full = OpenOptions { max_pages: Some(80), ..OpenOptions::default() };
-    let store = Store::open_with(place.folder.path(), full).unwrap();
+    let store = Store::open_with(place.folder(), full).unwrap();
     let error = fill(&store, &mut session).await;
     assert!(matches!(&error, AppendError::Store(text) if text.contains("full")), "{error}");
-    assert_eq!(place.store.head(&id("r-1")).unwrap(), session.head);
+    assert_eq!(place.store.head(&id("r-1")).await.unwrap(), session.head);
     assert_eq!(store.put(vec![1; 1 << 20]).await, Err(StoreError::Full));
     drop(store);
-    let place = place.reopen();
-    let kept = u64::try_from(place.store.records(&id("r-1")).unwrap().len()).unwrap();
+    let place = place.reopen().await;
+    let kept = u64::try_from(place.store.records(&id("r-1")).await.unwrap().len()).unwrap();
     assert_eq!(kept, session.head.next);
     session.append(&place.store, vec![event("room")]).await.unwrap();
     create(&place.store, "r-2", "e-2").await;
-    place.store.inspect().unwrap();
+    place.store.inspect().await.unwrap();
 }
 
 #[tokio::test]
@@ -49,10 +49,10 @@ async fn a_commit_that_the_system_refuses_is_an_error_and_leaves_what_was_acknow
     assert!(failed.contains("could not write the journal"), "{failed}");
     assert!(acknowledged > 10, "{acknowledged}");
     let store = Store::open(folder.path()).unwrap();
-    let kept = u64::try_from(store.records(&id("r-0")).unwrap().len()).unwrap();
+    let kept = u64::try_from(store.records(&id("r-0")).await.unwrap().len()).unwrap();
     assert!(
         kept == acknowledged || kept == acknowledged + 1,
         "{kept} kept, {acknowledged} acknowledged"
     );
-    store.inspect().unwrap();
+    store.inspect().await.unwrap();
 }

@@ -4,15 +4,22 @@ use lockstep_engine::model::Moment;
 use lockstep_store::{Holder, LeaseError, Store, Takeover};
 
 use crate::child::Child;
-use crate::support::{Place, begin, create, event, here, id};
+use crate::support::{Place, begin, create, event, here, id, on_both};
 
-#[tokio::test]
-async fn of_several_processes_exactly_one_gets_the_lease_and_the_next_after_it_was_killed() {
-    let folder = tempfile::tempdir().unwrap();
-    create(&Store::open(folder.path()).unwrap(), "r-0", "e-0").await;
+on_both! {
+    of_several_processes_exactly_one_gets_the_lease_and_the_next_after_it_was_killed,
+    a_killed_child_that_nobody_has_waited_for_is_gone,
+    of_several_handles_in_one_process_exactly_one_gets_the_lease,
+    two_handles_in_one_process_append_to_their_runs_side_by_side,
+}
+
+async fn of_several_processes_exactly_one_gets_the_lease_and_the_next_after_it_was_killed(
+    place: Place,
+) {
+    create(&place.store, "r-0", "e-0").await;
     for epoch in 1..=3 {
         let mut children: Vec<Child> =
-            (0..4).map(|_| Child::start("acquire", folder.path())).collect();
+            (0..4).map(|_| Child::start("acquire", &place.address())).collect();
         for child in &mut children {
             assert_eq!(child.line().as_deref(), Some("ready"));
         }
@@ -25,12 +32,10 @@ async fn of_several_processes_exactly_one_gets_the_lease_and_the_next_after_it_w
     }
 }
 
-#[tokio::test]
-async fn a_killed_child_that_nobody_has_waited_for_is_gone() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    create(&store, "r-0", "e-0").await;
-    let mut child = Child::start("acquire", folder.path());
+async fn a_killed_child_that_nobody_has_waited_for_is_gone(place: Place) {
+    let store = &place.store;
+    create(store, "r-0", "e-0").await;
+    let mut child = Child::start("acquire", &place.address());
     child.line().unwrap();
     child.go();
     assert_eq!(child.line().as_deref(), Some("won 1"));
@@ -43,24 +48,21 @@ async fn a_killed_child_that_nobody_has_waited_for_is_gone() {
             Ok(lease) => break lease,
             Err(error) => assert!(tokio::time::Instant::now() < deadline, "{error}"),
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
     };
     assert_eq!(lease.epoch.0, 2);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_several_handles_in_one_process_exactly_one_gets_the_lease() {
-    let place = Place::new();
+async fn of_several_handles_in_one_process_exactly_one_gets_the_lease(place: Place) {
     create(&place.store, "r-1", "e").await;
-    let all: Vec<_> = (0..16)
-        .map(|number| {
-            let store = Store::open(place.folder.path()).unwrap();
-            let holder = Holder { name: format!("handle {number}"), ..here() };
-            tokio::spawn(async move {
-                store.acquire("e", &id("r-1"), &holder, Moment(2), Takeover::IfGone).await
-            })
-        })
-        .collect();
+    let mut all = Vec::new();
+    for number in 0..16 {
+        let store = place.handle().await;
+        let holder = Holder { name: format!("handle {number}"), ..here() };
+        all.push(tokio::spawn(async move {
+            store.acquire("e", &id("r-1"), &holder, Moment(2), Takeover::IfGone).await
+        }));
+    }
     let mut won = 0;
     for one in all {
         match one.await.unwrap() {
@@ -72,10 +74,8 @@ async fn of_several_handles_in_one_process_exactly_one_gets_the_lease() {
     assert_eq!(won, 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_handles_in_one_process_append_to_their_runs_side_by_side() {
-    let place = Place::new();
-    let other = Store::open(place.folder.path()).unwrap();
+async fn two_handles_in_one_process_append_to_their_runs_side_by_side(place: Place) {
+    let other = place.handle().await;
     let work = |store: Store, run: &'static str| async move {
         let mut session = begin(&store, run, run).await;
         for number in 0..200 {
@@ -87,6 +87,6 @@ async fn two_handles_in_one_process_append_to_their_runs_side_by_side() {
     one.await.unwrap();
     two.await.unwrap();
     for run in ["r-1", "r-2"] {
-        assert_eq!(place.store.records(&id(run)).unwrap().len(), 201);
+        assert_eq!(place.store.records(&id(run)).await.unwrap().len(), 201);
     }
 }

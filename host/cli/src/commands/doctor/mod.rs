@@ -55,7 +55,7 @@ pub(crate) async fn doctor(
     let mut findings = machine::look(surroundings);
     match Session::open(global.clone(), surroundings.clone()) {
         Ok(session) => {
-            findings.push(Finding::fine("store", session.store.path().display().to_string()));
+            findings.push(Finding::fine("store", session.store.place()));
             findings.extend(outside::look(&session).await);
         }
         Err(error) => findings.push(Finding::wrong("this folder", &error)),

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::open::OpenError;
 use crate::error::StoreError;
-use crate::open::OpenError;
 
 /// The name of the store's file in its folder.
 pub const FILE_NAME: &str = "journal.db";
@@ -42,8 +42,8 @@ fn identity(found: &Metadata) -> (u64, u64) {
     (found.dev(), found.ino())
 }
 
-/// Makes `folder` if it is missing, and keeps others out of it.
-pub(crate) fn prepare(folder: &Path) -> Result<(), OpenError> {
+/// Makes the folder of a store if it is missing, and keeps others out of it.
+pub fn prepare_folder(folder: &Path) -> Result<(), OpenError> {
     let failed = |source| OpenError::Folder { path: folder.to_owned(), source };
     match fs::metadata(folder) {
         Ok(found) if !found.is_dir() => Err(failed(ErrorKind::NotADirectory.into())),

@@ -12,8 +12,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::folder::Place;
 use crate::error::StoreError;
-use crate::folder::Place;
 
 /// The most changes in one transaction, so that nobody waits for an endless one.
 const MAX_GROUP: usize = 1024;

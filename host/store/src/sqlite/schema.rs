@@ -6,7 +6,7 @@ use rusqlite::Connection;
 pub(crate) const APPLICATION_ID: i64 = 0x4c4b_5354;
 
 /// What brings a file from each version to the next.
-const STEPS: &[&str] = &[FIRST, MEMOS];
+const STEPS: &[&str] = &[FIRST, MEMOS, DETACHED];
 
 // Records lie in the order in which they came, so that a commit of many runs' records fills few pages.
 // The triggers refuse what no code of ours does, so that a slip, here or in somebody's shell, can't rewrite history.
@@ -76,6 +76,25 @@ CREATE TABLE memos (
 ) STRICT, WITHOUT ROWID;
 ";
 
+// What is to be removed is named first, so that nothing is removed by a slip and nothing of a run that has not ended.
+const DETACHED: &str = "
+ALTER TABLE runs ADD COLUMN due INTEGER;
+CREATE INDEX runs_by_due ON runs (due) WHERE due IS NOT NULL;
+
+CREATE TABLE removals (run INTEGER PRIMARY KEY) STRICT;
+
+CREATE TRIGGER open_runs_are_not_removed BEFORE INSERT ON removals
+WHEN (SELECT kind FROM records WHERE run = NEW.run ORDER BY sequence DESC LIMIT 1) IS NOT 'finished'
+BEGIN SELECT RAISE(ABORT, 'a run that has not ended is never removed'); END;
+CREATE TRIGGER removals_are_not_changed BEFORE UPDATE ON removals
+BEGIN SELECT RAISE(ABORT, 'a removal is never changed'); END;
+
+DROP TRIGGER records_are_not_removed;
+CREATE TRIGGER records_are_not_removed BEFORE DELETE ON records
+WHEN NOT EXISTS (SELECT 1 FROM removals WHERE run = OLD.run)
+BEGIN SELECT RAISE(ABORT, 'a record is never removed'); END;
+";
+
 /// Returns the version that this code writes.
 pub(crate) fn newest() -> i64 {
     i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
@@ -121,7 +140,9 @@ mod tests {
     fn a_record_is_never_changed_or_removed_and_an_epoch_never_shrinks() {
         let connection = Connection::open_in_memory().unwrap();
         migrate(&connection).unwrap();
-        connection.execute("INSERT INTO runs VALUES (1, 'r-1', 'e', 'c', 'p', 0)", []).unwrap();
+        connection
+            .execute("INSERT INTO runs VALUES (1, 'r-1', 'e', 'c', 'p', 0, NULL)", [])
+            .unwrap();
         let insert = "INSERT INTO records VALUES (NULL, 1, ?1, 1, 'planned', 'd', 'b')";
         connection.execute(insert, [0]).unwrap();
         for refused in ["UPDATE records SET body = 'x'", "DELETE FROM records"] {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use lockstep_engine::model::Digest;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::folder::{self, FILE_NAME};
+use super::schema;
 use crate::error::StoreError;
-use crate::folder::{self, FILE_NAME};
-use crate::schema;
 
 /// How a store is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Default for OpenOptions {
 
 /// Makes sure that a usable store stands in `folder`, and returns its path.
 pub(crate) fn ensure(folder: &Path, options: OpenOptions) -> Result<PathBuf, OpenError> {
-    folder::prepare(folder)?;
+    folder::prepare_folder(folder)?;
     let path = folder.join(FILE_NAME);
     if is_missing(&path)? {
         // A log without its file would be replayed into the new file and ruin it.
