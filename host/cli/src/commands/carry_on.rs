@@ -60,7 +60,7 @@ pub(crate) async fn carry_on(
         until,
         outside_windows: how.outside_windows.then(|| session.surroundings.person()),
         detach: how.detach,
-        claimant: Some(claimant(session, &opened, how)?),
+        claimant: Some(claimant(session, &opened, how).await?),
         gone: gone.map(|from| from.epoch),
     };
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
@@ -77,10 +77,10 @@ pub(crate) async fn carry_on(
 }
 
 /// Returns who claims the environment; the lab's API answers at once, so it need not be waited for.
-fn claimant(session: &Session, opened: &Opened, how: &How) -> Result<Claimant, CliError> {
+async fn claimant(session: &Session, opened: &Opened, how: &How) -> Result<Claimant, CliError> {
     let over = how.over_claim.as_deref().map(str::parse).transpose().or_exit(Exit::Usage)?;
     Ok(Claimant {
-        store: session.store.id().or_exit(Exit::Failed)?,
+        store: session.store.id().await.or_exit(Exit::Failed)?,
         holder: session.surroundings.person(),
         settle: if opened.name == config::LAB { Millis(100) } else { Millis::seconds(3) },
         over,
