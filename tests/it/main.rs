@@ -18,6 +18,7 @@ mod lying_steps;
 mod paths;
 mod plans;
 mod rollback;
+mod runners;
 mod secrets;
 mod shown;
 mod stage;

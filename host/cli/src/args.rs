@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     /// Plans, asks for approval, and upgrades.
     #[command(
-        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes"
+        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes\n  lockstep apply redis -e lab --queue"
     )]
     Apply(ApplyArguments),
     /// Goes on with a run that was interrupted, waits or is stuck.
@@ -63,6 +63,11 @@ pub(crate) enum Command {
     /// Opens the gate that a run waits at.
     #[command(after_help = "Example:\n  lockstep approve r-3f9a && lockstep resume r-3f9a")]
     Approve(RunArguments),
+    /// Takes detached runs from the store and works on them until it is asked to end; any number of runners may share a store.
+    #[command(
+        after_help = "Examples:\n  lockstep runner --parallel 8\n  lockstep runner --until-idle"
+    )]
+    Runner(RunnerArguments),
     /// Lists the runs of this store.
     Runs,
     /// Shows one run: its plan, every record, and where it stands.
@@ -117,6 +122,10 @@ pub(crate) struct How {
     #[arg(long)]
     pub(crate) detach: bool,
 
+    /// Leaves the run to the runners of the store; with --yes, every gate of the plan is open for them.
+    #[arg(long, conflicts_with_all = ["detach", "until", "outside_windows"])]
+    pub(crate) queue: bool,
+
     /// Goes on although that run of another store claims the environment: only if it is surely gone.
     #[arg(long, value_name = "RUN")]
     pub(crate) over_claim: Option<String>,
@@ -132,6 +141,42 @@ pub(crate) struct How {
     /// For tests of Lockstep itself: ends the process with SIGKILL right before that record is written.
     #[arg(long, hide = true, value_name = "N")]
     pub(crate) die_before_record: Option<u64>,
+}
+
+impl How {
+    /// Returns how a runner runs: what needs a person is left to one, and nobody waits for time.
+    pub(crate) const fn of_runner() -> Self {
+        Self {
+            yes: false,
+            until: None,
+            detach: true,
+            queue: false,
+            over_claim: None,
+            outside_windows: false,
+            die_after_record: None,
+            die_before_record: None,
+        }
+    }
+}
+
+/// How a runner works.
+#[derive(Debug, Args)]
+pub(crate) struct RunnerArguments {
+    /// How many runs are worked on at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least_one)]
+    pub(crate) parallel: usize,
+
+    /// Ends when no detached run is due, instead of waiting for the next one.
+    #[arg(long)]
+    pub(crate) until_idle: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("a runner works on at least one run".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
 }
 
 /// One run.

@@ -61,6 +61,7 @@ async fn run(
         Command::Resume(arguments) => commands::resume(&open()?, &arguments, output).await,
         Command::Rollback(arguments) => commands::rollback(&open()?, &arguments, output).await,
         Command::Approve(arguments) => commands::approve(&open()?, &arguments, output).await,
+        Command::Runner(arguments) => commands::runner(&open()?, &arguments, output).await,
         Command::Runs => commands::runs(&open()?, output).await,
         Command::Show(arguments) => commands::show(&open()?, &arguments, output).await,
         Command::Status => commands::status(&open()?, output).await,

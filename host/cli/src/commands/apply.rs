@@ -10,6 +10,7 @@ use lockstep_store::{BeginRunError, Lease, NewRun};
 
 use super::carry_on::{Carried, carry_on, held, known_step};
 use super::plan::{Planned, make, refused, show};
+use super::queue::{all_gates, queue};
 use crate::args::ApplyArguments;
 use crate::break_glass;
 use crate::clock::now;
@@ -57,6 +58,11 @@ pub(crate) async fn apply(
     }
     let lease = begin(session, &opened, &planned).await?;
     let run = lease.run.clone();
+    if arguments.how.queue {
+        let by = format!("{} (--yes)", session.surroundings.person());
+        let gates = arguments.how.yes.then(|| all_gates(&planned.plan.authority, &by));
+        return queue(session, &run, gates.unwrap_or_default(), &lease, output).await;
+    }
     output.say(&format!("Run {run} begins. If this process dies: `lockstep resume {run}` or `lockstep rollback {run}`."));
     let by_hand = break_glass::path(&session.global.directory, run.as_str());
     output.say(&format!("If lockstep itself is gone: {}", by_hand.display()));

@@ -2,9 +2,9 @@
 
 use lockstep_drivers::Drivers;
 use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record};
-use lockstep_engine::model::{Authority, Millis, Plan, RunId, StepId};
+use lockstep_engine::model::{Authority, Millis, Moment, Plan, RunId, StepId};
 use lockstep_engine::run::{
-    AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError,
+    AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError, Wait,
 };
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
 
@@ -37,15 +37,33 @@ pub(crate) struct Carried {
     pub(crate) lease: Option<Lease>,
 }
 
-/// Takes the lease, runs until the run is over or waits, and gives the lease back.
+/// Takes the lease, runs until the run is over or waits, gives the lease back, and says what it came to.
 pub(crate) async fn carry_on(
+    session: &Session,
+    opened: Opened,
+    carried: Carried,
+    how: &How,
+    take_over: bool,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let (run, ended) = work(session, opened, carried, how, take_over, output).await?;
+    if how.detach
+        && let Some(due) = due(&ended)
+    {
+        session.store.detach(&run, due).await.or_exit(Exit::Failed)?;
+    }
+    tell(&run, &ended, output)
+}
+
+/// Takes the lease, runs until the run is over or waits, and gives the lease back.
+pub(super) async fn work(
     session: &Session,
     opened: Opened,
     mut carried: Carried,
     how: &How,
     take_over: bool,
     output: &Output,
-) -> Result<Exit, CliError> {
+) -> Result<(RunId, Ended), CliError> {
     let until =
         how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
     let lease = match carried.lease.take() {
@@ -73,7 +91,17 @@ pub(crate) async fn carry_on(
     if let Err(error) = back {
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
-    tell(&run, &ended, output)
+    Ok((run, ended))
+}
+
+/// Returns when a run that waits for nothing but time may go on.
+pub(super) fn due(ended: &Ended) -> Option<Moment> {
+    match ended {
+        Ended::Waiting(Wait::Soak { until: due, .. } | Wait::Window { opens: Some(due), .. }) => {
+            Some(*due)
+        }
+        Ended::Waiting(_) | Ended::Done | Ended::RolledBack(_) | Ended::Stuck(_) => None,
+    }
 }
 
 /// Returns who claims the environment; the lab's API answers at once, so it need not be waited for.
@@ -88,10 +116,20 @@ async fn claimant(session: &Session, opened: &Opened, how: &How) -> Result<Claim
 }
 
 async fn take(session: &Session, carried: &Carried, take_over: bool) -> Result<Lease, CliError> {
-    let environment = &carried.plan.authority.environment.environment_id;
     let allowed = if take_over { Takeover::Asked } else { Takeover::IfGone };
+    acquire(session, &carried.plan.authority, &carried.run, allowed).await
+}
+
+/// Takes the lease on a run's environment.
+pub(super) async fn acquire(
+    session: &Session,
+    authority: &Authority,
+    run: &RunId,
+    allowed: Takeover,
+) -> Result<Lease, CliError> {
+    let environment = &authority.environment.environment_id;
     let (store, holder) = (&session.store, session.holder()?);
-    store.acquire(environment, &carried.run, &holder, now(), allowed).await.map_err(held)
+    store.acquire(environment, run, &holder, now(), allowed).await.map_err(held)
 }
 
 pub(super) fn known_step(authority: &Authority, step: &str) -> Result<StepId, CliError> {

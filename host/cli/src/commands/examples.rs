@@ -50,6 +50,7 @@ fn is_taken(call: &str) {
         | Command::Apply(_)
         | Command::Rollback(_)
         | Command::Approve(_)
+        | Command::Runner(_)
         | Command::Runs
         | Command::Show(_)
         | Command::Status

@@ -2,8 +2,10 @@
 
 use lockstep_engine::journal::{Event, Phase, RunState};
 use lockstep_engine::model::{Label, Plan, RunId};
+use lockstep_store::Takeover;
 
-use super::carry_on::{Carried, carry_on};
+use super::carry_on::{Carried, acquire, carry_on};
+use super::queue::queue;
 use crate::args::{ResumeArguments, RunArguments};
 use crate::config::EnvironmentDocument;
 use crate::error::{CliError, OrExit as _};
@@ -39,6 +41,11 @@ pub(crate) async fn resume(
         (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
         (Phase::Planned | Phase::Running, None) => Vec::new(),
     };
+    if arguments.how.queue {
+        let allowed = if arguments.take_over { Takeover::Asked } else { Takeover::IfGone };
+        let lease = acquire(session, &kept.plan.authority, &kept.run, allowed).await?;
+        return queue(session, &kept.run, extra, &lease, output).await;
+    }
     Box::pin(go_on(session, kept, extra, &arguments.how, arguments.take_over, output)).await
 }
 

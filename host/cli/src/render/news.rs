@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use lockstep_drivers::Redactor;
-use lockstep_engine::model::{Level, Millis, Moment, Problem, Verdict};
+use lockstep_engine::model::{Level, Millis, Moment, Problem, RunId, Verdict};
 use lockstep_engine::run::{News, Reporter};
 
 use super::text::{brief, length, tame, visible};
@@ -29,6 +29,8 @@ const MOST_DENIED: usize = 20;
 pub(crate) struct Announcer {
     redactor: Option<Redactor>,
     spinner: Option<ProgressBar>,
+    /// The run that is spoken of, where there are several.
+    name: RefCell<Option<RunId>>,
     waiting: RefCell<Option<(String, Moment)>>,
     denied: RefCell<BTreeSet<String>>,
 }
@@ -42,11 +44,30 @@ impl Announcer {
             spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             spinner
         });
-        Self { redactor, spinner, waiting: RefCell::default(), denied: RefCell::default() }
+        Self {
+            redactor,
+            spinner,
+            name: RefCell::default(),
+            waiting: RefCell::default(),
+            denied: RefCell::default(),
+        }
+    }
+
+    /// Begins every line with the run that it is about.
+    pub(crate) fn name(&self, run: &RunId) {
+        self.name.replace(Some(run.clone()));
+    }
+
+    fn named(&self, line: &str) -> String {
+        match &*self.name.borrow() {
+            Some(run) => format!("{run} {line}"),
+            None => line.to_owned(),
+        }
     }
 
     /// Says one line.
     pub(crate) fn say(&self, line: &str) {
+        let line = &self.named(line);
         let line = visible(
             &self.redactor.as_ref().map_or_else(|| line.to_owned(), |redactor| redactor.text(line)),
         );
@@ -74,7 +95,8 @@ impl Announcer {
         let said =
             waiting.as_ref().is_some_and(|(said, at)| *said == note && now().since(*at) < REMINDER);
         if !said {
-            let _written = writeln!(std::io::stderr(), "  {step}: {note}");
+            let _written =
+                writeln!(std::io::stderr(), "{}", self.named(&format!("  {step}: {note}")));
             *waiting = Some((note, now()));
         }
     }

@@ -1,0 +1,133 @@
+//! `lockstep runner`: takes detached runs from the store, one after the other or several at once.
+//!
+//! There is no queue of our own: the store gives each run to one runner, under a lease that is renewed while the run is
+//! worked on. A runner that dies or hangs loses its runs to another, and what it writes after that is refused.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use lockstep_engine::model::{Millis, RunId};
+use lockstep_engine::run::{Ended, Wait};
+use lockstep_store::Lease;
+
+use super::carry_on::{Carried, due, work};
+use super::ended::tell;
+use super::resume::find;
+use crate::args::{How, RunArguments, RunnerArguments};
+use crate::clock::now;
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::session::Session;
+use crate::signals::asked_to_end;
+
+/// How often the store is asked for a run while there is none.
+const POLL: Duration = Duration::from_secs(1);
+
+/// When a run is taken up again that could not be worked on here: another runner may be luckier.
+const LATER: Millis = Millis::seconds(30);
+
+/// Runs the command until it is asked to end.
+pub(crate) async fn runner(
+    session: &Session,
+    arguments: &RunnerArguments,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let holder = session.holder()?;
+    output.say(&format!("Taking runs from {}.", session.store.place()));
+    let mut working = FuturesUnordered::new();
+    let mut poll = tokio::time::interval(POLL);
+    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let mut idle = false;
+        while working.len() < arguments.parallel {
+            match session.store.take_next(&holder, now()).await {
+                Ok(Some(lease)) => {
+                    output.say(&format!("Run {} is taken.", lease.run));
+                    working.push(one(session, lease, output));
+                }
+                Ok(None) => {
+                    idle = true;
+                    break;
+                }
+                Err(error) => {
+                    output.say(&format!("The store can't be asked for runs: {error}"));
+                    break;
+                }
+            }
+        }
+        if working.is_empty() && idle && arguments.until_idle {
+            return Ok(Exit::Done);
+        }
+        tokio::select! {
+            biased;
+            signal = asked_to_end() => {
+                signal.or_exit(Exit::Failed)?;
+                break;
+            }
+            Some(()) = working.next() => {}
+            _ = poll.tick() => {}
+        }
+    }
+    // Each run hears the same signal and stops where it is safe; another runner goes on with it.
+    while working.next().await.is_some() {}
+    output.say("No runs are taken any more.");
+    Ok(Exit::Done)
+}
+
+/// Works on one run and leaves it as its end says: to time, to a person, or to another runner.
+async fn one(session: &Session, lease: Lease, output: &Output) {
+    let run = lease.run.clone();
+    let left = match Box::pin(attempt(session, lease, output)).await {
+        Ok(ended) => {
+            let told = tell(&run, &ended, output).map(drop);
+            let left = leave(session, &run, &ended).await;
+            told.and(left)
+        }
+        Err(error) => {
+            output.say(&format!("Run {run} could not be worked on here: {:#}", error.error));
+            session.store.detach(&run, now().plus(LATER)).await.or_exit(Exit::Failed)
+        }
+    };
+    if let Err(error) = left {
+        output.say(&format!("Run {run}: {:#}", error.error));
+    }
+}
+
+async fn leave(session: &Session, run: &RunId, ended: &Ended) -> Result<(), CliError> {
+    let later = match ended {
+        Ended::Done | Ended::RolledBack(_) => return Ok(()),
+        Ended::Waiting(Wait::Paused) => Some(now()),
+        Ended::Waiting(Wait::Claimed { .. }) => Some(now().plus(LATER)),
+        Ended::Waiting(_) | Ended::Stuck(_) => due(ended),
+    };
+    match later {
+        Some(later) => session.store.detach(run, later).await.or_exit(Exit::Failed),
+        None => session.store.recall(run).await.or_exit(Exit::Failed),
+    }
+}
+
+async fn attempt(session: &Session, lease: Lease, output: &Output) -> Result<Ended, CliError> {
+    let opened = async {
+        let run = RunArguments { run: Some(lease.run.to_string()) };
+        let kept = find(session, &run).await?;
+        let name = kept.plan.authority.environment.name.clone();
+        let opened = session.reach(name, kept.configuration).await?;
+        opened.announcer.name(&lease.run);
+        let loaded = session.plugin_of(kept.plugin).await?;
+        Ok((opened, kept.run, loaded, kept.plan))
+    };
+    match opened.await {
+        Ok((opened, run, loaded, plan)) => {
+            let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
+            let (_, ended) =
+                work(session, opened, carried, &How::of_runner(), false, output).await?;
+            Ok(ended)
+        }
+        Err(error) => {
+            session.store.leave(&lease).await.or_exit(Exit::Failed)?;
+            Err(error)
+        }
+    }
+}
