@@ -29,13 +29,13 @@ where
         let (until, by) = match self.ports.control.window(self.ports.clock.now(), needs) {
             Window::Always => return Ok(()),
             Window::Open { until } => (Some(until), None),
-            Window::Closed { opens } => match self.options.outside_windows.clone() {
-                Some(by) => (None, Some(by)),
-                None => {
+            Window::Closed { opens } => {
+                let Some(by) = self.options.outside_windows.clone() else {
                     let step = step.clone();
                     return Err(Interrupt::Wait(Wait::Window { step, opens, needs }));
-                }
-            },
+                };
+                (None, Some(by))
+            }
         };
         let known = self.state.windows.get(step);
         if known.is_none_or(|known| *known != until) {
