@@ -7,6 +7,7 @@ use lockstep_engine::run::{AppendError, Ended, Execution, Journal, Options, Port
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
 
 use super::ended::tell;
+use super::notices::Notices;
 use crate::args::How;
 use crate::break_glass;
 use crate::clock::{SystemClock, now};
@@ -60,6 +61,7 @@ pub(crate) async fn carry_on(
         detach: how.detach,
         gone: gone.map(|from| from.epoch),
     };
+    let notices = Notices::open(session, &opened, &carried.plan.authority, output);
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
     let (run, ended) = ended?;
@@ -70,7 +72,9 @@ pub(crate) async fn carry_on(
     if let Err(error) = back {
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
-    tell(&run, &ended, output)
+    let exit = tell(&run, &ended, output)?;
+    notices.send(&run, &ended).await;
+    Ok(exit)
 }
 
 async fn take(session: &Session, carried: &Carried, take_over: bool) -> Result<Lease, CliError> {

@@ -4,6 +4,7 @@ use lockstep_engine::journal::{Event, Phase, RunState};
 use lockstep_engine::model::{Label, Plan, RunId};
 
 use super::carry_on::{Carried, carry_on};
+use super::notices;
 use crate::args::{ResumeArguments, RunArguments};
 use crate::config::EnvironmentDocument;
 use crate::error::{CliError, OrExit as _};
@@ -39,6 +40,7 @@ pub(crate) async fn resume(
         (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
         (Phase::Planned | Phase::Running, None) => Vec::new(),
     };
+    notices::required(session, &kept.configuration)?;
     Box::pin(go_on(session, kept, extra, &arguments.how, arguments.take_over, output)).await
 }
 
