@@ -13,6 +13,7 @@ mod railway;
 mod redis;
 mod secrets;
 mod settings;
+mod span;
 mod sql;
 mod tls;
 mod via;

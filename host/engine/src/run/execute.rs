@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use tracing::Instrument as _;
+
 use super::denials::Denials;
 use super::interrupt::Interrupt;
 use super::port::{AppendError, Clock, Control, Guest, Journal, Reporter, Wish, World};
+use super::span;
 use super::watch::Watched;
 use crate::journal::{
     BrokenChain, Direction, End, Epoch, Event, Head, IllegalRecord, Linked, Phase, Record,
@@ -268,12 +271,13 @@ where
             return Ok(None);
         };
         self.await_window(index)?;
+        let span = span::step(&self.run, &frozen.step.id);
         if frozen.derived {
             // It deletes what only the way back needs.
             self.watch_at_the_end(guest).await?;
-            self.derived(&frozen.step, guest).await?;
+            self.derived(&frozen.step, guest).instrument(span).await?;
         } else {
-            self.step(&frozen.step, guest).await?;
+            self.step(&frozen.step, guest).instrument(span).await?;
         }
         Ok(None)
     }

@@ -12,6 +12,7 @@ mod plan;
 mod port;
 mod rollback;
 mod seen;
+mod span;
 mod step;
 mod traffic;
 mod watch;
