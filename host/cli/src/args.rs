@@ -80,7 +80,16 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Lab(LabCommand),
     /// Tells what is missing on this machine and in lockstep.toml, and how to get it.
-    Doctor,
+    #[command(after_help = "Example:\n  lockstep doctor -e production --notify")]
+    Doctor(DoctorArguments),
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Sends a test notice to everybody whom the environment's `notify` names.
+    #[arg(long)]
+    pub(crate) notify: bool,
 }
 
 /// What to plan.

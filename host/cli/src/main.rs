@@ -66,7 +66,9 @@ async fn run(
         Command::Show(arguments) => commands::show(&open()?, &arguments, output).await,
         Command::Status => commands::status(&open()?, output).await,
         Command::Lab(command) => commands::lab(&global, &surroundings, command, output).await,
-        Command::Doctor => commands::doctor(&global, &surroundings, output).await,
+        Command::Doctor(arguments) => {
+            commands::doctor(&global, &surroundings, &arguments, output).await
+        }
     }
 }
 

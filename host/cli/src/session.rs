@@ -126,6 +126,7 @@ impl Session {
         let settings = self.settings(&name, &document).await?;
         let (connections, endpoints) = (settings.connections.clone(), settings.endpoints.clone());
         let drivers = Drivers::open(settings).await.map_err(CliError::from)?;
+        drivers.redactor().learn(config::notice_secrets(&document, &self.surroundings));
         let announcer = Announcer::new(Some(drivers.redactor()));
         Ok(Opened { name, document, drivers, announcer, connections, endpoints })
     }

@@ -6,12 +6,14 @@ use lockstep_engine::model::{
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{Follow, World};
+use tracing::Instrument as _;
 
 use crate::compose::Spot;
 use crate::drivers::Drivers;
 use crate::http::Ready;
 use crate::order::Order;
 use crate::railway::{Deadline, is_railway, spoken};
+use crate::span;
 use crate::sql::Composed;
 
 /// Commands of Redis that take a credential, by their first two words.
@@ -24,7 +26,7 @@ impl World for Drivers {
     }
 
     async fn read(&self, read: &Read) -> Result<Reading, Failure> {
-        match self.answer(read).await {
+        match self.answer(read).instrument(span::read(read)).await {
             Ok(reading) => Ok(self.redactor.reading(reading)),
             Err(failure) => Err(self.redactor.failure(failure)),
         }
@@ -61,7 +63,9 @@ impl World for Drivers {
     }
 
     async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent {
-        self.redactor.sent(self.perform(&Order::of(effect), intent).await)
+        let order = Order::of(effect);
+        let sent = self.perform(&order, intent).instrument(span::send(&order)).await;
+        self.redactor.sent(sent)
     }
 
     async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate {

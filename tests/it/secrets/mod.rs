@@ -1,6 +1,7 @@
 //! L3: no secret of the stack is in anything that Lockstep gives to anybody.
 
 mod forms;
+mod notices;
 mod planted;
 
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ use lockstep_engine::model::{Digest, Plan, RunId};
 use lockstep_store::{BeginRunError, Lease, NewRun};
 
 use super::carry_on::{Carried, carry_on, held, known_step};
+use super::notices;
 use super::plan::{Planned, make, refused, show};
 use super::queue::{all_gates, queue};
 use crate::args::ApplyArguments;
@@ -29,6 +30,7 @@ pub(crate) async fn apply(
         return Err(CliError::words(Exit::Usage, "this version applies one component at a time"));
     };
     let opened = session.environment().await?;
+    notices::required(session, &opened.document)?;
     let file = read_plan(target)?;
     let wanted = file.as_ref().map_or_else(|| target.clone(), component_of);
     refuse_held(session, &opened).await?;

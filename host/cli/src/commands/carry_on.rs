@@ -9,6 +9,7 @@ use lockstep_engine::run::{
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
 
 use super::ended::tell;
+use super::notices::Notices;
 use crate::args::How;
 use crate::break_glass;
 use crate::clock::{SystemClock, now};
@@ -46,24 +47,37 @@ pub(crate) async fn carry_on(
     take_over: bool,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let (run, ended) = work(session, opened, carried, how, take_over, output).await?;
+    let Worked { run, ended, notices } =
+        work(session, opened, carried, how, take_over, output).await?;
     if how.detach
         && let Some(due) = due(&ended)
     {
         session.store.detach(&run, due).await.or_exit(Exit::Failed)?;
     }
-    tell(&run, &ended, output)
+    let exit = tell(&run, &ended, output)?;
+    notices.send(&run, &ended).await;
+    Ok(exit)
+}
+
+/// What working on a run came to, and who is to be told of it.
+pub(super) struct Worked<'a> {
+    /// The run.
+    pub(super) run: RunId,
+    /// How working on it ended.
+    pub(super) ended: Ended,
+    /// Who is told.
+    pub(super) notices: Notices<'a>,
 }
 
 /// Takes the lease, runs until the run is over or waits, and gives the lease back.
-pub(super) async fn work(
-    session: &Session,
+pub(super) async fn work<'a>(
+    session: &'a Session,
     opened: Opened,
     mut carried: Carried,
     how: &How,
     take_over: bool,
-    output: &Output,
-) -> Result<(RunId, Ended), CliError> {
+    output: &'a Output,
+) -> Result<Worked<'a>, CliError> {
     let until =
         how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
     let lease = match carried.lease.take() {
@@ -81,6 +95,7 @@ pub(super) async fn work(
         claimant: Some(claimant(session, &opened, how).await?),
         gone: gone.map(|from| from.epoch),
     };
+    let notices = Notices::open(session, &opened, &carried.plan.authority, output);
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
     let (run, ended) = ended?;
@@ -91,7 +106,7 @@ pub(super) async fn work(
     if let Err(error) = back {
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
-    Ok((run, ended))
+    Ok(Worked { run, ended, notices })
 }
 
 /// Returns when a run that waits for nothing but time may go on.

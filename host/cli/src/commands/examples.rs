@@ -54,7 +54,7 @@ fn is_taken(call: &str) {
         | Command::Runs
         | Command::Show(_)
         | Command::Status
-        | Command::Doctor => {}
+        | Command::Doctor(_) => {}
     }
 }
 

@@ -8,6 +8,7 @@ mod ended;
 #[cfg(test)]
 mod examples;
 mod lab;
+mod notices;
 mod plan;
 mod queue;
 mod resume;

@@ -5,6 +5,7 @@ use lockstep_engine::model::{Label, Plan, RunId};
 use lockstep_store::Takeover;
 
 use super::carry_on::{Carried, acquire, carry_on};
+use super::notices;
 use super::queue::queue;
 use crate::args::{ResumeArguments, RunArguments};
 use crate::config::EnvironmentDocument;
@@ -41,6 +42,7 @@ pub(crate) async fn resume(
         (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
         (Phase::Planned | Phase::Running, None) => Vec::new(),
     };
+    notices::required(session, &kept.configuration)?;
     if arguments.how.queue {
         let allowed = if arguments.take_over { Takeover::Asked } else { Takeover::IfGone };
         let lease = acquire(session, &kept.plan.authority, &kept.run, allowed).await?;

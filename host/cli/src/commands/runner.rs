@@ -11,7 +11,7 @@ use lockstep_engine::model::{Millis, RunId};
 use lockstep_engine::run::{Ended, Wait};
 use lockstep_store::Lease;
 
-use super::carry_on::{Carried, due, work};
+use super::carry_on::{Carried, Worked, due, work};
 use super::ended::tell;
 use super::resume::find;
 use crate::args::{How, RunArguments, RunnerArguments};
@@ -80,9 +80,10 @@ pub(crate) async fn runner(
 async fn one(session: &Session, lease: Lease, output: &Output) {
     let run = lease.run.clone();
     let left = match Box::pin(attempt(session, lease, output)).await {
-        Ok(ended) => {
+        Ok(Worked { ended, notices, .. }) => {
             let told = tell(&run, &ended, output).map(drop);
             let left = leave(session, &run, &ended).await;
+            notices.send(&run, &ended).await;
             told.and(left)
         }
         Err(error) => {
@@ -108,7 +109,11 @@ async fn leave(session: &Session, run: &RunId, ended: &Ended) -> Result<(), CliE
     }
 }
 
-async fn attempt(session: &Session, lease: Lease, output: &Output) -> Result<Ended, CliError> {
+async fn attempt<'a>(
+    session: &'a Session,
+    lease: Lease,
+    output: &'a Output,
+) -> Result<Worked<'a>, CliError> {
     let opened = async {
         let run = RunArguments { run: Some(lease.run.to_string()) };
         let kept = find(session, &run).await?;
@@ -121,9 +126,7 @@ async fn attempt(session: &Session, lease: Lease, output: &Output) -> Result<End
     match opened.await {
         Ok((opened, run, loaded, plan)) => {
             let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
-            let (_, ended) =
-                work(session, opened, carried, &How::of_runner(), false, output).await?;
-            Ok(ended)
+            work(session, opened, carried, &How::of_runner(), false, output).await
         }
         Err(error) => {
             session.store.leave(&lease).await.or_exit(Exit::Failed)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use lockstep_engine::model::Grantable;
 use serde::{Deserialize, Serialize};
 
+use super::notify::NotifyDocument;
 use super::watches::WatchesDocument;
 use super::windows::WindowDocument;
 use crate::error::{CliError, OrExit as _};
@@ -76,6 +77,9 @@ pub(crate) struct EnvironmentDocument {
     /// What is watched beside a run.
     #[serde(default)]
     pub(crate) watches: WatchesDocument,
+    /// Who is told how a run came to stand.
+    #[serde(default)]
+    pub(crate) notify: Vec<NotifyDocument>,
     /// Databases and Redis servers, beside those of the nine services.
     #[serde(default)]
     pub(crate) connections: BTreeMap<String, ConnectionDocument>,
@@ -224,7 +228,8 @@ impl EnvironmentDocument {
             }
         }
         let windows = self.windows.iter().find_map(WindowDocument::problem);
-        if let Some(problem) = windows.or_else(|| self.watches.problem()) {
+        let notify = || self.notify.iter().find_map(NotifyDocument::problem);
+        if let Some(problem) = windows.or_else(|| self.watches.problem()).or_else(notify) {
             return Some(problem);
         }
         if !self.is_this_lab(name) {

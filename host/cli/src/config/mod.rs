@@ -2,6 +2,7 @@
 
 mod dialled;
 mod document;
+mod notify;
 #[cfg(test)]
 mod readme;
 mod resolve;
@@ -10,5 +11,6 @@ mod windows;
 
 pub(crate) use dialled::{Dialled, dialled};
 pub(crate) use document::{Document, EnvironmentDocument, LAB};
+pub(crate) use notify::{NotifyDocument, notice_secrets};
 pub(crate) use resolve::{choose, connections, endpoints, on_failure, settings, token};
 pub(crate) use windows::{WindowDocument, window};

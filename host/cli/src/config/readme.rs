@@ -10,6 +10,7 @@ use super::document::{
     ConnectionDocument, ConnectionKindDocument, Document, EndpointDocument, EnvironmentDocument,
     OnFailureDocument, PluginDocument, SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
 };
+use super::notify::{ChannelDocument, NotifyDocument, OccasionDocument};
 use super::resolve::connections;
 use super::watches::WatchesDocument;
 use super::windows::{DayDocument, WindowDocument};
@@ -90,6 +91,7 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<PluginDocument>("nothing = 1"),
         known::<WindowDocument>("nothing = 1"),
         known::<WatchesDocument>("nothing = 1"),
+        known::<NotifyDocument>("nothing = 1"),
         known::<Grantable>("nothing = 1"),
     ];
     assert!(wanted.iter().flatten().count() > 35, "{wanted:?}");
@@ -102,6 +104,8 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<One<OnFailureDocument>>("it = \"nothing\""),
         known::<One<ConnectionKindDocument>>("it = \"nothing\""),
         known::<One<DayDocument>>("it = \"nothing\""),
+        known::<One<ChannelDocument>>("it = \"nothing\""),
+        known::<One<OccasionDocument>>("it = \"nothing\""),
     ];
     for word in words.iter().flatten() {
         assert!(shown.contains(word), "`{word}` is not in the example");

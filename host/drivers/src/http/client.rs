@@ -144,6 +144,7 @@ impl Endpoints {
                 return if unsent { Asked::NotSent(failure) } else { Asked::Lost(failure) };
             }
         };
+        tracing::Span::current().record("status", answer.status().as_u16());
         if matches!(answer.status().as_u16(), 401 | 403) {
             self.railway.forget_addresses().await;
         }

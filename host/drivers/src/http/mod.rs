@@ -7,3 +7,4 @@ mod guard;
 
 pub(crate) use client::Endpoints;
 pub(crate) use effect::Ready;
+pub(crate) use guard::is_public;

@@ -9,6 +9,7 @@ use reqwest::{StatusCode, Url};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tracing::{Instrument as _, Span, debug_span, field};
 
 use super::documents::Document;
 use crate::drivers::OpenError;
@@ -167,6 +168,19 @@ impl Client {
         deadline: Option<Deadline<'_>>,
     ) -> Result<T, CallError> {
         let name = document.name;
+        let span =
+            debug_span!("graphql", otel.name = name, operation = name, status = field::Empty);
+        self.exchange(client, document, variables, deadline).instrument(span).await
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        client: &reqwest::Client,
+        document: &Document,
+        variables: Value,
+        deadline: Option<Deadline<'_>>,
+    ) -> Result<T, CallError> {
+        let name = document.name;
         let body = json!({ "query": document.text, "operationName": name, "variables": variables });
         let request = client
             .post(self.api.clone())
@@ -177,6 +191,7 @@ impl Client {
         }
         let answer = request.send().await.map_err(|error| lost(name, error))?;
         let (status, wait) = (answer.status(), wait_of(answer.headers()));
+        Span::current().record("status", status.as_u16());
         let bytes = answer.bytes().await.map_err(|error| lost(name, error))?;
         let parsed: Option<Value> = serde_json::from_slice(&bytes).ok();
         if let Some(error) = refusal(name, status, wait, parsed.as_ref()) {

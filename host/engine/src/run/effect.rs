@@ -1,10 +1,13 @@
 //! The life of one effect: admit, look, intend, send, answer, settle, follow.
 
+use tracing::Instrument as _;
+
 use super::bounds::{BLIND, INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
 use super::execute::{Execution, Wait};
 use super::interrupt::Interrupt;
 use super::port::{Clock, Control, Follow, Guest, Journal, News, Reporter, Wish, World};
 use super::seen::Seen;
+use super::span;
 use crate::journal::{Event, Fate, Intent, Outcome, Performed, Sent, Standing};
 use crate::model::{Argument, Fact, Failure, Kind, Label, Millis, Moment, Step, StepId, UNSEEN};
 use crate::policy::{Admitted, admit};
@@ -62,7 +65,9 @@ where
                 let why = format!("effect `{label}` was tried {tries} times and nothing happened");
                 return Err(Interrupt::Failed(Failure::permanent("effect:attempts", why)));
             }
-            if let Some(facts) = self.attempt(step, label, arguments, position, attempt).await? {
+            let span = span::effect(&self.run, &step.id, label, attempt);
+            let tried = self.attempt(step, label, arguments, position, attempt);
+            if let Some(facts) = tried.instrument(span).await? {
                 return Ok(facts);
             }
             self.ports.clock.sleep(pause(tries)).await;
@@ -127,6 +132,7 @@ where
         } else {
             self.ports.world.send(&admitted, &intent).await
         };
+        span::answered(&sent);
         self.note(Event::Answered { label: label.clone(), sent: sent.clone() })?;
         match sent {
             Sent::Done(facts) => {

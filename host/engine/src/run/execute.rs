@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use tracing::Instrument as _;
+
 use super::claim::Claimant;
 use super::denials::Denials;
 use super::interrupt::Interrupt;
 use super::port::{AppendError, Clock, Control, Guest, Journal, Reporter, Wish, World};
+use super::span;
 use super::watch::Watched;
 use crate::journal::{
     BrokenChain, Direction, End, Epoch, Event, Head, IllegalRecord, Linked, Phase, Record,
@@ -286,12 +289,13 @@ where
         if self.state.step(&frozen.step.id).round == 0 {
             self.beware_of_others(&frozen.step.id).await?;
         }
+        let span = span::step(&self.run, &frozen.step.id);
         if frozen.derived {
             // It deletes what only the way back needs.
             self.watch_at_the_end(guest).await?;
-            self.derived(&frozen.step, guest).await?;
+            self.derived(&frozen.step, guest).instrument(span).await?;
         } else {
-            self.step(&frozen.step, guest).await?;
+            self.step(&frozen.step, guest).instrument(span).await?;
         }
         Ok(None)
     }

@@ -14,6 +14,7 @@ mod plan;
 mod port;
 mod rollback;
 mod seen;
+mod span;
 mod step;
 mod traffic;
 mod watch;

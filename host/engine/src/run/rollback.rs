@@ -1,8 +1,11 @@
 //! The way back: undo steps of what began, last first, through the same machine.
 
+use tracing::Instrument as _;
+
 use super::execute::{Ended, Execution};
 use super::interrupt::Interrupt;
 use super::port::{Clock, Control, Guest, Journal, Reporter, World};
+use super::span;
 use crate::journal::{Direction, End, Event};
 use crate::model::{FrozenStep, FrozenUndo, Kind, Label, Step, StepId, Way};
 
@@ -43,10 +46,11 @@ where
             return Ok(None);
         };
         self.hold_claim(&undo.step.id).await?;
+        let span = span::step(&self.run, &undo.step.id);
         if undo.derived {
-            self.derived(&undo.step, guest).await?;
+            self.derived(&undo.step, guest).instrument(span).await?;
         } else {
-            self.step(&undo.step, guest).await?;
+            self.step(&undo.step, guest).instrument(span).await?;
         }
         Ok(None)
     }

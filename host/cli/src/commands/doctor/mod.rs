@@ -1,9 +1,10 @@
 //! `lockstep doctor`: what is missing here, what can't be reached, and how to mend it.
 
 mod machine;
+mod notices;
 mod outside;
 
-use crate::args::{Global, Surroundings};
+use crate::args::{DoctorArguments, Global, Surroundings};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -50,6 +51,7 @@ impl Finding {
 pub(crate) async fn doctor(
     global: &Global,
     surroundings: &Surroundings,
+    arguments: &DoctorArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
     let mut findings = machine::look(surroundings);
@@ -57,6 +59,7 @@ pub(crate) async fn doctor(
         Ok(session) => {
             findings.push(Finding::fine("store", session.store.place()));
             findings.extend(outside::look(&session).await);
+            findings.extend(notices::look(&session, arguments.notify).await);
         }
         Err(error) => findings.push(Finding::wrong("this folder", &error)),
     }
