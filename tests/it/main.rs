@@ -21,6 +21,7 @@ mod rollback;
 mod secrets;
 mod shown;
 mod stage;
+mod store;
 mod sweep;
 mod tidy;
 mod troubles;

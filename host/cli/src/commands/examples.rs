@@ -52,6 +52,8 @@ fn is_taken(call: &str) {
         | Command::Approve(_)
         | Command::Runs
         | Command::Show(_)
+        | Command::Export(_)
+        | Command::Prune(_)
         | Command::Status
         | Command::Doctor => {}
     }

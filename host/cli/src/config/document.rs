@@ -6,6 +6,7 @@ use std::path::Path;
 use lockstep_engine::model::Grantable;
 use serde::{Deserialize, Serialize};
 
+use super::store::StoreDocument;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 
@@ -29,6 +30,9 @@ pub(crate) struct Document {
     /// The environments by name.
     #[serde(default)]
     pub(crate) environments: BTreeMap<String, EnvironmentDocument>,
+    /// Where journals, leases, plans and plugin bytes are kept.
+    #[serde(default)]
+    pub(crate) store: StoreDocument,
     /// Plugins that are not bundled, by the component that they upgrade.
     #[serde(default)]
     pub(crate) plugins: BTreeMap<String, PluginDocument>,

@@ -11,6 +11,7 @@ use super::document::{
     OnFailureDocument, PluginDocument, SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
 };
 use super::resolve::connections;
+use super::store::{PostgresDocument, StoreDocument};
 
 /// The example as it stands, and with what is commented out there.
 fn examples() -> [String; 2] {
@@ -86,6 +87,8 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<ConnectionDocument>("nothing = 1"),
         known::<EndpointDocument>("nothing = 1"),
         known::<PluginDocument>("nothing = 1"),
+        known::<StoreDocument>("nothing = 1"),
+        known::<PostgresDocument>("nothing = 1"),
         known::<Grantable>("nothing = 1"),
     ];
     assert!(wanted.iter().flatten().count() > 35, "{wanted:?}");
