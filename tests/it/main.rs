@@ -22,6 +22,7 @@ mod runners;
 mod secrets;
 mod shown;
 mod stage;
+mod store;
 mod sweep;
 mod tidy;
 mod troubles;

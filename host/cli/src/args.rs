@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use lockstep_engine::model::{Digest, Millis};
 
 /// Upgrades the components of a LiteLLM + Langfuse stack on Railway: planned, approved, resumable, reversible.
 #[derive(Debug, Parser)]
@@ -71,8 +72,18 @@ pub(crate) enum Command {
     /// Lists the runs of this store.
     Runs,
     /// Shows one run: its plan, every record, and where it stands.
-    #[command(after_help = "Example:\n  lockstep show r-3f9a")]
+    #[command(after_help = "Examples:\n  lockstep show r-3f9a\n  lockstep show r-3f9a --verify")]
     Show(ShowArguments),
+    /// Writes one run as lines of JSON, which prove themselves without the store.
+    #[command(
+        after_help = "Examples:\n  lockstep export r-3f9a --out r-3f9a.jsonl\n  lockstep export --verify r-3f9a.jsonl"
+    )]
+    Export(ExportArguments),
+    /// Removes runs that ended long ago, with what only they rested on. A run that has not ended is never removed.
+    #[command(
+        after_help = "Examples:\n  lockstep prune --older-than 90d --dry-run\n  lockstep prune --older-than 90d"
+    )]
+    Prune(PruneArguments),
     /// Shows what runs in the environment, and runs in progress.
     #[command(after_help = "Example:\n  lockstep status -e lab")]
     Status,
@@ -246,6 +257,60 @@ pub(crate) struct ShowArguments {
     /// Shows the plan too.
     #[arg(long)]
     pub(crate) plan: bool,
+
+    /// Reads every record and everything that the run rests on, and says what is not as it was written.
+    #[arg(long)]
+    pub(crate) verify: bool,
+
+    /// With --verify: the digest of a head that was told earlier. The run must still hold that record.
+    #[arg(long, value_name = "DIGEST", requires = "verify")]
+    pub(crate) head: Option<Digest>,
+}
+
+/// What to export.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// The run.
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+
+    /// Writes to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Proves a file that was exported, instead of exporting.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "out"])]
+    pub(crate) verify: Option<PathBuf>,
+}
+
+/// What to remove.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    /// How long ago a run must have ended: 90d, 12h, 30m or 45s.
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    pub(crate) older_than: Millis,
+
+    /// Shows what would be removed, and removes nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Reads an age.
+fn age(text: &str) -> Result<Millis, String> {
+    let wrong = || "an age is a number and a unit, such as 90d, 12h, 30m or 45s".to_owned();
+    let (index, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
+    let seconds = match unit {
+        'd' => 86_400,
+        'h' => 3600,
+        'm' => 60,
+        's' => 1,
+        _ => return Err(wrong()),
+    };
+    let digits =
+        text.get(..index).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let number: u64 = digits.ok_or_else(wrong)?.parse().map_err(|_error| wrong())?;
+    // An age beyond all time is a slip of the finger, which must not come to mean a shorter one.
+    number.checked_mul(seconds * 1000).map(Millis).ok_or_else(wrong)
 }
 
 /// The lab's commands.
@@ -333,6 +398,13 @@ impl Surroundings {
         Self { variables: std::env::vars_os().filter_map(text).collect() }
     }
 
+    /// Returns surroundings of a test's own.
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self { variables: variables.iter().map(owned).collect() }
+    }
+
     /// Returns a variable that is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
@@ -354,4 +426,20 @@ impl Surroundings {
 pub(crate) fn host_name() -> String {
     let read = std::fs::read_to_string("/proc/sys/kernel/hostname");
     read.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_a_unit_and_never_overflows() {
+        assert_eq!(age("90d"), Ok(Millis(90 * 86_400_000)));
+        assert_eq!(age("0s"), Ok(Millis(0)));
+        for wrong in
+            ["", "d", "90", "90w", "-1d", "1.5d", "90 d", "+1d", "1é", "99999999999999999d"]
+        {
+            assert!(age(wrong).is_err(), "{wrong}");
+        }
+    }
 }

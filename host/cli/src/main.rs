@@ -54,17 +54,24 @@ async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let global = arguments.global;
-    let open = || Session::open(global.clone(), surroundings.clone());
+    let open = async || Session::open(global.clone(), surroundings.clone()).await;
     match arguments.command {
-        Command::Plan(arguments) => commands::plan(&open()?, &arguments, output).await,
-        Command::Apply(arguments) => commands::apply(&open()?, &arguments, output).await,
-        Command::Resume(arguments) => commands::resume(&open()?, &arguments, output).await,
-        Command::Rollback(arguments) => commands::rollback(&open()?, &arguments, output).await,
-        Command::Approve(arguments) => commands::approve(&open()?, &arguments, output).await,
-        Command::Runner(arguments) => commands::runner(&open()?, &arguments, output).await,
-        Command::Runs => commands::runs(&open()?, output).await,
-        Command::Show(arguments) => commands::show(&open()?, &arguments, output).await,
-        Command::Status => commands::status(&open()?, output).await,
+        Command::Plan(arguments) => commands::plan(&open().await?, &arguments, output).await,
+        Command::Apply(arguments) => commands::apply(&open().await?, &arguments, output).await,
+        Command::Resume(arguments) => commands::resume(&open().await?, &arguments, output).await,
+        Command::Rollback(arguments) => {
+            commands::rollback(&open().await?, &arguments, output).await
+        }
+        Command::Approve(arguments) => commands::approve(&open().await?, &arguments, output).await,
+        Command::Runner(arguments) => commands::runner(&open().await?, &arguments, output).await,
+        Command::Runs => commands::runs(&open().await?, output).await,
+        Command::Show(arguments) => commands::show(&open().await?, &arguments, output).await,
+        Command::Export(arguments) => match &arguments.verify {
+            Some(file) => commands::verify_file(file, output),
+            None => commands::export(&open().await?, &arguments, output).await,
+        },
+        Command::Prune(arguments) => commands::prune(&open().await?, &arguments, output).await,
+        Command::Status => commands::status(&open().await?, output).await,
         Command::Lab(command) => commands::lab(&global, &surroundings, command, output).await,
         Command::Doctor(arguments) => {
             commands::doctor(&global, &surroundings, &arguments, output).await

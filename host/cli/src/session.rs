@@ -9,13 +9,14 @@ use lockstep_engine::model::{Description, Digest, PluginPin};
 use lockstep_engine::policy::Grant;
 use lockstep_engine::run::Guest as _;
 use lockstep_runtime::{Limits, Plugin, Runtime};
-use lockstep_store::{Holder, OpenError, Store};
+use lockstep_store::{Holder, OpenError, Store, prepare_folder};
 use secrecy::ExposeSecret as _;
 
 use crate::args::{Global, Surroundings};
 use crate::config::{self, Document, EnvironmentDocument};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::failure::unconnected;
 use crate::lab;
 use crate::render::{Announcer, brief, tame};
 
@@ -83,7 +84,7 @@ impl Session {
     ///
     /// # Errors
     /// `lockstep.toml` or the store can't be used.
-    pub(crate) fn open(global: Global, surroundings: Surroundings) -> Result<Self, CliError> {
+    pub(crate) async fn open(global: Global, surroundings: Surroundings) -> Result<Self, CliError> {
         let document = Document::read(&global.directory)?;
         if !global.directory.is_dir() {
             let words = format!("there is no folder `{}`", global.directory.display());
@@ -91,7 +92,14 @@ impl Session {
                 "-C names the folder with lockstep.toml and .lockstep/; it is never made by itself",
             ));
         }
-        let store = Store::open(&folder(&global.directory)).map_err(unopened)?;
+        let store = match config::access(document.as_ref(), &surroundings)? {
+            None => Store::open(&folder(&global.directory)).map_err(unopened)?,
+            Some(access) => {
+                // What else Lockstep keeps of its own, such as break-glass files, is in the folder all the same.
+                prepare_folder(&folder(&global.directory)).map_err(unopened)?;
+                Store::connect(access).await.map_err(|error| unconnected(error, None))?
+            }
+        };
         Ok(Self { global, surroundings, document, store })
     }
 

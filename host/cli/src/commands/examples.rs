@@ -53,6 +53,8 @@ fn is_taken(call: &str) {
         | Command::Runner(_)
         | Command::Runs
         | Command::Show(_)
+        | Command::Export(_)
+        | Command::Prune(_)
         | Command::Status
         | Command::Doctor(_) => {}
     }

@@ -74,10 +74,7 @@ pub(crate) async fn go_on(
 
 /// Finds the run that is meant: the one named, or the only one that is not over.
 pub(crate) async fn find(session: &Session, arguments: &RunArguments) -> Result<Kept, CliError> {
-    let run = match &arguments.run {
-        Some(text) => session.store.find_run(text).await.or_exit(Exit::Usage)?,
-        None => only_open(session).await?,
-    };
+    let run = named(session, arguments).await?;
     let records = session.store.records(&run).await.or_exit(Exit::Failed)?;
     let state = RunState::fold(&records).or_exit(Exit::Failed)?;
     let attachments = session.store.attachments(&run).await.or_exit(Exit::Failed)?;
@@ -94,6 +91,14 @@ pub(crate) async fn find(session: &Session, arguments: &RunArguments) -> Result<
         serde_json::from_slice(&blob("configuration").await?).or_exit(Exit::Failed)?;
     let plugin = blob("plugin").await?;
     Ok(Kept { run, state, plan, plugin, configuration })
+}
+
+/// Returns the run that is meant, without reading it.
+pub(crate) async fn named(session: &Session, arguments: &RunArguments) -> Result<RunId, CliError> {
+    match &arguments.run {
+        Some(text) => session.store.find_run(text).await.or_exit(Exit::Usage),
+        None => only_open(session).await,
+    }
 }
 
 async fn only_open(session: &Session) -> Result<RunId, CliError> {

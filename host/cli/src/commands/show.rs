@@ -1,10 +1,13 @@
 //! `lockstep show`: one run, its records and where it stands.
 
-use super::resume::find;
+use lockstep_store::Verified;
+
+use super::resume::{find, named};
 use crate::args::ShowArguments;
 use crate::clock::written;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::failure::flawed;
 use crate::output::Output;
 use crate::render;
 use crate::session::Session;
@@ -15,6 +18,12 @@ pub(crate) async fn show(
     arguments: &ShowArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    if arguments.verify {
+        let run = named(session, &arguments.run).await?;
+        let proven = session.store.verify(&run, arguments.head.as_ref()).await.map_err(flawed)?;
+        verified(&proven, output)?;
+        return Ok(Exit::Done);
+    }
     let kept = find(session, &arguments.run).await?;
     let records = session.store.records(&kept.run).await.or_exit(Exit::Failed)?;
     if arguments.plan {
@@ -36,4 +45,18 @@ pub(crate) async fn show(
         "run": kept.run, "standing": render::standing(&kept.state), "head": head, "records": records, "plan": kept.plan,
     }))?;
     Ok(Exit::Done)
+}
+
+/// Says that a run is what was written.
+pub(super) fn verified(proven: &Verified, output: &Output) -> Result<(), CliError> {
+    let Verified { run, head, attachments } = proven;
+    output.say(&format!(
+        "Run {run} is as it was written: {} records and {attachments} attachments.",
+        head.next
+    ));
+    output.say(&format!("Head: record {}, {}", head.next.saturating_sub(1), head.digest));
+    output.json(
+        "verified",
+        &serde_json::json!({ "run": run, "records": head.next, "head": head, "attachments": attachments }),
+    )
 }

@@ -7,6 +7,7 @@ use lockstep_engine::model::Grantable;
 use serde::{Deserialize, Serialize};
 
 use super::notify::NotifyDocument;
+use super::store::StoreDocument;
 use super::watches::WatchesDocument;
 use super::windows::WindowDocument;
 use crate::error::{CliError, OrExit as _};
@@ -32,6 +33,9 @@ pub(crate) struct Document {
     /// The environments by name.
     #[serde(default)]
     pub(crate) environments: BTreeMap<String, EnvironmentDocument>,
+    /// Where journals, leases, plans and plugin bytes are kept.
+    #[serde(default)]
+    pub(crate) store: StoreDocument,
     /// Plugins that are not bundled, by the component that they upgrade.
     #[serde(default)]
     pub(crate) plugins: BTreeMap<String, PluginDocument>,

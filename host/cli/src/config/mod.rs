@@ -6,6 +6,7 @@ mod notify;
 #[cfg(test)]
 mod readme;
 mod resolve;
+mod store;
 mod watches;
 mod windows;
 
@@ -13,4 +14,5 @@ pub(crate) use dialled::{Dialled, dialled};
 pub(crate) use document::{Document, EnvironmentDocument, LAB};
 pub(crate) use notify::{NotifyDocument, notice_secrets};
 pub(crate) use resolve::{choose, connections, endpoints, on_failure, settings, token};
+pub(crate) use store::access;
 pub(crate) use windows::{WindowDocument, window};

@@ -12,6 +12,7 @@ use super::document::{
 };
 use super::notify::{ChannelDocument, NotifyDocument, OccasionDocument};
 use super::resolve::connections;
+use super::store::{PostgresDocument, StoreDocument};
 use super::watches::WatchesDocument;
 use super::windows::{DayDocument, WindowDocument};
 
@@ -92,6 +93,8 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<WindowDocument>("nothing = 1"),
         known::<WatchesDocument>("nothing = 1"),
         known::<NotifyDocument>("nothing = 1"),
+        known::<StoreDocument>("nothing = 1"),
+        known::<PostgresDocument>("nothing = 1"),
         known::<Grantable>("nothing = 1"),
     ];
     assert!(wanted.iter().flatten().count() > 35, "{wanted:?}");

@@ -66,8 +66,8 @@ where
                 return Err(Interrupt::Failed(Failure::permanent("effect:attempts", why)));
             }
             let span = span::effect(&self.run, &step.id, label, attempt);
-            let tried = self.attempt(step, label, arguments, position, attempt);
-            if let Some(facts) = tried.instrument(span).await? {
+            let outcome = self.attempt(step, label, arguments, position, attempt);
+            if let Some(facts) = outcome.instrument(span).await? {
                 return Ok(facts);
             }
             self.ports.clock.sleep(pause(tries)).await;

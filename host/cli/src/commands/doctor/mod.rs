@@ -55,7 +55,7 @@ pub(crate) async fn doctor(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let mut findings = machine::look(surroundings);
-    match Session::open(global.clone(), surroundings.clone()) {
+    match Session::open(global.clone(), surroundings.clone()).await {
         Ok(session) => {
             findings.push(Finding::fine("store", session.store.place()));
             findings.extend(outside::look(&session).await);
