@@ -17,6 +17,7 @@ use crate::config::{self, Document, EnvironmentDocument};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::lab;
+use crate::metrics::Metrics;
 use crate::render::{Announcer, brief, tame};
 
 /// The folder beside `lockstep.toml` that Lockstep keeps its own things in.
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) document: Option<Document>,
     /// Journals, leases, plans and plugin bytes.
     pub(crate) store: Store,
+    /// Figures of what this process does.
+    pub(crate) metrics: Metrics,
 }
 
 /// One environment, opened.
@@ -92,7 +95,7 @@ impl Session {
             ));
         }
         let store = Store::open(&folder(&global.directory)).map_err(unopened)?;
-        Ok(Self { global, surroundings, document, store })
+        Ok(Self { global, surroundings, document, store, metrics: Metrics::new() })
     }
 
     /// Returns this process, as leases and journals name it.
