@@ -95,7 +95,7 @@ impl Stage {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
-        command.env_remove("RAILWAY_TOKEN");
+        command.env_remove("RAILWAY_TOKEN").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
         command
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockstep_engine::model::{Digest, Millis};
 
 /// Upgrades the components of a LiteLLM + Langfuse stack on Railway: planned, approved, resumable, reversible.
@@ -40,6 +40,20 @@ pub(crate) struct Global {
     /// For tests of Lockstep itself: the clock is ahead by so many seconds.
     #[arg(long, global = true, hide = true, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) clock_ahead: u64,
+
+    /// How the log is written.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// The commands.
@@ -129,6 +143,7 @@ pub(crate) struct ApplyArguments {
 
 /// How to run.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct How {
     /// Approves the plan and every gate in it without asking.
     #[arg(long)]
@@ -185,6 +200,10 @@ pub(crate) struct RunnerArguments {
     /// How many runs are worked on at once.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least_one)]
     pub(crate) parallel: usize,
+
+    /// Serves figures for Prometheus at /metrics there, such as 127.0.0.1:9464. They tell who upgrades what.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
 
     /// Ends when no detached run is due, instead of waiting for the next one.
     #[arg(long)]

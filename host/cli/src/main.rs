@@ -11,10 +11,12 @@ mod failure;
 mod hints;
 mod lab;
 mod live;
+mod metrics;
 mod output;
 mod render;
 mod session;
 mod signals;
+mod telemetry;
 mod way_back;
 
 use std::process::ExitCode;
@@ -28,17 +30,21 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::session::Session;
+use crate::telemetry::Telemetry;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     clock::set_ahead(Millis::seconds(arguments.global.clock_ahead));
     let output = Output::new(arguments.global.json);
     let surroundings = Surroundings::read();
-    let done = log(arguments.global.log.as_deref())
-        .and_then(|()| {
-            tokio::runtime::Builder::new_current_thread().enable_all().build().or_exit(Exit::Failed)
-        })
-        .and_then(|runtime| runtime.block_on(run(arguments, surroundings, &output)));
+    let done = Telemetry::start(&arguments.global, &surroundings).and_then(|telemetry| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let done = runtime
+            .or_exit(Exit::Failed)
+            .and_then(|runtime| runtime.block_on(run(arguments, surroundings, &output)));
+        telemetry.end();
+        done
+    });
     match done {
         Ok(exit) => exit.into(),
         Err(error) => match output.error(&error, None) {
@@ -57,7 +63,9 @@ async fn run(
     let open = async || Session::open(global.clone(), surroundings.clone()).await;
     match arguments.command {
         Command::Plan(arguments) => commands::plan(&open().await?, &arguments, output).await,
-        Command::Apply(arguments) => commands::apply(&open().await?, &arguments, output).await,
+        Command::Apply(arguments) => {
+            Box::pin(commands::apply(&open().await?, &arguments, output)).await
+        }
         Command::Resume(arguments) => commands::resume(&open().await?, &arguments, output).await,
         Command::Rollback(arguments) => {
             commands::rollback(&open().await?, &arguments, output).await
@@ -77,16 +85,4 @@ async fn run(
             commands::doctor(&global, &surroundings, &arguments, output).await
         }
     }
-}
-
-/// Starts the log, if one was asked for. It goes to standard error and never holds a secret.
-fn log(filter: Option<&str>) -> Result<(), CliError> {
-    let Some(filter) = filter else { return Ok(()) };
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|error| {
-            anyhow::Error::new(error).context(format!("`{filter}` is not a log filter"))
-        })
-        .or_exit(Exit::Usage)?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    Ok(())
 }

@@ -18,6 +18,7 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::failure::unconnected;
 use crate::lab;
+use crate::metrics::Metrics;
 use crate::render::{Announcer, brief, tame};
 
 /// The folder beside `lockstep.toml` that Lockstep keeps its own things in.
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) document: Option<Document>,
     /// Journals, leases, plans and plugin bytes.
     pub(crate) store: Store,
+    /// Figures of what this process does.
+    pub(crate) metrics: Metrics,
 }
 
 /// One environment, opened.
@@ -100,7 +103,7 @@ impl Session {
                 Store::connect(access).await.map_err(|error| unconnected(error, None))?
             }
         };
-        Ok(Self { global, surroundings, document, store })
+        Ok(Self { global, surroundings, document, store, metrics: Metrics::new() })
     }
 
     /// Returns this process, as leases and journals name it.

@@ -15,6 +15,8 @@ mod secrets;
 mod settings;
 mod span;
 mod sql;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod tls;
 mod via;
 mod world;
@@ -34,3 +36,5 @@ pub use settings::{
     Connection, ConnectionKind, Credential, Endpoint, Now, OperatorSecret, Origin, Place, Settings,
     Ssh, TokenKind, Via,
 };
+#[cfg(feature = "otel")]
+pub use telemetry::{Telemetry, TelemetryError};

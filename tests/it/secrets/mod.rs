@@ -1,8 +1,10 @@
 //! L3: no secret of the stack is in anything that Lockstep gives to anybody.
 
 mod forms;
+mod hook;
 mod notices;
 mod planted;
+mod traces;
 
 use std::path::{Path, PathBuf};
 

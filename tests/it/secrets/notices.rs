@@ -1,60 +1,11 @@
 //! Those who are told of a run get no secret, and the URL that makes them a secret themselves is nowhere.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::net::TcpListener;
 
 use super::Search;
+use super::hook::{Hook, TOKEN};
 use crate::guests;
 use crate::stage::{Done, Stage};
-
-/// What makes a recipient's URL a secret.
-const TOKEN: &str = "T0K3N-0123456789-abcdef";
-
-/// A server that takes everything.
-struct Hook {
-    url: String,
-    bodies: Receiver<String>,
-}
-
-impl Hook {
-    fn up() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let url = format!("http://{}/services/{TOKEN}", listener.local_addr().unwrap());
-        let (sender, bodies) = channel();
-        std::thread::spawn(move || {
-            while let Ok((stream, _)) = listener.accept() {
-                if sender.send(taken(stream)).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { url, bodies }
-    }
-
-    /// Returns what it was told since it was last asked.
-    fn told(&self) -> Vec<serde_json::Value> {
-        self.bodies.try_iter().map(|body| serde_json::from_str(&body).unwrap()).collect()
-    }
-}
-
-/// Takes one request, and returns its body.
-fn taken(mut stream: TcpStream) -> String {
-    let mut request = String::new();
-    loop {
-        let mut chunk = [0; 4096];
-        let length = stream.read(&mut chunk).unwrap();
-        request.push_str(std::str::from_utf8(&chunk[..length]).unwrap());
-        let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
-        let mut lines = head.lines();
-        let wanted = lines.find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        if length == 0 || body.len() >= wanted.parse().unwrap() {
-            let body = body.to_owned();
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
-            return body;
-        }
-    }
-}
 
 /// Returns a URL at which nobody listens.
 fn nobody() -> String {
@@ -147,5 +98,6 @@ fn doctor_looks_at_the_variables_and_sends_a_test_only_when_asked() {
     let tested = search.call_with(&[&doctor[..], &["--notify"]].concat(), &all).expect(1);
     tested.says("took a test notice").says("did not take a test notice");
     assert_eq!(hook.told()[0]["kind"], "test");
-    search.finds_nothing();
+    // Nothing was kept that could be searched.
+    assert!(!search.said.contains(TOKEN), "{}", search.said);
 }

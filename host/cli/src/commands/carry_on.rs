@@ -7,6 +7,7 @@ use lockstep_engine::run::{
     AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError, Wait,
 };
 use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
+use tracing::Instrument as _;
 
 use super::ended::tell;
 use super::notices::Notices;
@@ -16,6 +17,7 @@ use crate::clock::{SystemClock, now};
 use crate::config;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::metrics::{Measured, State};
 use crate::output::Output;
 use crate::render::Announcer;
 use crate::session::{Loaded, Opened, Session};
@@ -191,10 +193,14 @@ async fn run(
     lease: &Lease,
     how: &How,
 ) -> Result<(RunId, Ended), CliError> {
-    let journal =
+    let dying =
         Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
+    let journal = Measured { journal: dying, metrics: &session.metrics };
     let decided = std::mem::take(&mut carried.extra);
     let records = lead_in(session, &journal, &carried.run, decided, lease).await?;
+    if let Some(first) = records.first() {
+        session.metrics.began(&carried.run, first.at);
+    }
     let signals = Signals::new(opened.document.windows.clone());
     let clock = SystemClock { signals: &signals };
     let ports = Ports {
@@ -213,11 +219,21 @@ async fn run(
         &records,
     );
     let mut execution = execution.map_err(CliError::from)?;
+    let component = carried.plan.authority.component.as_str();
+    let span = tracing::info_span!(
+        "run",
+        run = carried.run.as_str(),
+        component,
+        environment = opened.name.as_str()
+    );
     let ended =
         listening(&mut execution, &mut carried.loaded, session, lease, &signals, &opened.announcer)
+            .instrument(span)
             .await;
     drop(execution);
-    Ok((carried.run, ended?))
+    let ended = ended?;
+    session.metrics.stands(&carried.run, State::from(&ended));
+    Ok((carried.run, ended))
 }
 
 /// Writes the lease and what a person decided, and returns all records.
@@ -249,7 +265,14 @@ pub(super) async fn lead_in(
 
 /// Runs while renewing the lease and listening to signals.
 async fn listening(
-    execution: &mut Execution<'_, Drivers, Dying<'_>, SystemClock<'_>, Announcer, Signals>,
+    execution: &mut Execution<
+        '_,
+        Drivers,
+        Measured<'_, Dying<'_>>,
+        SystemClock<'_>,
+        Announcer,
+        Signals,
+    >,
     loaded: &mut Loaded,
     session: &Session,
     lease: &Lease,
@@ -274,8 +297,9 @@ async fn listening(
                 signals.pause();
             }
             _ = renewal.tick() => {
-                if let Err(error) = session.store.renew(lease, now()).await {
-                    tracing::warn!(%error, "could not renew the lease");
+                match session.store.renew(lease, now()).await {
+                    Ok(()) => session.metrics.renewed(),
+                    Err(error) => tracing::warn!(%error, "could not renew the lease"),
                 }
             }
         }

@@ -10,6 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use lockstep_engine::model::{Millis, RunId};
 use lockstep_engine::run::{Ended, Wait};
 use lockstep_store::Lease;
+use tokio::net::TcpListener;
 
 use super::carry_on::{Carried, Worked, due, work};
 use super::ended::tell;
@@ -18,6 +19,7 @@ use crate::args::{How, RunArguments, RunnerArguments};
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::metrics::{self, Metrics};
 use crate::output::Output;
 use crate::session::Session;
 use crate::signals::asked_to_end;
@@ -35,6 +37,11 @@ pub(crate) async fn runner(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let holder = session.holder()?;
+    let listener = match arguments.metrics {
+        Some(address) => Some(metrics::bind(address).await?),
+        None => None,
+    };
+    let mut scraped = std::pin::pin!(scraped(listener, session.metrics.clone()));
     output.say(&format!("Taking runs from {}.", session.store.place()));
     let mut working = FuturesUnordered::new();
     let mut poll = tokio::time::interval(POLL);
@@ -67,6 +74,7 @@ pub(crate) async fn runner(
                 break;
             }
             Some(()) = working.next() => {}
+            error = &mut scraped => return Err(error),
             _ = poll.tick() => {}
         }
     }
@@ -74,6 +82,14 @@ pub(crate) async fn runner(
     while working.next().await.is_some() {}
     output.say("No runs are taken any more.");
     Ok(Exit::Done)
+}
+
+/// Serves figures for as long as it is waited for, if there is an address for them.
+async fn scraped(listener: Option<TcpListener>, metrics: Metrics) -> CliError {
+    let Some(listener) = listener else { return std::future::pending().await };
+    let served = metrics::serve(listener, metrics).await;
+    let words = format!("metrics are served no more: {served:?}");
+    CliError::words(Exit::Failed, words)
 }
 
 /// Works on one run and leaves it as its end says: to time, to a person, or to another runner.

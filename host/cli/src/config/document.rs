@@ -36,9 +36,20 @@ pub(crate) struct Document {
     /// Where journals, leases, plans and plugin bytes are kept.
     #[serde(default)]
     pub(crate) store: StoreDocument,
+    /// Where traces go.
+    #[serde(default)]
+    pub(crate) telemetry: TelemetryDocument,
     /// Plugins that are not bundled, by the component that they upgrade.
     #[serde(default)]
     pub(crate) plugins: BTreeMap<String, PluginDocument>,
+}
+
+/// Where traces go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct TelemetryDocument {
+    /// A collector that takes OTLP over HTTP.
+    pub(crate) otlp: Option<String>,
 }
 
 /// A plugin that is not bundled.

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::document::{
     ConnectionDocument, ConnectionKindDocument, Document, EndpointDocument, EnvironmentDocument,
-    OnFailureDocument, PluginDocument, SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
+    OnFailureDocument, PluginDocument, SshDocument, TelemetryDocument, TokenDocument,
+    TokenKindDocument, ViaDocument,
 };
 use super::notify::{ChannelDocument, NotifyDocument, OccasionDocument};
 use super::resolve::connections;
@@ -89,6 +90,7 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<SshDocument>("nothing = 1"),
         known::<ConnectionDocument>("nothing = 1"),
         known::<EndpointDocument>("nothing = 1"),
+        known::<TelemetryDocument>("nothing = 1"),
         known::<PluginDocument>("nothing = 1"),
         known::<WindowDocument>("nothing = 1"),
         known::<WatchesDocument>("nothing = 1"),

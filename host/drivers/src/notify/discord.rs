@@ -17,7 +17,8 @@ pub(super) fn body(notice: &Notice) -> Value {
         content.push_str(&fitted(hint, HINT, escape));
     }
     if let Some((sequence, digest)) = notice.last_record() {
-        content.push_str(&format!("\n-# record {sequence}, {digest}"));
+        let foot = ["\n-# record ", &sequence.to_string(), ", ", &digest];
+        content.extend(foot);
     }
     json!({ "content": content, "allowed_mentions": { "parse": [] }, "flags": SUPPRESS_EMBEDS })
 }
