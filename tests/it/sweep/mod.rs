@@ -126,7 +126,9 @@ impl Way {
         let begun = self.prepare(&stage);
         let at = (begun + record).to_string();
         let died = stage.lockstep(&[self.command(), &[self.flag, &at]].concat());
-        assert_eq!(died.code, -1, "record {record}: {died:?}");
+        // How often a watch changes its mind differs from run to run, and so does the number of records.
+        let ended = died.code == self.ends_with() && records(&stage) <= begun + record;
+        assert!(died.code == -1 || ended, "record {record}: {died:?}");
         let over = stage.lockstep(&["runs", "--json"]).json()["runs"]["runs"][0]["over"] == true;
         if !over {
             let resumed = stage.lockstep(self.again());

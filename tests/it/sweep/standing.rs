@@ -20,6 +20,10 @@ pub(super) fn standing(stage: &Stage) -> Value {
     // The run's name and the lab's addresses are all that two runs may differ in.
     let lab: Value =
         serde_json::from_str(&text.replace(&run, "RUN").replace(network, "127.77.N")).unwrap();
+    let mut shared = lab["shared"].clone();
+    // The claim names the run's last process, and when it began.
+    let claim = shared.as_object_mut().unwrap().remove("LOCKSTEP_RUN").unwrap().to_string();
+    assert!(claim.contains(r#"\"over\":true"#), "the claim is not given back: {claim}");
     let services = list(&lab, "services").iter().map(|service| {
         let newest = list(&lab, "deployments").iter().rfind(|one| one["service_id"] == service["id"]);
         let newest = newest.map(|one| {
@@ -45,7 +49,7 @@ pub(super) fn standing(stage: &Stage) -> Value {
     json!({
         "services": services.collect::<Vec<_>>(),
         "volumes": volumes.collect::<Vec<_>>(),
-        "shared": lab["shared"],
+        "shared": shared,
         "staged": lab["staged"],
         "patches": list(&lab, "patches").len(),
     })

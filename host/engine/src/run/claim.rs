@@ -52,8 +52,9 @@ where
         Ok(())
     }
 
-    /// Says that the run is over. Who comes next need not ask; where it can't be said, the next run of this store goes on
-    /// all the same, and one of another store has a person to ask.
+    /// Says that the run is over, before its last record: a process that dies in between leaves a run that changes nothing
+    /// more. Who comes next need not ask; where it can't be said, the next run of this store goes on all the same, and one
+    /// of another store has a person to ask.
     pub(super) async fn give_claim_back(&self) {
         let Some(claimant) = &self.options.claimant else { return };
         let own = |claim: &Claim| claim.store == claimant.store && claim.run == self.run;

@@ -234,9 +234,6 @@ where
             };
             self.commit().await?;
             if let Some(ended) = ended {
-                if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
-                    self.give_claim_back().await;
-                }
                 return Ok(ended);
             }
         }
@@ -281,6 +278,7 @@ where
             authority.steps.iter().enumerate().find(|(_, frozen)| !self.is_done(&frozen.step.id));
         let Some((index, frozen)) = next else {
             self.watch_at_the_end(guest).await?;
+            self.give_claim_back().await;
             self.note(Event::Finished { end: End::Done })?;
             return Ok(None);
         };

@@ -42,6 +42,7 @@ where
         }
         let Some(undo) = self.next_undo().and_then(|id| authority.undo_step(&id)) else {
             self.watch_at_the_end(guest).await?;
+            self.give_claim_back().await;
             self.note(Event::Finished { end: End::RolledBack })?;
             return Ok(None);
         };
