@@ -1,7 +1,10 @@
 //! Detached runs, and the processes that work on them.
 
+use std::process::Command;
+
 use crate::far_side::{mutations, poll};
 use crate::stage::Stage;
+use crate::troubles::break_with;
 
 const QUEUED: &[&str] = &["apply", "redis@7.0.15", "-e", "lab", "--queue", "--yes"];
 
@@ -49,4 +52,18 @@ fn what_needs_a_person_is_left_to_one() {
     stage.lockstep(&["approve"]).expect(0);
     let run = stage.run();
     stage.lockstep(&["rollback", &run, "--why", "not tonight"]).expect(11);
+}
+
+#[test]
+fn a_runner_that_can_not_work_on_a_run_keeps_it_from_nobody_and_ends_when_it_is_asked_to() {
+    let stage = Stage::redis_6_with_data();
+    stage.lockstep(QUEUED).expect(10);
+    break_with(&stage, "unauthorized");
+    let (mut runner, said) = stage.begin(&["runner"]);
+    poll(|| said().contains("could not be worked on here").then_some(()));
+    break_with(&stage, "mend");
+    stage.lockstep(&["resume", "--yes"]).expect(0).says("is done");
+    let pid = runner.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(runner.wait().unwrap().code(), Some(0), "{}", said());
 }

@@ -280,14 +280,26 @@ async fn listening(
     announcer: &Announcer,
 ) -> Result<Ended, CliError> {
     let mut running = std::pin::pin!(execution.run(&mut loaded.plugin));
-    let mut renewal = tokio::time::interval(RENEWAL);
+    // Beside the run and not between its turns: a store that does not answer must not hold up what is being sent.
+    let mut renewing = std::pin::pin!(async {
+        let mut renewal = tokio::time::interval(RENEWAL);
+        loop {
+            renewal.tick().await;
+            match session.store.renew(lease, now()).await {
+                Ok(()) => session.metrics.renewed(),
+                Err(error) => tracing::warn!(%error, "could not renew the lease"),
+            }
+        }
+    });
+    let mut ending = std::pin::pin!(asked_to_end());
     let mut asked = 0_u32;
     loop {
         tokio::select! {
             biased;
             ended = &mut running => return ended.map_err(CliError::from),
-            signal = asked_to_end() => {
+            signal = &mut ending => {
                 signal.or_exit(Exit::Failed)?;
+                ending.set(asked_to_end());
                 asked += 1;
                 if asked > 1 {
                     return Err(CliError::words(Exit::Waiting, "stopped at once; what was being sent is settled on resume")
@@ -296,12 +308,7 @@ async fn listening(
                 announcer.say("Stopping as soon as what is being sent is settled; once more to stop at once.");
                 signals.pause();
             }
-            _ = renewal.tick() => {
-                match session.store.renew(lease, now()).await {
-                    Ok(()) => session.metrics.renewed(),
-                    Err(error) => tracing::warn!(%error, "could not renew the lease"),
-                }
-            }
+            () = &mut renewing => {}
         }
     }
 }

@@ -43,43 +43,47 @@ pub(crate) async fn runner(
     };
     let mut scraped = std::pin::pin!(scraped(listener, session.metrics.clone()));
     output.say(&format!("Taking runs from {}.", session.store.place()));
+    let ask = async |pause: Duration| {
+        tokio::time::sleep(pause).await;
+        session.store.take_next(&holder, now()).await
+    };
     let mut working = FuturesUnordered::new();
-    let mut poll = tokio::time::interval(POLL);
-    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Kept over the turns: a question that is dropped may have been answered with a run that nobody would work on, and a
+    // signal that nobody waits for is lost.
+    let mut asking = std::pin::pin!(ask(Duration::ZERO));
+    let mut ending = std::pin::pin!(asked_to_end());
     loop {
-        let mut idle = false;
-        while working.len() < arguments.parallel {
-            match session.store.take_next(&holder, now()).await {
-                Ok(Some(lease)) => {
-                    output.say(&format!("Run {} is taken.", lease.run));
-                    working.push(one(session, lease, output));
-                }
-                Ok(None) => {
-                    idle = true;
-                    break;
-                }
-                Err(error) => {
-                    output.say(&format!("The store can't be asked for runs: {error}"));
-                    break;
-                }
-            }
-        }
-        if working.is_empty() && idle && arguments.until_idle {
-            return Ok(Exit::Done);
-        }
         tokio::select! {
             biased;
-            signal = asked_to_end() => {
+            signal = &mut ending => {
                 signal.or_exit(Exit::Failed)?;
                 break;
             }
             Some(()) = working.next() => {}
             error = &mut scraped => return Err(error),
-            _ = poll.tick() => {}
+            taken = &mut asking, if working.len() < arguments.parallel => {
+                let mut pause = POLL;
+                match taken {
+                    Ok(Some(lease)) => {
+                        output.say(&format!("Run {} is taken.", lease.run));
+                        working.push(one(session, lease, output));
+                        pause = Duration::ZERO;
+                    }
+                    Ok(None) if working.is_empty() && arguments.until_idle => return Ok(Exit::Done),
+                    Ok(None) => {}
+                    Err(error) => {
+                        output.say(&format!("The store can't be asked for runs: {error}"));
+                    }
+                }
+                asking.set(ask(pause));
+            }
         }
     }
     // Each run hears the same signal and stops where it is safe; another runner goes on with it.
     while working.next().await.is_some() {}
+    if let Ok(Some(lease)) = asking.await {
+        session.store.leave(&lease).await.or_exit(Exit::Failed)?;
+    }
     output.say("No runs are taken any more.");
     Ok(Exit::Done)
 }
@@ -95,7 +99,7 @@ async fn scraped(listener: Option<TcpListener>, metrics: Metrics) -> CliError {
 /// Works on one run and leaves it as its end says: to time, to a person, or to another runner.
 async fn one(session: &Session, lease: Lease, output: &Output) {
     let run = lease.run.clone();
-    let left = match Box::pin(attempt(session, lease, output)).await {
+    let left = match Box::pin(attempt(session, lease.clone(), output)).await {
         Ok(Worked { ended, notices, .. }) => {
             let told = tell(&run, &ended, output).map(drop);
             let left = leave(session, &run, &ended).await;
@@ -104,6 +108,10 @@ async fn one(session: &Session, lease: Lease, output: &Output) {
         }
         Err(error) => {
             output.say(&format!("Run {run} could not be worked on here: {:#}", error.error));
+            // This process lives on, so a lease that it kept would keep the run from everybody. One that it lost is gone.
+            if let Err(error) = session.store.leave(&lease).await {
+                tracing::debug!(%run, %error, "a lease was not given back");
+            }
             session.store.detach(&run, now().plus(LATER)).await.or_exit(Exit::Failed)
         }
     };
@@ -130,23 +138,13 @@ async fn attempt<'a>(
     lease: Lease,
     output: &'a Output,
 ) -> Result<Worked<'a>, CliError> {
-    let opened = async {
-        let run = RunArguments { run: Some(lease.run.to_string()) };
-        let kept = find(session, &run).await?;
-        let name = kept.plan.authority.environment.name.clone();
-        let opened = session.reach(name, kept.configuration).await?;
-        opened.announcer.name(&lease.run);
-        let loaded = session.plugin_of(kept.plugin).await?;
-        Ok((opened, kept.run, loaded, kept.plan))
-    };
-    match opened.await {
-        Ok((opened, run, loaded, plan)) => {
-            let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
-            work(session, opened, carried, &How::of_runner(), false, output).await
-        }
-        Err(error) => {
-            session.store.leave(&lease).await.or_exit(Exit::Failed)?;
-            Err(error)
-        }
-    }
+    let named = RunArguments { run: Some(lease.run.to_string()) };
+    let kept = find(session, &named).await?;
+    let name = kept.plan.authority.environment.name.clone();
+    let opened = session.reach(name, kept.configuration).await?;
+    opened.announcer.name(&lease.run);
+    let loaded = session.plugin_of(kept.plugin).await?;
+    let (run, plan) = (kept.run, kept.plan);
+    let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
+    work(session, opened, carried, &How::of_runner(), false, output).await
 }
