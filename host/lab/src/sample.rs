@@ -158,7 +158,8 @@ async fn read(server: &Server) -> Result<Census, RedisError> {
     let (mut all, mut samples) = (Sha256::new(), Sha256::new());
     for key in keys(&mut connection).await? {
         let kind: String = cmd("TYPE").arg(&key).query_async(&mut connection).await?;
-        let value = value(&mut connection, &kind, &key).await?;
+        // A list that the stack emptied or a key that expired since the scan is no longer in.
+        let Some(value) = value(&mut connection, &kind, &key).await? else { continue };
         let expiry = expiry(&mut connection, &key).await?;
         expiring += u64::from(expiry.is_some());
         let expiry = expiry.unwrap_or_default();
@@ -205,12 +206,12 @@ async fn expiry(
     Ok((left >= 0).then(|| (now + left) / 1000))
 }
 
-/// Returns a key's value as text that is the same for equal values, whatever the server's version.
+/// Returns a key's value as text that is the same for equal values, whatever the server's version; `None` without the key.
 async fn value(
     connection: &mut MultiplexedConnection,
     kind: &str,
     key: &[u8],
-) -> Result<String, RedisError> {
+) -> Result<Option<String>, RedisError> {
     let read = |name: &str, rest: &[&str]| -> Cmd {
         let mut command = cmd(name);
         command.arg(key);
@@ -225,8 +226,9 @@ async fn value(
         "set" => (read("SMEMBERS", &[]), true),
         "hash" => (read("HGETALL", &[]), true),
         "zset" => (read("ZRANGE", &["0", "-1", "WITHSCORES"]), false),
-        "stream" => return stream(connection, key).await,
-        _ => (read("OBJECT", &[]), false),
+        "stream" => return stream(connection, key).await.map(Some),
+        "none" => return Ok(None),
+        _ => (read("DUMP", &[]), false),
     };
     let answer: Value = command.query_async(connection).await?;
     if let (true, Value::Array(items) | Value::Set(items)) = (sorted, &answer) {
@@ -234,9 +236,9 @@ async fn value(
         let mut items: Vec<String> =
             items.chunks(width).map(|chunk| format!("{chunk:?}")).collect();
         items.sort();
-        return Ok(items.join(","));
+        return Ok(Some(items.join(",")));
     }
-    Ok(format!("{answer:?}"))
+    Ok(Some(format!("{answer:?}")))
 }
 
 /// Returns a stream's entries, then its groups by name, each with what it has read and what waits to be acknowledged.
