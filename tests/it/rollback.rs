@@ -44,7 +44,7 @@ fn a_gate_waits_for_an_approval_and_a_second_run_is_refused_meanwhile() {
     stage
         .lockstep(&["apply", "redis@7.0.15", "-e", "lab", "--yes"])
         .expect(14)
-        .says("holds environment");
+        .says("holds the environment");
     stage.lockstep(&["approve"]).expect(2).says("waits at no gate");
     stage.lockstep(&["resume"]).expect(10).says("waits at the gate of step `worker-stop`");
     assert!(stage.census().version.starts_with("6.2"));

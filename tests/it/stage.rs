@@ -67,6 +67,20 @@ impl Stage {
         Self { folder }
     }
 
+    /// Another machine's folder, from which the lab of `stage` is environment `same`, reached like any project at Railway.
+    pub(crate) fn beside(stage: &Self, settings: &str) -> Self {
+        let beside = Self::empty();
+        let lab =
+            ["RAILWAY_API_URL", "RAILWAY_PROJECT_ID", "RAILWAY_ENVIRONMENT_ID", "LAB_REGISTRY_URL"];
+        let [api, project, environment, registry] = lab.map(|name| stage.env(name));
+        let text = format!(
+            "version = 1\n{settings}\n[environments.same]\nproject = \"{project}\"\nenvironment = \"{environment}\"\n\
+             api = \"{api}\"\nregistry = \"{registry}\"\nvia = \"private\"\noptions.redis = {{ soak = \"1\" }}\n"
+        );
+        std::fs::write(beside.folder().join("lockstep.toml"), text).unwrap();
+        beside
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -85,8 +99,18 @@ impl Stage {
 
     /// Begins a call of `lockstep`, and returns it with what it has said so far.
     pub(crate) fn begin(&self, arguments: &[&str]) -> (Child, impl Fn() -> String + use<>) {
+        self.begin_with(arguments, &[])
+    }
+
+    /// Begins a call of `lockstep` with more variables.
+    pub(crate) fn begin_with(
+        &self,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Child, impl Fn() -> String + use<>) {
         let path = self.folder.path().join("said");
         let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
         command.stdout(Stdio::null()).stderr(File::create(&path).unwrap());
         (command.spawn().unwrap(), move || std::fs::read_to_string(&path).unwrap())
     }

@@ -3,7 +3,7 @@
 use crate::stage::Stage;
 
 /// The variable that the tests keep the store's URL in.
-const URL: &str = "LOCKSTEP_TEST_STORE_URL";
+pub(crate) const URL: &str = "LOCKSTEP_TEST_STORE_URL";
 
 fn configure(stage: &Stage) {
     let text = format!("version = 1\n[store]\npostgres = {{ url-env = \"{URL}\" }}\n");

@@ -167,15 +167,7 @@ fn two_folders_with_stores_of_their_own_do_not_upgrade_one_environment_at_once()
     let stage = stage("");
     let a_part: Vec<&str> = UPGRADE.iter().chain(&["--until", "backup"]).copied().collect();
     stage.lockstep(&a_part).expect(10);
-    let other = Stage::empty();
-    let lab =
-        ["RAILWAY_API_URL", "RAILWAY_PROJECT_ID", "RAILWAY_ENVIRONMENT_ID", "LAB_REGISTRY_URL"];
-    let [api, project, environment, registry] = lab.map(|name| stage.env(name));
-    let text = format!(
-        "version = 1\n[environments.same]\nproject = \"{project}\"\nenvironment = \"{environment}\"\napi = \"{api}\"\n\
-         registry = \"{registry}\"\nvia = \"private\"\noptions.redis = {{ soak = \"1\" }}\n"
-    );
-    std::fs::write(other.folder().join("lockstep.toml"), text).unwrap();
+    let other = Stage::beside(&stage, "");
     let token = stage.env("RAILWAY_TOKEN");
     let with = [("RAILWAY_TOKEN", token.as_str())];
     let upgrade = ["apply", "redis@7.2.4", "-e", "same", "--yes"];

@@ -52,11 +52,28 @@ pub struct Holding {
     pub presence: Presence,
 }
 
+impl Holding {
+    /// Says who that is, where, and whether the process is there.
+    pub fn who(&self) -> String {
+        let Some(holder) = &self.holder else {
+            return "waiting, no process works on it".to_owned();
+        };
+        let Holder { host, pid, name, .. } = holder;
+        let state = match self.presence {
+            Presence::Alive => "running",
+            Presence::Gone => "gone",
+            Presence::Expired => "silent for so long that its lease has expired",
+            Presence::Unknown => "not to be seen from here",
+        };
+        format!("{name} on {host}, process {pid}, {state}")
+    }
+}
+
 /// Why a lease was not given. Nothing was changed, unless the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another process or run holds the environment.
-    #[error("could not take environment `{environment}`: run {} holds it ({})", by.run, describe(by))]
+    #[error("could not take environment `{environment}`: run {} holds it ({})", by.run, by.who())]
     Held {
         /// The environment's id.
         environment: String,
@@ -259,16 +276,4 @@ pub(crate) fn written(holder: &Holder) -> Result<String, StoreError> {
 pub(crate) fn holder(environment: &str, text: &str) -> Result<Holder, StoreError> {
     serde_json::from_str(text)
         .map_err(|error| StoreError::Damaged(format!("the holder of `{environment}`: {error}")))
-}
-
-fn describe(by: &Holding) -> String {
-    let Some(holder) = &by.holder else { return "waiting, no process works on it".to_owned() };
-    let Holder { host, pid, name, .. } = holder;
-    let state = match by.presence {
-        Presence::Alive => "running",
-        Presence::Gone => "gone",
-        Presence::Expired => "silent for so long that its lease has expired",
-        Presence::Unknown => "not to be seen from here",
-    };
-    format!("{name} on {host}, process {pid}, {state}")
 }

@@ -8,7 +8,8 @@ use lockstep_engine::journal::Event;
 use lockstep_engine::model::{Digest, Plan, RunId};
 use lockstep_store::{BeginRunError, Lease, NewRun};
 
-use super::carry_on::{Carried, carry_on, held, known_step};
+use super::carry_on::{Carried, carry_on, known_step};
+use super::held::{held, holds};
 use super::notices;
 use super::plan::{Planned, make, refused, show};
 use super::queue::{all_gates, queue};
@@ -77,11 +78,7 @@ pub(crate) async fn apply(
 async fn refuse_held(session: &Session, opened: &Opened) -> Result<(), CliError> {
     let held = session.store.holding(&opened.document.environment, &session.holder()?).await;
     let Some(by) = held.or_exit(Exit::Failed)? else { return Ok(()) };
-    Err(CliError::words(Exit::Held, format!("run {} holds environment `{}`", by.run, opened.name))
-        .hint(format!(
-            "go on with it: `lockstep resume {0}`, or take it back: `lockstep rollback {0}`",
-            by.run
-        )))
+    Err(holds(&by))
 }
 
 /// Reads a plan file, if that is what was named.

@@ -3,7 +3,8 @@
 use lockstep_engine::journal::{Direction, Event, Phase, StepStatus};
 use lockstep_store::Takeover;
 
-use super::carry_on::{held, lead_in};
+use super::carry_on::lead_in;
+use super::held::held;
 use super::resume::find;
 use crate::args::RunArguments;
 use crate::clock::now;

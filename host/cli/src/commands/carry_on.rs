@@ -6,10 +6,11 @@ use lockstep_engine::model::{Authority, Millis, Moment, Plan, RunId, StepId};
 use lockstep_engine::run::{
     AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError, Wait,
 };
-use lockstep_store::{Lease, LeaseError, Presence, Store, Takeover};
+use lockstep_store::{Lease, Presence, Store, Takeover};
 use tracing::Instrument as _;
 
 use super::ended::tell;
+use super::held::held;
 use super::notices::Notices;
 use crate::args::How;
 use crate::break_glass;
@@ -157,32 +158,6 @@ pub(super) fn known_step(authority: &Authority, step: &str) -> Result<StepId, Cl
         CliError::words(Exit::Usage, format!("the plan has no step `{step}`"))
             .hint(format!("steps: {}", known.join(", ")))
     })
-}
-
-pub(super) fn held(error: LeaseError) -> CliError {
-    match &error {
-        LeaseError::Held { by, .. } => {
-            let run = by.run.clone();
-            let hint = match by.presence {
-                Presence::Alive => format!(
-                    "it is at work: wait for it, or stop it with Ctrl-C where it runs; `lockstep show {run}` tells how far it is"
-                ),
-                Presence::Gone => format!(
-                    "no process works on it: go on with `lockstep resume {run}`, or take it back with `lockstep rollback {run}`"
-                ),
-                Presence::Expired => format!(
-                    "its process has been silent: go on with `lockstep resume {run}`, or take it back with `lockstep rollback {run}`; if that process wakes up, it is refused"
-                ),
-                Presence::Unknown => format!(
-                    "it may be at work on another machine; only if that process is surely gone: `lockstep resume {run} --take-over`"
-                ),
-            };
-            CliError::new(Exit::Held, error).hint(hint)
-        }
-        LeaseError::NoRun { .. } => CliError::new(Exit::Failed, error),
-        LeaseError::Store { .. } => CliError::new(Exit::Failed, error)
-            .hint("is there room on the disk? Nothing was changed; the same command goes on once there is"),
-    }
 }
 
 async fn run(

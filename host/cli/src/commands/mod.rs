@@ -8,6 +8,7 @@ mod ended;
 #[cfg(test)]
 mod examples;
 mod export;
+mod held;
 mod lab;
 mod notices;
 mod plan;

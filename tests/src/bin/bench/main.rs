@@ -30,7 +30,7 @@ struct Measure {
     take: fn(&mut Report) -> Fallible<()>,
 }
 
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 7] = [
     Measure {
         name: "plan",
         about: "`lockstep plan redis` on the lab, whole process; peer: terraform",
@@ -53,8 +53,13 @@ const MEASURES: [Measure; 6] = [
     },
     Measure {
         name: "effects",
-        about: "durable effects a second, one run and 64; peers: SQLite, terraform",
+        about: "durable effects a second, one run and 64; peers: SQLite, PostgreSQL, terraform",
         take: durable::effects,
+    },
+    Measure {
+        name: "crowd",
+        about: "memory and time of 1,000 runs at once; peer: 250 runs",
+        take: durable::crowd,
     },
     Measure {
         name: "appends",
@@ -64,7 +69,17 @@ const MEASURES: [Measure; 6] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+    let typed: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(done) = durable::crowd_of(&typed) {
+        return done.map_or_else(
+            |error| {
+                eprintln!("bench: {}", words(&*error));
+                ExitCode::FAILURE
+            },
+            |()| ExitCode::SUCCESS,
+        );
+    }
+    let arguments = match Arguments::parse(typed.into_iter()) {
         Ok(arguments) => arguments,
         Err(wrong) => {
             eprintln!("bench: {wrong}; `--help` tells what there is");

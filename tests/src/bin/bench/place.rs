@@ -28,19 +28,29 @@ pub(crate) fn lockstep() -> Fallible<PathBuf> {
 /// Builds the runtime's test guest, which calls the host as often as it is told, and returns its bytes.
 pub(crate) fn guest() -> Fallible<Vec<u8>> {
     let folder = root()?.join("host/runtime/tests/guest");
+    Ok(std::fs::read(build(&folder.join("Cargo.toml"), "lockstep_runtime_guest")?)?)
+}
+
+/// Builds the guest of the tests whose runs are many, and returns where it is.
+pub(crate) fn steady() -> Fallible<PathBuf> {
+    build(&root()?.join("tests/guests/steady/Cargo.toml"), "lockstep_guest_steady")
+}
+
+/// Builds one component.
+fn build(manifest: &Path, name: &str) -> Fallible<PathBuf> {
     let target = built()?.join("bench-guest");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--release", "--locked", "--target", "wasm32-wasip2"]);
-    cargo.arg("--manifest-path").arg(folder.join("Cargo.toml")).arg("--target-dir").arg(&target);
+    cargo.arg("--manifest-path").arg(manifest).arg("--target-dir").arg(&target);
     for inherited in
         ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER"]
     {
         cargo.env_remove(inherited);
     }
     if !cargo.status()?.success() {
-        return Err("the runtime's test guest does not build".into());
+        return Err(format!("`{}` does not build", manifest.display()).into());
     }
-    Ok(std::fs::read(target.join("wasm32-wasip2/release/lockstep_runtime_guest.wasm"))?)
+    Ok(target.join("wasm32-wasip2/release").join(format!("{name}.wasm")))
 }
 
 /// Returns the bytes of a plugin that comes with Lockstep.

@@ -1,16 +1,15 @@
 //! Durable effects: each intent is committed before its effect is sent, and each outcome with what follows it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lockstep_engine::journal::{Event, Record};
-use lockstep_engine::model::{Plan, RunId};
-use lockstep_engine::run::{Clock as _, Ended, Execution, Journal as _, OnFailure, Options, Ports};
-use lockstep_store::{Holder, Lease, NewRun, Store, Takeover};
+use lockstep_engine::model::Plan;
+use lockstep_store::Store;
 use tokio::task::JoinSet;
 
 use super::outside::Outside;
+use super::postgres::{self, Server};
+use super::prepared::Prepared;
 use super::shape::{self, ALL};
 use super::sqlite::SingleCommits;
 use super::{MANY, PEER};
@@ -56,6 +55,7 @@ async fn measure(report: &mut Report) -> Fallible<()> {
         )
         .within(Budget::Times(5.0)),
     );
+    in_postgresql(report, &plan).await?;
     let Some(terraform) = Terraform::find(RESOURCES)? else {
         report.note(ABSENT);
         return Ok(());
@@ -73,6 +73,26 @@ async fn measure(report: &mut Report) -> Fallible<()> {
     Ok(())
 }
 
+/// Measures the same over a store in PostgreSQL.
+async fn in_postgresql(report: &mut Report, plan: &Arc<Plan>) -> Fallible<()> {
+    let server = Server::start().await?;
+    let (mut one, mut many) = (Rounds::default(), Rounds::default());
+    for round in 0..ROUNDS {
+        let store = server.store(&format!("round_{round}")).await?;
+        let before = server.a_second().await?;
+        let alone = one_by_one(&store, plan).await?;
+        let between = server.a_second().await?;
+        let crowd = at_once(&store, plan).await?;
+        one.add(alone, before.midpoint(between));
+        many.add(crowd, between.midpoint(server.a_second().await?));
+    }
+    let what = "durable effects in PostgreSQL, one run";
+    report.add(Figure::beside(what, postgres::PEER, &one, Unit::PerSecond));
+    let what = format!("durable effects in PostgreSQL, {MANY} runs at once");
+    report.add(Figure::beside(what, postgres::PEER, &many, Unit::PerSecond));
+    Ok(())
+}
+
 /// Returns effects a second of runs that follow each other.
 ///
 /// # Errors
@@ -82,7 +102,7 @@ async fn one_by_one(store: &Store, plan: &Arc<Plan>) -> Fallible<f64> {
     for number in 0..ONE_BY_ONE {
         let run = Prepared::new(store, plan, format!("one-{number}")).await?;
         let (start, earlier) = (Instant::now(), store.commits());
-        run.finish().await?;
+        run.finish(&mut Outside, ALL).await?;
         seconds += start.elapsed().as_secs_f64();
         commits += store.commits() - earlier;
     }
@@ -101,7 +121,7 @@ async fn at_once(store: &Store, plan: &Arc<Plan>) -> Fallible<f64> {
     let start = Instant::now();
     let mut running = JoinSet::new();
     for run in prepared {
-        running.spawn(run.finish());
+        running.spawn(async move { run.finish(&mut Outside, ALL).await });
     }
     while let Some(ended) = running.join_next().await {
         ended??;
@@ -111,77 +131,4 @@ async fn at_once(store: &Store, plan: &Arc<Plan>) -> Fallible<f64> {
 
 fn rate(count: usize, seconds: f64) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from) / seconds
-}
-
-/// An approved run that holds its environment.
-struct Prepared {
-    store: Store,
-    plan: Arc<Plan>,
-    run: RunId,
-    lease: Lease,
-    records: Vec<Record>,
-}
-
-impl Prepared {
-    /// Makes the run as `lockstep apply` does.
-    async fn new(store: &Store, plan: &Arc<Plan>, name: String) -> Fallible<Self> {
-        let (run, now): (RunId, _) = (name.parse()?, Outside.now());
-        let digest = plan.authority.digest()?;
-        let new = NewRun {
-            id: run.clone(),
-            environment: name.clone(),
-            component: plan.authority.component.clone(),
-            plan: digest,
-            created: now,
-            attachments: BTreeMap::new(),
-        };
-        let approved = vec![
-            Event::Planned { plan: digest },
-            Event::Approved { plan: digest, by: name.clone() },
-        ];
-        let (mut records, head) = store.create_run(new, approved).await?;
-        let holder = Holder::this_process("bench")?;
-        let lease = store.acquire(&name, &run, &holder, now, Takeover::IfGone).await?;
-        let leased = Event::Leased { epoch: lease.epoch, holder: "bench".to_owned() };
-        let (leased, _) = head.link(&run, lease.epoch, now, vec![leased])?;
-        store.append(&run, lease.epoch, &head, &leased).await?;
-        records.extend(leased.into_iter().map(Record::from));
-        Ok(Self { store: store.clone(), plan: Arc::clone(plan), run, lease, records })
-    }
-
-    /// Runs it with the engine, and proves by the journal that every effect was carried out.
-    async fn finish(self) -> Fallible<()> {
-        let outside = Outside;
-        let ports = Ports {
-            world: &outside,
-            journal: &self.store,
-            clock: &outside,
-            reporter: &outside,
-            control: &outside,
-        };
-        let options = Options {
-            gates_approved_by: None,
-            on_failure: OnFailure::Stop,
-            until: None,
-            outside_windows: None,
-            detach: false,
-            claimant: None,
-            gone: None,
-        };
-        let authority = &self.plan.authority;
-        let mut execution = Execution::new(
-            ports,
-            authority,
-            options,
-            self.run.clone(),
-            self.lease.epoch,
-            &self.records,
-        )?;
-        let ended = execution.run(&mut Outside).await?;
-        let happened = execution.state().happened.len();
-        if ended == Ended::Done && happened == ALL {
-            return Ok(());
-        }
-        Err(format!("run {} ended as {ended:?} after {happened} effects of {ALL}", self.run).into())
-    }
 }

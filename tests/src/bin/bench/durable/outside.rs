@@ -29,7 +29,7 @@ fn unused(what: &str) -> Failure {
 
 impl World for Outside {
     async fn survey(&self) -> Result<Survey, Failure> {
-        Err(unused("survey"))
+        Ok(super::shape::survey())
     }
 
     async fn read(&self, _: &Read) -> Result<Reading, Failure> {

@@ -33,13 +33,6 @@ pub(super) fn plan() -> Fallible<Plan> {
         }
         steps.push(step(number, effects.get(first..).unwrap_or_default())?);
     }
-    let surveyed = Surveyed {
-        service_id: "id-of-the-service".to_owned(),
-        volume_instance_id: None,
-        start_command: None,
-        image: Some(format!("redis@sha256:{}", "a".repeat(64))),
-        running_digest: None,
-    };
     let freezer = Freezer {
         component: SERVICE,
         plugin: &PluginPin {
@@ -48,23 +41,9 @@ pub(super) fn plan() -> Fallible<Plan> {
             digest: Digest::of(b"bench"),
         },
         watching: &Watching { traffic: Some(Vec::new()), ..Watching::default() },
-        environment: &Environment {
-            name: "bench".to_owned(),
-            project_id: "project".to_owned(),
-            environment_id: "environment".to_owned(),
-        },
-        grant: &Grant::new(vec![Grantable {
-            capability: "railway".to_owned(),
-            name: "*".to_owned(),
-            access: "set-variables".to_owned(),
-            paths: Vec::new(),
-            why: String::new(),
-        }]),
-        survey: &Survey {
-            project_id: "project".to_owned(),
-            environment_id: "environment".to_owned(),
-            services: BTreeMap::from([(SERVICE.to_owned(), surveyed)]),
-        },
+        environment: &environment(),
+        grant: &grant(),
+        survey: &survey(),
         standing: &effects
             .iter()
             .map(|effect| (effect.label.clone(), nothing_stands(effect)))
@@ -83,6 +62,43 @@ pub(super) fn plan() -> Fallible<Plan> {
         extra: Vec::new(),
     };
     Ok(freezer.freeze(draft, effects)?)
+}
+
+/// Returns what may be done: variables, everywhere.
+pub(super) fn grant() -> Grant {
+    Grant::new(vec![Grantable {
+        capability: "railway".to_owned(),
+        name: "*".to_owned(),
+        access: "set-variables".to_owned(),
+        paths: Vec::new(),
+        why: String::new(),
+    }])
+}
+
+/// Returns the environment.
+fn environment() -> Environment {
+    Environment {
+        name: "bench".to_owned(),
+        project_id: "project".to_owned(),
+        environment_id: "environment".to_owned(),
+    }
+}
+
+/// Returns what is in the environment: the services whose variables the plans set.
+pub(super) fn survey() -> Survey {
+    let surveyed = |name: &str| Surveyed {
+        service_id: format!("id-of-{name}"),
+        volume_instance_id: None,
+        start_command: None,
+        image: Some(format!("{name}@sha256:{}", "a".repeat(64))),
+        running_digest: None,
+    };
+    let services = [SERVICE, "health-monitor"].map(|name| (name.to_owned(), surveyed(name)));
+    Survey {
+        project_id: "project".to_owned(),
+        environment_id: "environment".to_owned(),
+        services: BTreeMap::from(services),
+    }
 }
 
 fn effect(step: usize, position: usize) -> Fallible<Effect> {

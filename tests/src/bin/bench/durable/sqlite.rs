@@ -20,12 +20,18 @@ pub(super) fn event(number: u32) -> Event {
     }
 }
 
+/// Returns as long a body as a record has.
+pub(super) fn body() -> Fallible<String> {
+    let run: RunId = "r-plain".parse()?;
+    let (records, _head) = Head::start(&run).link(&run, Epoch(1), Moment(1), vec![event(1)])?;
+    Ok(records.first().ok_or("there is no record")?.text().to_owned())
+}
+
 /// A database that takes one commit for each row.
 ///
 /// Measured before and after what it is compared with: what else the disk does changes by the second.
 pub(super) struct SingleCommits {
     connection: Connection,
-    /// As long a body as a record has.
     body: String,
 }
 
@@ -35,10 +41,7 @@ impl SingleCommits {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.execute_batch("CREATE TABLE lines (number INTEGER PRIMARY KEY, body TEXT)")?;
-        let run: RunId = "r-plain".parse()?;
-        let (records, _head) = Head::start(&run).link(&run, Epoch(1), Moment(1), vec![event(1)])?;
-        let body = records.first().ok_or("there is no record")?.text().to_owned();
-        Ok(Self { connection, body })
+        Ok(Self { connection, body: body()? })
     }
 
     /// Returns how many single commits SQLite does in a second.

@@ -34,19 +34,25 @@ pub(crate) struct Lab {
 
 impl Lab {
     /// Starts a lab with the stack that has Redis 6.2, waits until every service has settled, and writes data.
-    pub(crate) fn up() -> Fallible<Self> {
+    pub(crate) fn redis_6_with_data() -> Fallible<Self> {
+        let lab = Self::up(&["--stack", "redis-6"])?;
+        let filled = lab.command(&["lab", "fill"]).output()?;
+        if !filled.status.success() {
+            return Err(String::from_utf8_lossy(&filled.stderr).into_owned().into());
+        }
+        Ok(lab)
+    }
+
+    /// Starts a lab and waits until every service has settled.
+    pub(crate) fn up(arguments: &[&str]) -> Fallible<Self> {
         let (folder, lockstep) = (tempfile::tempdir()?, place::lockstep()?);
         let mut serve = Command::new(&lockstep);
-        serve.current_dir(folder.path()).args(["lab", "serve", "--stack", "redis-6"]);
+        serve.current_dir(folder.path()).args(["lab", "serve"]).args(arguments);
         serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = serve.spawn()?;
         let mut lab = Self { folder, lockstep, process };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(lab.settled())?;
-        let filled = lab.command(&["lab", "fill"]).output()?;
-        if !filled.status.success() {
-            return Err(String::from_utf8_lossy(&filled.stderr).into_owned().into());
-        }
         Ok(lab)
     }
 
@@ -59,12 +65,9 @@ impl Lab {
 
     /// Returns how many requests the lab's API has left in this hour; asking is one of them.
     pub(crate) fn requests_left(&self) -> Fallible<u64> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let daemon = runtime.block_on(self.daemon())?.ok_or("the lab is gone")?;
-        let url = daemon.env.iter().find(|(name, _)| name == "RAILWAY_API_URL");
-        let url = url.and_then(|(_, url)| url.strip_prefix("http://"));
-        let (host, path) =
-            url.and_then(|url| url.split_once('/')).ok_or("the lab tells no address")?;
+        let url = self.env("RAILWAY_API_URL")?;
+        let url = url.strip_prefix("http://").and_then(|url| url.split_once('/'));
+        let (host, path) = url.ok_or("the lab's API is not where it should be")?;
         let mut stream = TcpStream::connect(host)?;
         write!(
             stream,
@@ -74,6 +77,14 @@ impl Lab {
         stream.read_to_string(&mut answer)?;
         let left = answer.lines().find_map(|line| line.strip_prefix("x-ratelimit-remaining: "));
         Ok(left.ok_or("the lab does not count requests")?.trim().parse()?)
+    }
+
+    /// Returns a `KEY=value` of `lab env`.
+    pub(crate) fn env(&self, name: &str) -> Fallible<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let daemon = runtime.block_on(self.daemon())?.ok_or("the lab is gone")?;
+        let found = daemon.env.into_iter().find(|(known, _)| known == name);
+        Ok(found.ok_or_else(|| format!("the lab tells no {name}"))?.1)
     }
 
     async fn daemon(&self) -> Fallible<Option<Daemon>> {

@@ -5,6 +5,7 @@ mod plan;
 mod process;
 mod terraform;
 
+pub(crate) use lab::Lab;
 pub(crate) use plan::plan;
-pub(crate) use process::run;
+pub(crate) use process::{Whole, run};
 pub(crate) use terraform::{ABSENT, Terraform};

@@ -24,7 +24,7 @@ const MEMORY: Budget = Budget::AtMost(64.0 * 1024.0 * 1024.0);
 
 /// Measures time and memory, and counts the requests to the API.
 pub(crate) fn plan(report: &mut Report) -> Fallible<()> {
-    let lab = Lab::up()?;
+    let lab = Lab::redis_6_with_data()?;
     // The first one compiles the plugin.
     let warm = process::run(&mut lab.command(&PLAN))?;
     let effects = effects(&warm.out)?;
