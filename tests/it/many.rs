@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use crate::far_side::{Mutations, Postgres, mutations, poll};
 use crate::guests::guest;
-use crate::stage::Stage;
-use crate::store::URL;
+use crate::stage::{STORE_URL, Stage};
 
 /// Environments, each a lab of its own.
 const LABS: usize = 20;
@@ -39,11 +38,11 @@ impl Team {
     fn of(labs: &[Stage], store: &Stage) -> Self {
         let folder = Stage::empty();
         let mut text = format!(
-            "version = 1\n[store]\npostgres = {{ url-env = \"{URL}\", schema = \"team\" }}\n\
+            "version = 1\n[store]\npostgres = {{ url-env = \"{STORE_URL}\", schema = \"team\" }}\n\
              [plugins.steady]\npath = \"{}\"\n",
             guest("steady").display()
         );
-        let mut variables = vec![(URL.to_owned(), store.env("DATABASE_URL"))];
+        let mut variables = vec![(STORE_URL.to_owned(), store.env("DATABASE_URL"))];
         for (number, lab) in labs.iter().enumerate() {
             let known = [
                 "RAILWAY_PROJECT_ID",

@@ -15,7 +15,12 @@ use tempfile::TempDir;
 /// A folder with a lab that runs as long as this lives.
 pub(crate) struct Stage {
     folder: TempDir,
+    /// Variables of every call.
+    variables: Vec<(String, String)>,
 }
+
+/// The variable that the tests keep a store's URL in.
+pub(crate) const STORE_URL: &str = "LOCKSTEP_TEST_STORE_URL";
 
 /// What one call of `lockstep` came to.
 #[derive(Debug)]
@@ -64,7 +69,7 @@ impl Stage {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&compiled).unwrap();
         std::fs::create_dir(folder.path().join(".lockstep")).unwrap();
         std::os::unix::fs::symlink(&compiled, folder.path().join(".lockstep/cache")).unwrap();
-        Self { folder }
+        Self { folder, variables: Vec::new() }
     }
 
     /// Another machine's folder, from which the lab of `stage` is environment `same`, reached like any project at Railway.
@@ -79,6 +84,13 @@ impl Stage {
         );
         std::fs::write(beside.folder().join("lockstep.toml"), text).unwrap();
         beside
+    }
+
+    /// Keeps the journal in the lab's PostgreSQL. An upgrade of Redis leaves that alone; a real store is in one of its own.
+    pub(crate) fn keep_in_postgresql(&mut self) {
+        let text = format!("version = 1\n[store]\npostgres = {{ url-env = \"{STORE_URL}\" }}\n");
+        std::fs::write(self.folder().join("lockstep.toml"), text).unwrap();
+        self.variables.push((STORE_URL.to_owned(), self.env("DATABASE_URL")));
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -120,6 +132,7 @@ impl Stage {
         let mut command = Command::new(binary());
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
         command.env_remove("RAILWAY_TOKEN").env_remove("OTEL_EXPORTER_OTLP_ENDPOINT");
+        command.envs(self.variables.iter().cloned());
         command
     }
 

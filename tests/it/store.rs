@@ -1,22 +1,12 @@
 //! A store in PostgreSQL instead of a file, through the whole of `lockstep`.
 
-use crate::stage::Stage;
-
-/// The variable that the tests keep the store's URL in.
-pub(crate) const URL: &str = "LOCKSTEP_TEST_STORE_URL";
-
-fn configure(stage: &Stage) {
-    let text = format!("version = 1\n[store]\npostgres = {{ url-env = \"{URL}\" }}\n");
-    std::fs::write(stage.folder().join("lockstep.toml"), text).unwrap();
-}
+use crate::stage::{STORE_URL, Stage};
 
 #[test]
 fn a_run_whose_journal_is_in_postgresql_is_resumed_verified_exported_and_removed() {
-    let stage = Stage::redis_6_with_data();
-    configure(&stage);
-    // An upgrade of Redis leaves this database alone; a real store is in one of its own.
-    let url = stage.env("DATABASE_URL");
-    let lockstep = |arguments: &[&str]| stage.lockstep_with(arguments, &[(URL, &url)]);
+    let mut stage = Stage::redis_6_with_data();
+    stage.keep_in_postgresql();
+    let lockstep = |arguments: &[&str]| stage.lockstep(arguments);
     lockstep(&["apply", "redis@7.0.15", "-e", "lab", "--yes", "--die-after-record", "9"])
         .expect(-1);
     assert!(!stage.folder().join(".lockstep/journal.db").exists());
@@ -31,7 +21,10 @@ fn a_run_whose_journal_is_in_postgresql_is_resumed_verified_exported_and_removed
     lockstep(&["show", &run, "--verify", "--head", &wrong]).expect(1).says("has the digest");
     lockstep(&["export", &run, "--out", "run.jsonl"]).expect(0).says("is in run.jsonl");
     // The file proves itself where there is neither a store nor a server.
-    stage.lockstep(&["export", "--verify", "run.jsonl"]).expect(0).says("is as it was written");
+    let elsewhere = Stage::empty();
+    let copy = elsewhere.folder().join("run.jsonl");
+    std::fs::copy(stage.folder().join("run.jsonl"), copy).unwrap();
+    elsewhere.lockstep(&["export", "--verify", "run.jsonl"]).expect(0).says("is as it was written");
     let text = std::fs::read_to_string(stage.folder().join("run.jsonl")).unwrap();
     assert_eq!(lockstep(&["export", &run]).expect(0).out, text);
     let changed = text.replacen("\"approved\"", "\"resumed\"", 1);
@@ -48,8 +41,9 @@ fn a_run_whose_journal_is_in_postgresql_is_resumed_verified_exported_and_removed
 #[test]
 fn a_store_that_can_not_be_opened_says_why_and_never_shows_its_url() {
     let stage = Stage::empty();
-    configure(&stage);
-    stage.lockstep(&["runs"]).expect(2).says(URL).says("Hint: export");
+    let text = format!("version = 1\n[store]\npostgres = {{ url-env = \"{STORE_URL}\" }}\n");
+    std::fs::write(stage.folder().join("lockstep.toml"), text).unwrap();
+    stage.lockstep(&["runs"]).expect(2).says(STORE_URL).says("Hint: export");
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("postgres://ada:s3cret@{free}/upgrades");
     for (url, code, says) in [
@@ -57,7 +51,8 @@ fn a_store_that_can_not_be_opened_says_why_and_never_shows_its_url() {
         ("http://ada:s3cret@db/upgrades", 2, "postgres://role:password@host"),
         (nobody.as_str(), 1, "could not reach the store's server"),
     ] {
-        let told = stage.lockstep_with(&["runs", "--json"], &[(URL, url)]).expect(code).says(says);
+        let told =
+            stage.lockstep_with(&["runs", "--json"], &[(STORE_URL, url)]).expect(code).says(says);
         assert!(told.err.contains("Hint: "), "{}", told.err);
         assert!(!format!("{}{}", told.out, told.err).contains("s3cret"), "{}", told.err);
     }

@@ -6,8 +6,7 @@ use lockstep_lab::{Control, Rights};
 use serde_json::json;
 
 use crate::far_side::{Postgres, graphql, mutations, poll};
-use crate::stage::Stage;
-use crate::store::URL;
+use crate::stage::{STORE_URL, Stage};
 
 const UPGRADE: &[&str] = &["apply", "redis@7.0.15", "-e", "lab", "--yes"];
 
@@ -81,11 +80,12 @@ fn a_run_whose_laptop_is_lost_is_taken_back_by_another_machine_with_its_own_secr
         postgres
             .run(&format!("CREATE ROLE {name} LOGIN NOINHERIT IN ROLE team PASSWORD 'of-{name}'"));
     }
-    let settings = format!("[store]\npostgres = {{ url-env = \"{URL}\", schema = \"lockstep\" }}");
+    let settings =
+        format!("[store]\npostgres = {{ url-env = \"{STORE_URL}\", schema = \"lockstep\" }}");
     let machine = |name: &str| {
         let made = stage.control(&Control::Token { rights: Rights::Full });
         let token = made["token"].as_str().unwrap().to_owned();
-        (Stage::beside(&stage, &settings), [("RAILWAY_TOKEN", token), (URL, url_of(name))])
+        (Stage::beside(&stage, &settings), [("RAILWAY_TOKEN", token), (STORE_URL, url_of(name))])
     };
     let (first, its) = machine("first");
     let its: Vec<(&str, &str)> = its.iter().map(|(name, value)| (*name, value.as_str())).collect();

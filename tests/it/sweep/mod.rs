@@ -12,7 +12,7 @@ use crate::stage::Stage;
 use crate::sweep::heard::Ear;
 
 /// Runs at once: they wait far more than they work, most of it for what a dead process may still have had on its way.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 10;
 
 const APPLY: [&str; 5] = ["apply", "redis@7.0.15", "-e", "lab", "--yes"];
 
@@ -33,27 +33,39 @@ struct Way {
     flag: &'static str,
     /// Whether the run goes back after its upgrade.
     back: bool,
+    /// Whether the journal is in PostgreSQL instead of a file.
+    shared: bool,
 }
 
 #[test]
 fn killed_after_each_record_in_turn_the_upgrade_ends_in_the_same_state() {
-    sweep(&Way { flag: "--die-after-record", back: false });
+    sweep(&Way { flag: "--die-after-record", back: false, shared: false });
 }
 
 #[test]
 fn killed_before_each_record_in_turn_the_upgrade_ends_in_the_same_state() {
-    sweep(&Way { flag: "--die-before-record", back: false });
+    sweep(&Way { flag: "--die-before-record", back: false, shared: false });
 }
 
 /// Killed before a record, the journal is as if killed after the one before, and more was done meanwhile: the harder half of
 /// two, and the only one for the way back, because each takes minutes.
 #[test]
 fn killed_before_each_record_in_turn_the_way_back_ends_in_the_same_state() {
-    sweep(&Way { flag: "--die-before-record", back: true });
+    sweep(&Way { flag: "--die-before-record", back: true, shared: false });
+}
+
+#[test]
+fn with_its_journal_in_postgresql_a_killed_upgrade_ends_in_the_same_state() {
+    sweep(&Way { flag: "--die-before-record", back: false, shared: true });
+}
+
+#[test]
+fn with_its_journal_in_postgresql_a_killed_way_back_ends_in_the_same_state() {
+    sweep(&Way { flag: "--die-before-record", back: true, shared: true });
 }
 
 fn sweep(way: &Way) {
-    let undisturbed = stage();
+    let undisturbed = way.stage();
     let ear = Ear::to(&undisturbed);
     let begun = way.prepare(&undisturbed);
     undisturbed.lockstep(way.command()).expect(way.ends_with());
@@ -82,6 +94,17 @@ fn sweep(way: &Way) {
 }
 
 impl Way {
+    /// A lab with what the upgrade touches, and data of every type.
+    fn stage(&self) -> Stage {
+        let only = ["--only", "redis", "--only", "postgres", "--only", "langfuse-worker"];
+        let mut stage = Stage::up(&[&["--stack", "redis-6"], &only[..]].concat());
+        stage.lockstep(&["lab", "fill", "--strings", "50"]).expect(0);
+        if self.shared {
+            stage.keep_in_postgresql();
+        }
+        stage
+    }
+
     /// Brings the run to where the sweep begins, and returns how many records it has there.
     fn prepare(&self, stage: &Stage) -> u64 {
         if !self.back {
@@ -120,7 +143,7 @@ impl Way {
 
     #[track_caller]
     fn killed(&self, record: u64, expected: &Came) {
-        let stage = stage();
+        let stage = self.stage();
         let ear = Ear::to(&stage);
         let before = stage.census();
         let begun = self.prepare(&stage);
@@ -154,22 +177,6 @@ fn forgive_one_repeat(redis: &mut BTreeMap<String, usize>, expected: &Came) {
     if let Some((_, times)) = repeated {
         *times -= 1;
     }
-}
-
-/// A lab with what the upgrade touches, and data of every type.
-fn stage() -> Stage {
-    let stage = Stage::up(&[
-        "--stack",
-        "redis-6",
-        "--only",
-        "redis",
-        "--only",
-        "postgres",
-        "--only",
-        "langfuse-worker",
-    ]);
-    stage.lockstep(&["lab", "fill", "--strings", "50"]).expect(0);
-    stage
 }
 
 /// Returns how many records the run has.
