@@ -1,6 +1,6 @@
 //! Declaring effects, as a trait, so that native tests see what a plan declares.
 
-use crate::bindings::lockstep::plugin::{railway_effects, redis_effects};
+use crate::bindings::lockstep::plugin::{railway_effects, redis_effects, sql_effects};
 use crate::{Failure, Live, Proof, ServiceRef, Times};
 
 /// Declares effects on named services and on connections. Callable in `plan` only; nothing is sent.
@@ -114,6 +114,41 @@ impl Declare for Live {
         let words: Vec<_> =
             words.iter().map(|word| vec![crate::Piece::Text((*word).to_owned())]).collect();
         redis_effects::command(label, connection, &words, &[], &Times::Once, &Proof::Repeatable)
+    }
+}
+
+/// Declares blocks on a database's writes, each in steps of a critical section. A trait of its own, so that a plugin without
+/// a database does not ask for one.
+pub trait DeclareBlocks {
+    /// Declares that writes to every table of these schemas wait, for at most so many milliseconds; one table is waited for
+    /// no longer than `lock_timeout`.
+    fn hold_writes(
+        &self,
+        label: &str,
+        connection: &str,
+        schemas: &[&str],
+        max_outage: u64,
+        lock_timeout: u64,
+    ) -> Result<(), Failure>;
+    /// Declares that writes flow again that `hold` blocks.
+    fn release_writes(&self, label: &str, connection: &str, hold: &str) -> Result<(), Failure>;
+}
+
+impl DeclareBlocks for Live {
+    fn hold_writes(
+        &self,
+        label: &str,
+        connection: &str,
+        schemas: &[&str],
+        max_outage: u64,
+        lock_timeout: u64,
+    ) -> Result<(), Failure> {
+        let schemas: Vec<String> = schemas.iter().map(|schema| (*schema).to_owned()).collect();
+        sql_effects::hold_writes(label, connection, &schemas, max_outage, lock_timeout)
+    }
+
+    fn release_writes(&self, label: &str, connection: &str, hold: &str) -> Result<(), Failure> {
+        sql_effects::release_writes(label, connection, hold)
     }
 }
 

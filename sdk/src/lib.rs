@@ -28,6 +28,6 @@ pub use contract::{
     Rows, Rule, Sample, Service, ServiceRef, Severity, Step, StepCall, Tally, Target, Times, Undo,
     Value, Variable, VariableValue, Verdict, Version, Volume, Watch,
 };
-pub use declare::Declare;
+pub use declare::{Declare, DeclareBlocks};
 pub use fact::Facts;
 pub use outside::Live;

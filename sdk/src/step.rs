@@ -90,6 +90,20 @@ impl Step {
         self
     }
 
+    /// Puts it into a critical section: consecutive steps that are done within one deadline, or backed out of at once.
+    #[must_use]
+    pub fn in_section(mut self, name: &str) -> Self {
+        self.extra.push(("section".to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Begins a critical section that may take so long.
+    #[must_use]
+    pub fn beginning_section(mut self, name: &str, max_outage: u64) -> Self {
+        self.extra.push(("max-outage".to_owned(), max_outage.to_string()));
+        self.in_section(name)
+    }
+
     /// Says how long it is watched after it is done.
     #[must_use]
     pub const fn soaking(mut self, length: u64) -> Self {

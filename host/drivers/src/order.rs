@@ -1,6 +1,6 @@
 //! One effect to carry out, with everything that the engine admitted for it.
 
-use lockstep_engine::model::{Argument, Effect, Fact, Pin, ServiceRef, Value};
+use lockstep_engine::model::{Argument, Effect, Fact, Moment, Pin, ServiceRef, Value};
 use lockstep_engine::policy::Admitted;
 
 /// What one effect is about.
@@ -18,6 +18,8 @@ pub(crate) struct Order<'a> {
     pub(crate) volumes: &'a [String],
     /// The name that things made by it carry.
     pub(crate) marker: &'a str,
+    /// When the critical section that it is performed in is over at the latest.
+    pub(crate) deadline: Option<Moment>,
 }
 
 impl<'a> Order<'a> {
@@ -36,6 +38,7 @@ impl<'a> Order<'a> {
             undo: admitted.is_undo(),
             volumes: admitted.volumes(),
             marker: admitted.marker(),
+            deadline: admitted.deadline(),
         }
     }
 

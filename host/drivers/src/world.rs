@@ -14,7 +14,7 @@ use crate::http::Ready;
 use crate::order::Order;
 use crate::railway::{Deadline, is_railway, spoken};
 use crate::span;
-use crate::sql::Composed;
+use crate::sql::{Block, Composed};
 
 /// Commands of Redis that take a credential, by their first two words.
 const TAKES_CREDENTIAL: [(&str, &str); 3] =
@@ -97,6 +97,10 @@ impl World for Drivers {
             Err(failure) => Err(self.redactor.failure(failure)),
         }
     }
+
+    async fn let_go(&self) {
+        self.sql.let_go().await;
+    }
 }
 
 impl Drivers {
@@ -120,6 +124,16 @@ impl Drivers {
 
     pub(crate) async fn perform(&self, order: &Order<'_>, intent: &Intent) -> Sent {
         let deadline = Deadline { not_after: intent.not_after, now: &self.now };
+        if let Kind::HoldWrites { connection, schemas, max_outage, lock_timeout } =
+            &order.effect.kind
+        {
+            let (max_outage, lock_timeout) = (*max_outage, *lock_timeout);
+            let block = Block { connection, schemas, max_outage, lock_timeout };
+            return self.sql.hold(order, &block, deadline).await;
+        }
+        if let Kind::ReleaseWrites { connection, hold } = &order.effect.kind {
+            return self.sql.release(order, connection, hold).await;
+        }
         // What is put together is read from Railway, so it is put together before the effect begins.
         match self.ready(order).await {
             Ok(Material::Values(values)) => {
@@ -154,6 +168,12 @@ impl Drivers {
         }
         if let Kind::SqlExecute { connection, atomicity, .. } = kind {
             return self.sql.settle(order, connection, *atomicity, intent).await;
+        }
+        if let Kind::HoldWrites { connection, .. } = kind {
+            return self.sql.settle_hold(order, connection).await;
+        }
+        if let Kind::ReleaseWrites { connection, hold } = kind {
+            return self.sql.settle_release(order, connection, hold).await;
         }
         if let Kind::HttpSend { endpoint, .. } = kind {
             return self.http.settle(order, endpoint, intent).await;

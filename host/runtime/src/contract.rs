@@ -53,7 +53,7 @@ const INTERFACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("sql", &["query"]),
-    ("sql-effects", &["execute"]),
+    ("sql-effects", &["execute", "hold-writes", "release-writes"]),
     ("redis", &["command", "keyspace"]),
     ("redis-effects", &["command"]),
     ("http", &["get", "head"]),

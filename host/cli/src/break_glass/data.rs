@@ -14,6 +14,8 @@ pub(super) fn of(kind: &Kind) -> Option<String> {
             Some(format!("{} {}\n", redis(), words.join(" ")))
         }
         Kind::SqlExecute { statements, .. } => Some(statements.iter().map(sql).collect()),
+        // By hand nobody blocks writes: the way back is to let them flow.
+        Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => Some(lift()),
         Kind::HttpSend { endpoint, message } => Some(http(endpoint, message)),
         Kind::SetVariables { .. }
         | Kind::GenerateVariable { .. }
@@ -42,6 +44,14 @@ pub(super) fn of(kind: &Kind) -> Option<String> {
 /// Returns how `redis-cli` is called; it takes its password from `REDISCLI_AUTH`.
 pub(super) const fn redis() -> &'static str {
     "redis-cli -h \"${REDIS_HOST:?}\" -p \"${REDIS_PORT:-6379}\""
+}
+
+/// What ends every session that blocks writes, of whichever run.
+pub(super) const LIFT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'lockstep-hold:%'";
+
+/// Returns the command that lets writes flow at once.
+pub(super) fn lift() -> String {
+    format!("{} -c {}\n", psql(), word(LIFT))
 }
 
 /// Returns how `psql` is called.
@@ -100,6 +110,16 @@ mod tests {
         assert_eq!(
             of(&kind).unwrap(),
             "redis-cli -h \"${REDIS_HOST:?}\" -p \"${REDIS_PORT:-6379}\" SET 'a key' 'it'\\''s'\n"
+        );
+    }
+
+    #[test]
+    fn a_block_on_writes_is_lifted_by_one_command_that_needs_no_name() {
+        let (connection, hold) = ("postgres".to_owned(), "hold".parse().unwrap());
+        assert_eq!(
+            of(&Kind::ReleaseWrites { connection, hold }).unwrap(),
+            "psql \"${DATABASE_URL:?}\" -v ON_ERROR_STOP=1 -c 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name LIKE '\\''lockstep-hold:%'\\'''\n"
         );
     }
 

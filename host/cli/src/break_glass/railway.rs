@@ -104,9 +104,11 @@ impl Commands<'_> {
                 self.look_at_staged()
                     + &request("LockstepStage", &json!({ "environment": environment, "input": {} }))
             }
-            Kind::RedisCommand { .. } | Kind::SqlExecute { .. } | Kind::HttpSend { .. } => {
-                return None;
-            }
+            Kind::RedisCommand { .. }
+            | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
+            | Kind::HttpSend { .. } => return None,
         })
     }
 

@@ -47,13 +47,20 @@ pub(crate) fn short(kind: &Kind) -> String {
         Kind::DiscardStaged { .. } => "environmentStageChanges {}".to_owned(),
         Kind::RedisCommand { .. } => effect(kind).replacen("redis", "redis-cli", 1),
         Kind::SqlExecute { .. } => effect(kind).replacen("sql", "psql", 1),
+        Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => {
+            format!("psql: {}", super::data::LIFT)
+        }
         Kind::HttpSend { .. } => effect(kind).replacen("http", "curl", 1),
     }
 }
 
 /// Returns the database that an effect is sent to.
 pub(super) fn connection(kind: &Kind) -> Option<&str> {
-    if let Kind::RedisCommand { connection, .. } | Kind::SqlExecute { connection, .. } = kind {
+    if let Kind::RedisCommand { connection, .. }
+    | Kind::SqlExecute { connection, .. }
+    | Kind::HoldWrites { connection, .. }
+    | Kind::ReleaseWrites { connection, .. } = kind
+    {
         Some(connection)
     } else {
         None

@@ -58,6 +58,7 @@ impl State {
             Event::Finished { end: End::Done } => Some(Self::Done),
             Event::Finished { end: End::RolledBack } => Some(Self::RolledBack),
             Event::WindowFound { .. }
+            | Event::SectionBegan { .. }
             | Event::Claimed { .. }
             | Event::Stands { .. }
             | Event::RoundStarted { .. }

@@ -109,6 +109,8 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
         | Kind::DiscardStaged { .. }
         | Kind::RedisCommand { .. }
         | Kind::SqlExecute { .. }
+        | Kind::HoldWrites { .. }
+        | Kind::ReleaseWrites { .. }
         | Kind::HttpSend { .. }) => vec![(Mark::Done, words(other))],
     }
 }

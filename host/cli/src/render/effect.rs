@@ -5,7 +5,7 @@ use lockstep_engine::model::{
     ServiceRef, Statement, Times,
 };
 
-use super::text::tame;
+use super::text::{exactly, tame};
 
 /// Returns what an effect does.
 pub(super) fn words(effect: &Effect) -> String {
@@ -128,6 +128,17 @@ pub(crate) fn kind(kind: &Kind) -> String {
                 Atomicity::Alone => "outside any transaction",
             };
             format!("sql `{}` {how}: {}", tame(connection), texts.join("; "))
+        }
+        Kind::HoldWrites { connection, schemas, max_outage, lock_timeout } => format!(
+            "sql `{}`: block writes to every table of {}: writes wait for at most {}; the server lifts the block by itself \
+             (each table is waited for at most {})",
+            tame(connection),
+            tame(&schemas.join(", ")),
+            exactly(*max_outage),
+            exactly(*lock_timeout)
+        ),
+        Kind::ReleaseWrites { connection, hold } => {
+            format!("sql `{}`: let writes flow again that `{hold}` blocks", tame(connection))
         }
         Kind::HttpSend { endpoint, message } => {
             format!("http `{}`: {}", tame(endpoint), request(message))

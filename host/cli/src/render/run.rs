@@ -34,6 +34,10 @@ pub(crate) fn event(event: &Event) -> String {
             by.as_deref().unwrap_or("somebody"),
             length(*needs)
         ),
+        Event::SectionBegan { section, step, deadline } => format!(
+            "{step}: critical section {section} begins, and is over or backed out of by {}",
+            written(*deadline)
+        ),
         Event::Claimed { store } => format!("environment claimed for store {store}"),
         Event::Stands { service, deployment: Some(deployment) } => {
             format!("{service}: its newest deployment is {deployment}")

@@ -5,7 +5,7 @@ use lockstep_engine::model::{Authority, Drive, FrozenStep, Gate, Millis, Plan, S
 use super::change::lines;
 use super::effect::words;
 use super::outage::Outages;
-use super::text::{hang, length, literal, plural, put, shortened, tame};
+use super::text::{exactly, hang, length, literal, plural, put, shortened, tame};
 
 /// Where what belongs to a step begins.
 const INDENT: &str = "     ";
@@ -21,6 +21,7 @@ pub(super) fn step(out: &mut String, plan: &Plan, number: usize, frozen: &Frozen
     };
     let title = format!("{}  {}", step.id, said(&step.title));
     out.push_str(&hang(&title, &format!(" {number:>2}. "), INDENT));
+    section(out, authority, step);
     for gate in &step.gates {
         let waits = match gate {
             Gate::Approval(prompt) => {
@@ -56,6 +57,23 @@ pub(super) fn step(out: &mut String, plan: &Plan, number: usize, frozen: &Frozen
         out.push_str(&hang(&words, "       left   ", "              "));
     }
     undo(out, authority, &frozen.way);
+}
+
+/// Appends the critical section that the step belongs to: at its first step, what that means.
+fn section(out: &mut String, authority: &Authority, step: &Step) {
+    let Some(section) = authority.section_of(&step.id) else { return };
+    let name = tame(section.name);
+    let words = if *section.first == step.id {
+        format!(
+            "⧗ critical section `{name}`, up to step `{}`: done within {}, or backed out of at once and by itself, and the run \
+             with it",
+            section.last,
+            exactly(section.max_outage)
+        )
+    } else {
+        format!("⧗ in critical section `{name}`")
+    };
+    out.push_str(&hang(&words, INDENT, "       "));
 }
 
 fn figures(plan: &Plan, step: &Step) -> String {

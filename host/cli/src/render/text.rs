@@ -26,6 +26,11 @@ pub(crate) fn length(length: Millis) -> String {
     }
 }
 
+/// Returns a length of time that is a promise: not rounded.
+pub(crate) fn exactly(length: Millis) -> String {
+    if length.0 % 1000 == 0 { format!("{} s", length.0 / 1000) } else { format!("{} ms", length.0) }
+}
+
 /// Returns `count` with the right form of `word`.
 pub(crate) fn plural(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
@@ -126,6 +131,8 @@ mod tests {
         assert_eq!(length(Millis::seconds(90)), "90 s");
         assert_eq!(length(Millis::seconds(3600)), "60 min");
         assert_eq!(length(Millis::seconds(86_400)), "24 h");
+        assert_eq!(exactly(Millis::seconds(90)), "90 s");
+        assert_eq!(exactly(Millis(1_500)), "1500 ms");
     }
 
     #[test]

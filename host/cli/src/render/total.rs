@@ -135,7 +135,11 @@ fn calls(plan: &Plan) -> String {
 const fn is_railways(effect: &Effect) -> bool {
     !matches!(
         effect.kind,
-        Kind::RedisCommand { .. } | Kind::SqlExecute { .. } | Kind::HttpSend { .. }
+        Kind::RedisCommand { .. }
+            | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
+            | Kind::HttpSend { .. }
     )
 }
 

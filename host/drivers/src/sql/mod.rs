@@ -8,6 +8,7 @@ mod admit;
 mod catalogue;
 mod effect;
 mod harmless;
+mod hold;
 mod names;
 mod proof;
 mod read;
@@ -15,4 +16,5 @@ mod session;
 mod value;
 
 pub(crate) use effect::Composed;
+pub(crate) use hold::Block;
 pub(crate) use session::Databases;

@@ -34,6 +34,8 @@ pub(crate) struct Databases {
     pub(super) connections: BTreeMap<String, Connection>,
     pub(super) reads: Mutex<BTreeMap<String, Arc<Mutex<Session>>>>,
     pub(super) prepared: Mutex<BTreeMap<String, Prepared>>,
+    /// Sessions that block writes, by how they call themselves.
+    pub(super) holds: Mutex<BTreeMap<String, Session>>,
 }
 
 /// An open session. Dropping it ends it.
@@ -57,7 +59,8 @@ impl Databases {
         connections: BTreeMap<String, Connection>,
     ) -> Self {
         let (reads, prepared) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
-        Self { railway, reach, redactor, connections, reads, prepared }
+        let holds = Mutex::new(BTreeMap::new());
+        Self { railway, reach, redactor, connections, reads, prepared, holds }
     }
 
     /// Opens a session that calls itself `called`, and proves that its server is a primary.
@@ -112,7 +115,7 @@ async fn dial(name: &str, target: &Target, called: &str) -> Result<Session, Fail
     let mut config = Config::new();
     config.host(&target.address.host).port(target.address.port).connect_timeout(CONNECT);
     config.user(target.user.as_deref().unwrap_or("postgres"));
-    config.application_name(called.chars().take(63).collect::<String>());
+    config.application_name(self::called(called));
     if let Some(database) = &target.database {
         config.dbname(database);
     }
@@ -156,6 +159,11 @@ where
         }
     };
     Session { client, task: tokio::spawn(run), _address: target.address.clone() }
+}
+
+/// Returns a session's name as the server keeps it.
+pub(super) fn called(name: &str) -> String {
+    name.chars().take(63).collect()
 }
 
 /// Returns an error in the contract's words; the server's own code becomes part of ours.

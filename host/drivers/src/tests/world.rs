@@ -178,6 +178,7 @@ pub(super) struct One<'a> {
     pub(super) undo: bool,
     pub(super) volumes: Vec<String>,
     pub(super) marker: String,
+    pub(super) deadline: Option<Moment>,
 }
 
 impl<'a> One<'a> {
@@ -190,6 +191,7 @@ impl<'a> One<'a> {
             undo: false,
             volumes: Vec::new(),
             marker: format!("lockstep-run1-{}", effect.label),
+            deadline: None,
         }
     }
 
@@ -211,6 +213,7 @@ impl<'a> One<'a> {
             undo: self.undo,
             volumes: &self.volumes,
             marker: &self.marker,
+            deadline: self.deadline,
         }
     }
 }

@@ -48,6 +48,7 @@ impl RunState {
             | Event::Leased { .. }
             | Event::Denied { .. }
             | Event::WindowFound { .. }
+            | Event::SectionBegan { .. }
             | Event::Claimed { .. }
             | Event::Stands { .. }
             | Event::Counted { .. }

@@ -152,6 +152,15 @@ pub enum Event {
         /// Who wanted it outside of a window.
         by: Option<String>,
     },
+    /// A critical section began: its steps are done by then, or backed out of.
+    SectionBegan {
+        /// The section.
+        section: String,
+        /// The step that it begins with.
+        step: StepId,
+        /// When it is over at the latest.
+        deadline: Moment,
+    },
     /// A round began with what `observe` found.
     RoundStarted {
         /// The step.
@@ -325,6 +334,7 @@ impl Event {
             Self::GateReached { .. } => "gate_reached",
             Self::GateOpened { .. } => "gate_opened",
             Self::WindowFound { .. } => "window_found",
+            Self::SectionBegan { .. } => "section_began",
             Self::RoundStarted { .. } => "round_started",
             Self::Claimed { .. } => "claimed",
             Self::Stands { .. } => "stands",

@@ -3,6 +3,7 @@
 mod effect_state;
 mod event;
 mod record;
+mod rounds;
 mod run_state;
 mod step_state;
 mod watch_state;

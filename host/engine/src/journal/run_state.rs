@@ -6,7 +6,7 @@ use super::event::{Direction, End, Event};
 use super::record::{Epoch, Record};
 use super::step_state::{Performed, StepState, StepStatus};
 use super::watch_state::WatchState;
-use crate::model::{Authority, Digest, Fact, Label, Moment, Step, StepId, UNSEEN};
+use crate::model::{Authority, Digest, Fact, Label, Moment, Section, Step, StepId, UNSEEN};
 
 /// Whether a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct RunState {
     pub watches: BTreeMap<String, WatchState>,
     /// The steps with which a stretch began, and until when the window was open; none outside of one.
     pub windows: BTreeMap<StepId, Option<Moment>>,
+    /// When each critical section that has begun is over at the latest.
+    pub sections: BTreeMap<String, Moment>,
     /// When an effect happened last, as far as is known, or a step was found to have reached its end.
     pub changed: Option<Moment>,
     /// When the newest record was written.
@@ -86,6 +88,7 @@ impl Default for RunState {
             deployments: BTreeMap::new(),
             watches: BTreeMap::new(),
             windows: BTreeMap::new(),
+            sections: BTreeMap::new(),
             changed: None,
             at: Moment(0),
             unbegun: StepState::default(),
@@ -143,6 +146,21 @@ impl RunState {
         };
         let steps = authority.steps.iter().map(|frozen| &frozen.step);
         steps.filter(|step| done(step)).find_map(|step| step.loss.as_deref())
+    }
+
+    /// Returns the critical section that the run is in on its way there, and its deadline: the section has begun, and its last
+    /// step has not been found to have reached its end.
+    pub fn section<'a>(&self, authority: &'a Authority) -> Option<(Section<'a>, Moment)> {
+        if self.direction == Direction::Back {
+            return None;
+        }
+        let over = |step: &StepId| {
+            matches!(self.step(step).status, StepStatus::Checked(_) | StepStatus::Done)
+        };
+        let current = authority.steps.iter().map(|it| &it.step.id).find(|it| !over(it))?;
+        let section = authority.section_of(current)?;
+        let deadline = *self.sections.get(section.name)?;
+        Some((section, deadline))
     }
 
     fn advance(&mut self, event: &Event, at: Moment) -> Result<(), String> {
@@ -218,6 +236,13 @@ impl RunState {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.windows.insert(step.clone(), *until);
             }
+            Event::SectionBegan { section, deadline, .. } => {
+                let forward = self.direction == Direction::Forward;
+                let fits = forward && matches!(self.phase, Phase::Running);
+                self.expect(fits, "the run is not going on")?;
+                self.expect(!self.sections.contains_key(section), "the section began already")?;
+                self.sections.insert(section.clone(), *deadline);
+            }
             Event::Stands { service, deployment } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.deployments.insert(service.clone(), deployment.clone());
@@ -243,68 +268,6 @@ impl RunState {
         Ok(())
     }
 
-    /// What happens in a step, beside its effects.
-    fn advance_step(&mut self, event: &Event, at: Moment) -> Result<(), String> {
-        match event {
-            Event::GateReached { step, gate, .. } => {
-                self.at_gate(step, *gate)?.status = StepStatus::AtGate(*gate);
-            }
-            Event::GateOpened { step, gate, .. } => {
-                let step = self.at_gate(step, *gate)?;
-                step.gates_open += 1;
-                step.status = StepStatus::Pending;
-            }
-            Event::RoundStarted { step, round, now, facts } => {
-                self.round(step, *round, *now, facts, at)?;
-            }
-            Event::Again { step, .. } => self.in_round(step)?.status = StepStatus::Pending,
-            Event::Checked { step, facts, soak_until } => {
-                let step = self.in_round(step)?;
-                step.facts.clone_from(facts);
-                step.status = StepStatus::Checked(*soak_until);
-            }
-            Event::StepDone { step, nothing_to_do } => {
-                let fits = match self.step(step).status {
-                    StepStatus::Pending => nothing_to_do.is_some(),
-                    StepStatus::Checked(_) => nothing_to_do.is_none(),
-                    StepStatus::AtGate(_)
-                    | StepStatus::Running
-                    | StepStatus::Done
-                    | StepStatus::Failed(_) => false,
-                };
-                self.expect(fits, "the step was not checked")?;
-                self.running(step)?.status = StepStatus::Done;
-            }
-            Event::StepFailed { step, failure } => {
-                let fits = self.step(step).status != StepStatus::Done;
-                self.expect(fits, "a step that is done does not fail")?;
-                self.running(step)?.status = StepStatus::Failed(failure.clone());
-            }
-            Event::Planned { .. }
-            | Event::Approved { .. }
-            | Event::Leased { .. }
-            | Event::Denied { .. }
-            | Event::WindowFound { .. }
-            | Event::Claimed { .. }
-            | Event::Stands { .. }
-            | Event::Counted { .. }
-            | Event::Watched { .. }
-            | Event::Triggered { .. }
-            | Event::Moved { .. }
-            | Event::TurnedBack { .. }
-            | Event::Stuck { .. }
-            | Event::Resumed { .. }
-            | Event::Finished { .. }
-            | Event::Intended(_)
-            | Event::Answered { .. }
-            | Event::Settled { .. }
-            | Event::Assumed { .. }
-            | Event::Ended { .. }
-            | Event::EndedBadly { .. } => {}
-        }
-        Ok(())
-    }
-
     pub(super) fn expect(&self, holds: bool, why: &str) -> Result<(), String> {
         if holds { Ok(()) } else { Err(format!("{why} (the run is {:?})", self.phase)) }
     }
@@ -313,62 +276,6 @@ impl RunState {
     fn watch(&mut self, watch: &str) -> Result<&mut WatchState, String> {
         self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
         Ok(self.watches.entry(watch.to_owned()).or_default())
-    }
-
-    /// Returns the step for a change, if the run goes on.
-    fn running(&mut self, step: &StepId) -> Result<&mut StepState, String> {
-        self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
-        Ok(self.steps.entry(step.clone()).or_default())
-    }
-
-    /// Returns the step for a change at its next gate.
-    fn at_gate(&mut self, id: &StepId, gate: u32) -> Result<&mut StepState, String> {
-        let step = self.running(id)?;
-        if gate != step.gates_open {
-            return Err(format!("gate {gate} came while gate {} was next", step.gates_open));
-        }
-        let fits = step.status == StepStatus::Pending || step.status == StepStatus::AtGate(gate);
-        if !fits {
-            return Err(format!("step `{id}` is past its gates"));
-        }
-        Ok(step)
-    }
-
-    pub(super) fn in_round(&mut self, step: &StepId) -> Result<&mut StepState, String> {
-        let open = self.open.is_some();
-        let state = self.running(step)?;
-        if !matches!(state.status, StepStatus::Running) {
-            return Err(format!("step `{step}` is not in a round"));
-        }
-        if open {
-            return Err(format!("step `{step}` has an effect whose fate is open"));
-        }
-        Ok(state)
-    }
-
-    fn round(
-        &mut self,
-        id: &StepId,
-        round: u32,
-        now: Moment,
-        facts: &[Fact],
-        at: Moment,
-    ) -> Result<(), String> {
-        self.expect(self.open.is_none(), "an effect's fate is still open")?;
-        let step = self.running(id)?;
-        if round != step.round + 1 || !matches!(step.status, StepStatus::Pending) {
-            return Err(format!(
-                "round {round} of step `{id}` does not follow round {}",
-                step.round
-            ));
-        }
-        step.status = StepStatus::Running;
-        step.round = round;
-        step.began = step.began.or(Some(at));
-        step.now = now;
-        step.observed = facts.to_vec();
-        step.performed.clear();
-        Ok(())
     }
 
     fn resume(&mut self) -> Result<(), String> {

@@ -6,6 +6,7 @@ use super::effect::{
     Assignment, Atomicity, Composed, DeploySource, Message, Recipe, ServiceRef, Statement,
 };
 use super::name::Label;
+use super::time::Millis;
 
 /// What an effect does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,6 +163,24 @@ pub enum Kind {
         /// Held together how.
         atomicity: Atomicity,
     },
+    /// Keeps writers of a database waiting, in a session of the host's own that the server ends by itself.
+    HoldWrites {
+        /// On which connection.
+        connection: String,
+        /// To every ordinary table of these schemas.
+        schemas: Vec<String>,
+        /// The longest that it lasts, whatever becomes of Lockstep.
+        max_outage: Millis,
+        /// How long one table is waited for.
+        lock_timeout: Millis,
+    },
+    /// Lets writers go on that another effect keeps waiting.
+    ReleaseWrites {
+        /// On which connection.
+        connection: String,
+        /// The effect that keeps them waiting.
+        hold: Label,
+    },
     /// Sends an HTTP request.
     HttpSend {
         /// To which endpoint.
@@ -198,6 +217,8 @@ impl Kind {
             Self::DiscardStaged { .. } => "discard-staged",
             Self::RedisCommand { .. } => "command",
             Self::SqlExecute { .. } => "execute",
+            Self::HoldWrites { .. } => "hold-writes",
+            Self::ReleaseWrites { .. } => "release-writes",
             Self::HttpSend { .. } => "send",
         }
     }
@@ -228,6 +249,8 @@ impl Kind {
             | Self::DiscardStaged { .. }
             | Self::RedisCommand { .. }
             | Self::SqlExecute { .. }
+            | Self::HoldWrites { .. }
+            | Self::ReleaseWrites { .. }
             | Self::HttpSend { .. } => None,
         }
     }
@@ -239,6 +262,7 @@ impl Kind {
             | Self::DeleteBackup { backup_of }
             | Self::RestoreVolume { backup_of, .. } => Some(backup_of),
             Self::CommitStaged { staged_by } | Self::DiscardStaged { staged_by } => Some(staged_by),
+            Self::ReleaseWrites { hold, .. } => Some(hold),
             Self::SetVariables { .. }
             | Self::GenerateVariable { .. }
             | Self::DeleteVariables { .. }
@@ -257,6 +281,7 @@ impl Kind {
             | Self::BackupVolume { .. }
             | Self::RedisCommand { .. }
             | Self::SqlExecute { .. }
+            | Self::HoldWrites { .. }
             | Self::HttpSend { .. } => None,
         }
     }

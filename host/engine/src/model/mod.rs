@@ -13,6 +13,7 @@ mod plan;
 mod plugin;
 mod railway;
 mod redis;
+mod section;
 mod survey;
 mod time;
 mod trigger;
@@ -44,6 +45,7 @@ pub use railway::{
     VariableValue, Volume,
 };
 pub use redis::{Keyspace, Node, Print};
+pub use section::{MAX_OUTAGE, OVERDUE, SECTION, Section};
 pub use survey::{Survey, Surveyed};
 pub use time::{Millis, Moment};
 pub use trigger::{HostWatch, Share, Trigger, Triggers, UnknownTrigger};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::journal::RunState;
 use crate::model::{
-    Allowed, Argument, ArgumentRule, Authority, Drive, Effect, Fact, Failure, Kind, Label, Pin,
-    RunId, Step, Times, Value,
+    Allowed, Argument, ArgumentRule, Authority, Drive, Effect, Fact, Failure, Kind, Label, Moment,
+    Pin, RunId, Step, Times, Value,
 };
 
 /// An effect that the running step of the approved plan lists, with arguments that fit their rules.
@@ -20,6 +20,7 @@ pub struct Admitted {
     volumes: Vec<String>,
     undo: bool,
     marker: String,
+    deadline: Option<Moment>,
 }
 
 impl Admitted {
@@ -51,6 +52,11 @@ impl Admitted {
     /// Returns the ids of the volumes that this run made, by itself or by restoring a backup.
     pub fn volumes(&self) -> &[String] {
         &self.volumes
+    }
+
+    /// Returns when the critical section is over at the latest that the effect is performed in.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.deadline
     }
 
     /// Returns the name that things made by this effect carry: `lockstep-<run>-<label>`.
@@ -129,6 +135,9 @@ pub fn admit(
         volumes: volumes_made(authority, state),
         undo: authority.undo_step(&step.id).is_some(),
         marker: format!("lockstep-{run}-{label}"),
+        deadline: authority
+            .section_of(&step.id)
+            .and_then(|section| state.sections.get(section.name).copied()),
     })
 }
 
@@ -142,6 +151,7 @@ pub fn admit_for_planning(effect: &Effect, pins: &BTreeMap<String, Pin>) -> Admi
         volumes: Vec::new(),
         undo: false,
         marker: format!("lockstep-plan-{}", effect.label),
+        deadline: None,
     }
 }
 

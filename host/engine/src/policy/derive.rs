@@ -164,8 +164,15 @@ fn put_back(effect: &Effect, before: Option<&Standing>) -> Result<Vec<Kind>, Str
             vec![Kind::DeleteService { service: ServiceRef::Made(alias.clone()) }]
         }
         Kind::CreateVolume { service, .. } => vec![Kind::DeleteVolume { service: service.clone() }],
-        // A backup is kept: it harms nobody and may be the last one.
-        Kind::Restart { .. } | Kind::BackupVolume { .. } | Kind::LockBackup { .. } => Vec::new(),
+        Kind::HoldWrites { connection, .. } => {
+            let (connection, hold) = (connection.clone(), label.clone());
+            vec![Kind::ReleaseWrites { connection, hold }]
+        }
+        // A backup is kept: it harms nobody and may be the last one. What held writes has a way back of its own.
+        Kind::Restart { .. }
+        | Kind::BackupVolume { .. }
+        | Kind::LockBackup { .. }
+        | Kind::ReleaseWrites { .. } => Vec::new(),
         Kind::RestoreVolume { .. } | Kind::CommitStaged { .. } | Kind::DiscardStaged { .. } => {
             return cannot("exchanges volumes");
         }

@@ -173,6 +173,8 @@ fn wanted(kind: &Kind) -> Vec<(String, After)> {
         | Kind::DiscardStaged { .. }
         | Kind::RedisCommand { .. }
         | Kind::SqlExecute { .. }
+        | Kind::HoldWrites { .. }
+        | Kind::ReleaseWrites { .. }
         | Kind::HttpSend { .. } => Vec::new(),
     }
 }

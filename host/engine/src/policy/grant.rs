@@ -117,7 +117,9 @@ impl Grant {
                 ));
             }
             Kind::RedisCommand { connection, .. } => ("redis", Some(connection.as_str())),
-            Kind::SqlExecute { connection, .. } => ("sql", Some(connection.as_str())),
+            Kind::SqlExecute { connection, .. }
+            | Kind::HoldWrites { connection, .. }
+            | Kind::ReleaseWrites { connection, .. } => ("sql", Some(connection.as_str())),
             Kind::HttpSend { endpoint, .. } => ("http", Some(endpoint.as_str())),
             Kind::CreateService { name, .. } => ("railway", Some(name.as_str())),
             Kind::LockBackup { .. }

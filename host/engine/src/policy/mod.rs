@@ -7,6 +7,7 @@ mod forget;
 mod freeze;
 mod grant;
 mod images;
+mod sections;
 mod shape;
 mod watching;
 

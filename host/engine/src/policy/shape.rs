@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::sections;
 use crate::model::{Drive, Effect, Finding, Label, Millis, Step, StepId, Undo};
 
 /// Most rounds that a step may take, so that a plan has a largest number of effects.
@@ -25,6 +26,7 @@ pub(crate) fn problems(
         one(step, effects, &mut found);
     }
     order(steps, undo, effects, &mut found);
+    found.extend(sections::problems(steps, undo, effects));
     found
 }
 
@@ -181,14 +183,7 @@ fn one(step: &Step, effects: &BTreeMap<Label, Effect>, found: &mut Vec<String>) 
     if step.limit == Millis(0) {
         found.push(format!("step `{}` has no limit", step.id));
     }
-    // A critical section promises a deadline and an automatic way out, which nothing here enforces yet.
-    for (_, section) in step.extra.iter().filter(|(key, _)| key == "section") {
-        found.push(format!(
-            "step `{}` belongs to critical section `{section}`, which this version does not enforce",
-            step.id
-        ));
-    }
-    for (key, _) in step.extra.iter().filter(|(key, _)| key != "section") {
+    for (key, _) in step.extra.iter().filter(|(key, _)| !sections::is_ours(key)) {
         found.push(format!(
             "step `{}` has an extra `{key}`, which this version does not know",
             step.id
@@ -248,4 +243,13 @@ fn siblings_before<'a>(
     });
     let before = ids.unwrap_or(&[]).iter().take_while(|id| **id != step.id);
     before.filter_map(|id| undo.iter().find(|undo| undo.id == *id))
+}
+
+/// Returns the undo steps that undo `step`, in their order.
+pub(crate) fn siblings_of<'a>(step: &'a Step, undo: &'a [Step]) -> impl Iterator<Item = &'a Step> {
+    let ids = match &step.undo {
+        Undo::Steps(ids) => ids.as_slice(),
+        Undo::Nothing | Undo::Restore | Undo::Impossible(_) => &[],
+    };
+    ids.iter().filter_map(|id| undo.iter().find(|undo| undo.id == *id))
 }

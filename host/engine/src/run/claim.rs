@@ -126,7 +126,7 @@ where
         let wait = pause(*attempt);
         self.ports.reporter.report(News::Retrying(step.clone(), failure, wait));
         self.listen()?;
-        self.ports.clock.sleep(wait).await;
+        self.nap(wait).await;
         *attempt += 1;
         Ok(())
     }

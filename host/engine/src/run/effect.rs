@@ -70,7 +70,7 @@ where
             if let Some(facts) = outcome.instrument(span).await? {
                 return Ok(facts);
             }
-            self.ports.clock.sleep(pause(tries)).await;
+            self.nap(pause(tries)).await;
             attempt += 1;
             tries += 1;
         }
@@ -99,7 +99,9 @@ where
                 Some(Fate::DidNot | Fate::StillGoing | Fate::CannotTell(_)) | None => {}
             }
         }
+        self.in_time()?;
         let begun = self.ports.clock.now();
+        let life = self.within_section(INTENT_LIFE);
         let intent = Intent {
             step: step.id.clone(),
             round: self.state.step(&step.id).round,
@@ -109,7 +111,7 @@ where
             arguments: arguments.to_vec(),
             before,
             begun,
-            not_after: begun.plus(INTENT_LIFE),
+            not_after: begun.plus(life),
             epoch: self.epoch,
         };
         if let Some(facts) = late {
@@ -179,7 +181,8 @@ where
                     if self.ports.control.wish() == Some(Wish::Pause) {
                         return Err(Interrupt::Wait(Wait::Paused));
                     }
-                    self.ports.clock.sleep(pause(look)).await;
+                    self.in_time()?;
+                    self.nap(pause(look)).await;
                 }
                 Fate::Happened(facts) => {
                     self.note(Event::Settled {
@@ -271,7 +274,7 @@ where
                         pause(attempt),
                     ));
                     self.listen()?;
-                    self.ports.clock.sleep(pause(attempt)).await;
+                    self.nap(pause(attempt)).await;
                     attempt += 1;
                 }
                 Err(failure) => return Err(Interrupt::Unread(failure)),

@@ -154,6 +154,8 @@ pub struct Execution<'a, W, J, C, R, K> {
     pub(super) watched: Vec<Watched>,
     /// Whether this process has claimed the environment.
     pub(super) claimed: bool,
+    /// The critical section that this process began, or found to be as it was left.
+    pub(super) within: Option<String>,
     head: Head,
     written: Head,
     unwritten: Vec<Linked>,
@@ -206,6 +208,7 @@ where
             denials: Denials::of(records),
             watched: Watched::all(authority),
             claimed: false,
+            within: None,
             head,
             written: head,
             unwritten,
@@ -227,6 +230,12 @@ where
     /// # Errors
     /// The process must not go on with this run; another may, from the journal.
     pub async fn run(&mut self, guest: &mut impl Guest) -> Result<Ended, RunError> {
+        let ended = self.run_on(guest).await;
+        self.ports.world.let_go().await;
+        ended
+    }
+
+    async fn run_on(&mut self, guest: &mut impl Guest) -> Result<Ended, RunError> {
         loop {
             let ended = match self.turn(guest).await {
                 Ok(ended) => ended,
@@ -271,7 +280,9 @@ where
 
     async fn forward(&mut self, guest: &mut impl Guest) -> Result<Option<Ended>, Interrupt> {
         let authority = self.authority;
-        if let Some(last) = self.options.until.as_ref().filter(|last| self.is_done(last)) {
+        self.regain_section().await?;
+        let inside = self.section().is_some();
+        if let Some(last) = self.options.until.as_ref().filter(|it| !inside && self.is_done(it)) {
             return Err(Interrupt::Wait(Wait::Until(last.clone())));
         }
         let next =
@@ -283,8 +294,10 @@ where
             return Ok(None);
         };
         self.await_window(index)?;
-        self.hold_claim(&frozen.step.id).await?;
-        if self.state.step(&frozen.step.id).round == 0 {
+        if !inside || !self.claimed {
+            self.hold_claim(&frozen.step.id).await?;
+        }
+        if !inside && self.state.step(&frozen.step.id).round == 0 {
             self.beware_of_others(&frozen.step.id).await?;
         }
         let span = span::step(&self.run, &frozen.step.id);
@@ -298,10 +311,12 @@ where
         Ok(None)
     }
 
-    /// Stops where a person asked for it.
+    /// Stops where a person asked for it, and where a critical section is over its deadline.
     pub(super) fn listen(&self) -> Result<(), Interrupt> {
+        self.in_time()?;
         match self.ports.control.wish() {
             None => Ok(()),
+            Some(Wish::Pause) if self.is_backing_out() => Ok(()),
             Some(Wish::Pause) => Err(Interrupt::Wait(Wait::Paused)),
             Some(Wish::RollBack(_)) if self.state.direction == Direction::Back => Ok(()),
             Some(Wish::RollBack(why)) => Err(Interrupt::RollBack(why)),

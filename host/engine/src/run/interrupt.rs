@@ -12,6 +12,8 @@ pub(super) enum Interrupt {
     Failed(Failure),
     /// What stands at the far side could not be read. No plugin is told, because a replay would not tell it again.
     Unread(Failure),
+    /// A critical section can't go on. No plugin is told, because a replay would not tell it again.
+    BackOut(Failure),
     /// The run waits.
     Wait(Wait),
     /// Something that the plan rests on changed.
@@ -44,7 +46,13 @@ where
     pub(super) fn handle(&mut self, interrupt: Interrupt) -> Result<Option<Ended>, RunError> {
         match interrupt {
             Interrupt::Fatal(error) => return Err(error),
-            Interrupt::Wait(wait) => return Ok(Some(Ended::Waiting(wait))),
+            Interrupt::Wait(wait) => match self.rather_than_waiting(&wait) {
+                Some(why) => self.turn_back(why)?,
+                None => return Ok(Some(Ended::Waiting(wait))),
+            },
+            Interrupt::Moved(why) | Interrupt::Stuck(why) if self.section().is_some() => {
+                self.turn_back(why)?;
+            }
             Interrupt::Moved(why) => match self.current() {
                 Some(step) => self.note(Event::Moved { step, why })?,
                 None => self.note(Event::Stuck { question: why })?,
@@ -52,7 +60,9 @@ where
             Interrupt::Stuck(question) => self.note(Event::Stuck { question })?,
             Interrupt::RollBack(why) => self.turn_back(why)?,
             Interrupt::Tripped(why) => self.rather_not_go_on(why)?,
-            Interrupt::Failed(failure) | Interrupt::Unread(failure) => self.failed(failure)?,
+            Interrupt::Failed(failure)
+            | Interrupt::Unread(failure)
+            | Interrupt::BackOut(failure) => self.failed(failure)?,
         }
         Ok(None)
     }
@@ -97,6 +107,7 @@ where
         }
         match self.options.on_failure {
             OnFailure::RollBack => self.turn_back(why),
+            OnFailure::Stop if self.section().is_some() => self.turn_back(why),
             OnFailure::Stop => {
                 self.note(Event::Stuck { question: format!("{why}; resume or roll back?") })
             }

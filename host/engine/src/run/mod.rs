@@ -13,6 +13,7 @@ mod look;
 mod plan;
 mod port;
 mod rollback;
+mod section;
 mod seen;
 mod span;
 mod step;

@@ -60,6 +60,10 @@ pub trait World {
         intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure>;
+
+    /// Lifts every block on writes that this process holds. Called whenever the process leaves a run, for whatever reason:
+    /// nobody is waited for with writes blocked.
+    async fn let_go(&self);
 }
 
 /// The host as a plugin's function sees it while it runs.

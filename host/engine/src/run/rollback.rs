@@ -46,7 +46,9 @@ where
             self.note(Event::Finished { end: End::RolledBack })?;
             return Ok(None);
         };
-        self.hold_claim(&undo.step.id).await?;
+        if !self.claimed || !self.is_backing_out() {
+            self.hold_claim(&undo.step.id).await?;
+        }
         let span = span::step(&self.run, &undo.step.id);
         if undo.derived {
             self.derived(&undo.step, guest).instrument(span).await?;
@@ -97,7 +99,7 @@ where
             .any(|(undo, reversed)| deploys(undo) == Some(service) && began.contains(&reversed))
     }
 
-    fn next_undo(&self) -> Option<StepId> {
+    pub(super) fn next_undo(&self) -> Option<StepId> {
         self.way_back().find(|id| !self.is_done(id)).cloned()
     }
 

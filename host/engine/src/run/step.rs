@@ -43,6 +43,7 @@ where
         self.refuse_failed(step)?;
         self.ports.reporter.report(News::StepStarted(step.id.clone()));
         self.gates(step)?;
+        self.enter_section(step)?;
         while matches!(self.state.step(&step.id).status, StepStatus::Pending | StepStatus::Running)
         {
             match self.round(step, guest).await? {
@@ -153,6 +154,7 @@ where
             let answer = guest.observe(&call, &memo, &mut host).await;
             let denied = host.into_denied();
             self.record_denied(&step.id, denied)?;
+            self.in_time()?;
             let wait = match answer {
                 Ok(Ok(Observation::Ready(facts))) => {
                     return bounded(facts).map(Some).map_err(Interrupt::Failed);
@@ -213,6 +215,7 @@ where
             let answer = guest.check(&call, &memo, &mut host).await;
             let denied = host.into_denied();
             self.record_denied(&step.id, denied)?;
+            self.in_time()?;
             let wait = match answer {
                 Ok(Ok(Progress::Done(facts))) => {
                     break bounded(facts).map_err(Interrupt::Failed)?;

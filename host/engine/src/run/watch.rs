@@ -127,7 +127,7 @@ where
                 return Ok(());
             }
             let due = self.watched.iter().map(|watched| watched.due.since(now)).min();
-            self.ports.clock.sleep(due.map_or(left, |due| due.clamp(Millis(1), left))).await;
+            self.nap(due.map_or(left, |due| due.clamp(Millis(1), left))).await;
             if self.ports.clock.now() < end {
                 self.listen()?;
             }
@@ -344,7 +344,7 @@ where
                 Ok(share) => return Ok(share),
                 Err(Failure::Transient(_)) if attempt < MAX_ATTEMPTS => {
                     self.listen()?;
-                    self.ports.clock.sleep(pause(attempt)).await;
+                    self.nap(pause(attempt)).await;
                     attempt += 1;
                 }
                 Err(failure) => {

@@ -49,9 +49,21 @@ where
         let steps = &self.authority.steps;
         let asks = |frozen: &FrozenStep| frozen.step.gates.contains(&Gate::Window);
         let soaked = |before: usize| steps.get(before).is_some_and(|it| it.step.soak.is_some());
+        let section =
+            |at: usize| steps.get(at).and_then(|it| self.authority.section_of(&it.step.id));
+        let point = self.authority.point_of_no_return();
+        if let Some(own) = section(index) {
+            // Nothing is waited for inside a section, so what its last step would wait for is found before its first.
+            if steps.get(index).is_some_and(|it| it.step.id != *own.first) {
+                return false;
+            }
+            if point.and_then(section).as_ref() == Some(&own) {
+                return true;
+            }
+        }
         index.checked_sub(1).is_none_or(soaked)
             || steps.get(index).is_some_and(asks)
-            || self.authority.point_of_no_return() == Some(index)
+            || point == Some(index)
     }
 
     /// Returns how long the stretch that begins at `index` takes if every step takes as long as it may, and then everything

@@ -64,7 +64,7 @@ fn steps_that_make_no_sense_are_refused_by_name() {
     let extra = |step: &mut Step| step.extra = vec![("colour".to_owned(), "red".to_owned())];
     is_refused(&one_step(extra), "extra `colour`");
     let section = |step: &mut Step| step.extra = vec![("section".to_owned(), "cut".to_owned())];
-    is_refused(&one_step(section), "`count` belongs to critical section `cut`");
+    is_refused(&one_step(section), "section `cut` has no deadline");
     is_refused(&one_step(|step| step.effects.push(label("ghost"))), "`ghost`, which was never");
     is_refused(&one_step(|step| step.effects.push(label("incr"))), "`incr` is listed twice");
     is_refused(&one_step(|step| step.effects.clear()), "`incr` was declared and no step lists it");

@@ -27,6 +27,8 @@ mod restore;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod sections;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod steps;

@@ -1,15 +1,12 @@
 //! The parts of a draft.
 
 use lockstep_engine::model::{
-    Drive, Finding, Gate, Label, Millis, Outage, OutageKind, Severity, Step, StepId, Undo,
-    UnknownTrigger, Watch,
+    Drive, Finding, Gate, Label, MAX_OUTAGE, Millis, Outage, OutageKind, SECTION, Severity, Step,
+    StepId, Undo, UnknownTrigger, Watch,
 };
 
 use super::{Inward, Refused, closed, name, unknown};
 use crate::bindings::exports::lockstep::plugin::upgrade;
-
-/// The one key that a step's `extra` may hold: the critical section that it belongs to.
-const SECTION: &str = "section";
 
 impl Inward for upgrade::Severity {
     type Inside = Severity;
@@ -109,7 +106,7 @@ fn step(step: upgrade::Step) -> Result<Step, Refused> {
         outage: step.outage.inward()?,
         if_left: step.if_left,
         limit: Millis(step.limit),
-        extra: closed("step", step.extra, &[SECTION])?,
+        extra: closed("step", step.extra, &[SECTION, MAX_OUTAGE])?,
     })
 }
 

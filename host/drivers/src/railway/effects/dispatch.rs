@@ -13,7 +13,14 @@ pub(crate) type Values = [(String, String)];
 
 /// Returns whether an effect is Railway's to carry out.
 pub(crate) const fn is_railway(kind: &Kind) -> bool {
-    !matches!(kind, Kind::RedisCommand { .. } | Kind::SqlExecute { .. } | Kind::HttpSend { .. })
+    !matches!(
+        kind,
+        Kind::RedisCommand { .. }
+            | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
+            | Kind::HttpSend { .. }
+    )
 }
 
 /// An effect that belongs to another capability came here, which would be our own mistake.
@@ -54,10 +61,11 @@ impl Railway {
             }
             Kind::RestoreVolume { .. } => self.restore_volume_standing(order).await,
             Kind::CommitStaged { .. } | Kind::DiscardStaged { .. } => self.staged_standing().await,
-            kind
-            @ (Kind::RedisCommand { .. } | Kind::SqlExecute { .. } | Kind::HttpSend { .. }) => {
-                Err(foreign(kind))
-            }
+            kind @ (Kind::RedisCommand { .. }
+            | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
+            | Kind::HttpSend { .. }) => Err(foreign(kind)),
         }
     }
 
@@ -113,10 +121,11 @@ impl Railway {
             Kind::RestoreVolume { .. } => self.restore_volume(order, deadline).await,
             Kind::CommitStaged { .. } => self.commit_staged(order, deadline).await,
             Kind::DiscardStaged { .. } => self.discard_staged(order, deadline).await,
-            kind
-            @ (Kind::RedisCommand { .. } | Kind::SqlExecute { .. } | Kind::HttpSend { .. }) => {
-                Err(foreign(kind).into())
-            }
+            kind @ (Kind::RedisCommand { .. }
+            | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
+            | Kind::HttpSend { .. }) => Err(foreign(kind).into()),
         }
     }
 
@@ -157,10 +166,11 @@ impl Railway {
             Kind::RestoreVolume { .. } => self.settle_restore_volume(order, intent).await,
             Kind::CommitStaged { .. } => self.settle_commit(order, intent).await,
             Kind::DiscardStaged { .. } => self.settle_discard(intent).await,
-            kind
-            @ (Kind::RedisCommand { .. } | Kind::SqlExecute { .. } | Kind::HttpSend { .. }) => {
-                Err(foreign(kind))
-            }
+            kind @ (Kind::RedisCommand { .. }
+            | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
+            | Kind::HttpSend { .. }) => Err(foreign(kind)),
         }
     }
 
@@ -196,6 +206,8 @@ impl Railway {
             | Kind::DiscardStaged { .. }
             | Kind::RedisCommand { .. }
             | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
             | Kind::HttpSend { .. } => Ok(Follow::Finished(Vec::new())),
         }
     }

@@ -11,6 +11,8 @@ const MAX_WAITS: u64 = 2_000_000;
 
 pub(crate) struct FakeClock {
     now: Cell<Moment>,
+    elapsed: Cell<u64>,
+    set: Cell<bool>,
     waits: Cell<u64>,
     /// Where the clock jumps by so many milliseconds: after so many waits.
     pub(crate) jumps: RefCell<BTreeMap<u64, i64>>,
@@ -18,13 +20,30 @@ pub(crate) struct FakeClock {
 
 impl Default for FakeClock {
     fn default() -> Self {
-        Self { now: Cell::new(Moment(1_000_000)), waits: Cell::new(0), jumps: RefCell::default() }
+        Self {
+            now: Cell::new(Moment(1_000_000)),
+            elapsed: Cell::new(0),
+            set: Cell::new(false),
+            waits: Cell::new(0),
+            jumps: RefCell::default(),
+        }
     }
 }
 
 impl FakeClock {
     pub(crate) fn pass(&self, length: Millis) {
         self.now.set(self.now.get().plus(length));
+        self.elapsed.set(self.elapsed.get() + length.0);
+    }
+
+    /// Returns how much time has passed, however the clock was set meanwhile.
+    pub(crate) fn elapsed(&self) -> u64 {
+        self.elapsed.get()
+    }
+
+    /// Returns whether the clock has jumped.
+    pub(crate) fn was_set(&self) -> bool {
+        self.set.get()
     }
 }
 
@@ -38,6 +57,7 @@ impl Clock for FakeClock {
         assert!(self.waits.get() < MAX_WAITS, "the engine waits for ever");
         self.pass(length);
         if let Some(jump) = self.jumps.borrow_mut().remove(&self.waits.get()) {
+            self.set.set(true);
             self.now.set(Moment(self.now.get().0.saturating_add_signed(jump)));
         }
     }

@@ -74,6 +74,8 @@ impl FarSide {
             | Kind::DiscardStaged { .. }
             | Kind::RedisCommand { .. }
             | Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
             | Kind::HttpSend { .. } => Vec::new(),
         };
         names.into_iter().map(|name| (name.clone(), values.get(&name).cloned())).collect()
@@ -147,6 +149,8 @@ impl FarSide {
             Kind::RedisCommand { words, .. } => {
                 self.count(&words.iter().map(|word| written(word)).collect::<Vec<_>>());
             }
+            // Blocks on writes are kept elsewhere: nothing of them is left.
+            Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => {}
             Kind::Restart { .. }
             | Kind::CreateVolume { .. }
             | Kind::DeleteVolume { .. }

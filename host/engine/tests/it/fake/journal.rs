@@ -30,6 +30,8 @@ pub(crate) struct FakeJournal {
     pub(crate) appends: Cell<usize>,
     /// Whether another process takes the run before the next append.
     pub(crate) steal: Cell<bool>,
+    /// When each critical section that has begun was written, by the time that has passed.
+    pub(crate) sections: RefCell<Vec<(String, u64)>>,
     /// Appends after which another process takes the run.
     pub(crate) steal_at: Cell<Option<u32>>,
     spoilt: Cell<bool>,
@@ -48,6 +50,7 @@ impl FakeJournal {
             fates: RefCell::default(),
             appends: Cell::new(0),
             steal: Cell::new(false),
+            sections: RefCell::default(),
             steal_at: Cell::new(None),
             spoilt: Cell::new(false),
             clock,
@@ -79,6 +82,10 @@ impl FakeJournal {
 
     pub(crate) fn now(&self) -> Moment {
         self.clock.now()
+    }
+
+    pub(crate) fn clock(&self) -> Rc<FakeClock> {
+        Rc::clone(&self.clock)
     }
 
     pub(crate) fn pass(&self, length: Millis) {
@@ -120,6 +127,11 @@ impl FakeJournal {
         let first = first.record();
         assert_eq!((first.sequence, first.previous), (head.next, head.digest), "in its place");
         self.head.set(last.head());
+        for linked in records {
+            if let Event::SectionBegan { section, .. } = &linked.record().event {
+                self.sections.borrow_mut().push((section.clone(), self.clock.elapsed()));
+            }
+        }
         self.records.borrow_mut().extend(records.iter().map(|linked| linked.record().clone()));
     }
 }

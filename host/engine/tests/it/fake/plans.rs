@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lockstep_engine::model::{
     Assignment, DeploySource, Digest, Draft, Effect, Environment, Finding, Grantable, Kind, Label,
-    Millis, Moment, Piece, Plan, PluginPin, ServiceRef, Step, StepId, Survey, Surveyed, Version,
-    Watch,
+    MAX_OUTAGE, Millis, Moment, Piece, Plan, PluginPin, SECTION, ServiceRef, Step, StepId, Survey,
+    Surveyed, Version, Watch,
 };
 use lockstep_engine::policy::{FreezeError, Freezer, Grant, Watching};
 
@@ -50,6 +50,30 @@ pub(crate) fn deploy(name: &str, service: &str) -> Effect {
 pub(crate) fn command(name: &str, verb: &str, key: &str) -> Effect {
     let words = [verb, key].map(|word| vec![Piece::Text(word.to_owned())]).to_vec();
     effect(name, Kind::RedisCommand { connection: "main".to_owned(), words })
+}
+
+/// Returns a block on the writes of `main`, of at most so long.
+pub(crate) fn hold(name: &str, longest: Millis) -> Effect {
+    let kind = Kind::HoldWrites {
+        connection: "main".to_owned(),
+        schemas: vec!["public".to_owned()],
+        max_outage: longest,
+        lock_timeout: Millis(longest.0.min(2_000)),
+    };
+    effect(name, kind)
+}
+
+/// Returns what lifts the block of `held`.
+pub(crate) fn release(name: &str, held: &str) -> Effect {
+    let connection = "main".to_owned();
+    effect(name, Kind::ReleaseWrites { connection, hold: label(held) })
+}
+
+/// Returns the step as one of a critical section; its first one says how long that may take.
+pub(crate) fn section(step: Step, name: &str, max_outage: Option<Millis>) -> Step {
+    let longest = max_outage.map(|it| (MAX_OUTAGE.to_owned(), it.0.to_string()));
+    let extra = [(SECTION.to_owned(), name.to_owned())].into_iter().chain(longest).collect();
+    Step { extra, ..step }
 }
 
 pub(crate) fn listed(id: &str, effects: &[Effect]) -> Step {

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
-use lockstep_engine::model::{Fact, Failure, Label, Millis, Read, Reading, StepId, Survey};
+use lockstep_engine::model::{Fact, Failure, Kind, Label, Millis, Read, Reading, StepId, Survey};
 use lockstep_engine::policy::Admitted;
-use lockstep_engine::run::{Follow, World};
+use lockstep_engine::run::{Clock as _, Follow, World};
 
 use super::far_side::FarSide;
+use super::holds::Holds;
 use super::journal::FakeJournal;
 use super::plans::survey_of;
 use super::traffic::Outside;
@@ -53,6 +54,8 @@ pub(crate) struct FakeWorld {
     pub(crate) looks: Cell<u32>,
     /// What the watches see.
     pub(crate) outside: Outside,
+    /// Blocks on writes.
+    pub(crate) holds: Holds,
     journal: Rc<FakeJournal>,
     going: RefCell<BTreeMap<Label, u32>>,
     untold: RefCell<BTreeMap<Label, bool>>,
@@ -73,6 +76,7 @@ impl FakeWorld {
             reads: RefCell::default(),
             looks: Cell::new(0),
             outside: Outside::default(),
+            holds: Holds::new(journal.clock()),
             journal,
             going: RefCell::default(),
             untold: RefCell::default(),
@@ -105,15 +109,39 @@ impl FakeWorld {
             self.journal.events().into_iter().any(
                 |event| matches!(event, Event::EndedBadly { label, .. } if label == intent.label),
             );
+        self.block(effect, intent);
+        let blocks = matches!(effect.effect().kind, Kind::HoldWrites { .. });
         let twice = self.happened.borrow().iter().any(|earlier| {
             (&earlier.step, earlier.round, earlier.position)
                 == (&intent.step, intent.round, intent.position)
                 && (!badly || earlier.attempt == intent.attempt)
         });
-        assert!(!twice, "`{}` happens twice in one place of a round (L5)", intent.label);
+        assert!(!twice || blocks, "`{}` happens twice in one place of a round (L5)", intent.label);
         self.far.borrow_mut().perform(effect.effect(), effect.is_undo());
         self.happened.borrow_mut().push(intent.clone());
         given(intent)
+    }
+
+    /// Blocks writes, or lifts a block. A block is done again where it was lifted, but never while it stands.
+    fn block(&self, effect: &Admitted, intent: &Intent) {
+        if let Kind::HoldWrites { max_outage, .. } = &effect.effect().kind {
+            let deadline = effect.deadline().expect("in a section (L14)");
+            let left = deadline.since(self.journal.clock().now());
+            self.holds.hold(&intent.label, left.min(*max_outage));
+        }
+        if let Kind::ReleaseWrites { hold, .. } = &effect.effect().kind {
+            self.holds.release(hold);
+        }
+    }
+
+    /// Returns whether an effect blocks writes after its section's deadline, which no statement of it outlives, or lifts,
+    /// on the way there, a block that does not stand any more: what was done meanwhile was not protected.
+    fn is_too_late(&self, effect: &Admitted) -> bool {
+        if let Kind::HoldWrites { .. } = effect.effect().kind {
+            return effect.deadline().is_none_or(|deadline| deadline <= self.journal.now());
+        }
+        let Kind::ReleaseWrites { hold, .. } = &effect.effect().kind else { return false };
+        !effect.is_undo() && !self.holds.stands(hold)
     }
 
     fn has_happened(&self, intent: &Intent) -> bool {
@@ -171,8 +199,11 @@ impl World for FakeWorld {
         let lost = || Sent::Unknown(Failure::transient("net:lost", "the connection broke"));
         let fault = self.faults.borrow_mut().get_mut(&intent.label).and_then(VecDeque::pop_front);
         match fault {
-            None => Sent::Done(self.happen(effect, intent)),
             Some(Fault::Refused(failure)) => Sent::Refused(failure),
+            Some(_) | None if self.is_too_late(effect) => {
+                Sent::Refused(Failure::permanent("sql:lifted", "writes were not blocked any more"))
+            }
+            None => Sent::Done(self.happen(effect, intent)),
             Some(Fault::LateAnswer(length)) => {
                 let given = self.happen(effect, intent);
                 self.journal.pass(length);
@@ -212,6 +243,9 @@ impl World for FakeWorld {
         match going {
             Some(0) => {
                 self.going.borrow_mut().remove(&intent.label);
+                if self.is_too_late(effect) {
+                    return Fate::DidNot;
+                }
                 return Fate::Happened(self.happen(effect, intent));
             }
             Some(looks) => {
@@ -230,6 +264,10 @@ impl World for FakeWorld {
         if self.untold.borrow().contains_key(&intent.label) {
             return Fate::CannotTell(format!("did `{}` happen?", intent.label));
         }
+        let blocks = matches!(effect.effect().kind, Kind::HoldWrites { .. });
+        if blocks && !self.holds.stands(&intent.label) {
+            return Fate::DidNot;
+        }
         if self.has_happened(intent) { Fate::Happened(given(intent)) } else { Fate::DidNot }
     }
 
@@ -242,5 +280,9 @@ impl World for FakeWorld {
         let label = &effect.effect().label;
         let next = self.follows.borrow_mut().get_mut(label).and_then(VecDeque::pop_front);
         next.unwrap_or(Ok(Follow::Finished(Vec::new())))
+    }
+
+    async fn let_go(&self) {
+        self.holds.let_go();
     }
 }

@@ -7,12 +7,14 @@ use lockstep_engine::model::{Step, Verdict, Way};
 use lockstep_engine::run::Ended;
 
 use super::scenario::KEPT;
+use super::sections;
 use crate::fake::{Bench, FarSide};
 
 pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
     every_record_was_lawful(bench);
     one_process_at_a_time(bench);
     watches_that_held_hold(bench, ended);
+    sections::hold(bench, ended);
     if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
         let kept = &bench.world.far.borrow().kept;
         assert!(kept.is_empty(), "former secrets outlive the run: {kept:?}");

@@ -7,6 +7,7 @@ use lockstep_engine::run::{Clock as _, Ended, RunError, Wait, Wish};
 use super::laws;
 use super::random::Random;
 use super::scenario::scenario;
+use super::sections;
 use crate::fake::FarSide;
 
 /// Times that a person answers before giving up.
@@ -39,7 +40,9 @@ pub(super) fn live(seed: u64) -> Life {
     let ended = loop {
         lives += 1;
         assert!(lives < MAX_LIVES, "interrupted {lives} times");
-        let ended = match bench.run() {
+        let ran = bench.run();
+        assert!(!bench.world.holds.any(), "the run was left with writes blocked (L14)");
+        let ended = match ran {
             Ok(ended) => ended,
             Err(RunError::Journal(error)) => {
                 endings.push(format!("crashed: {error}"));
@@ -49,6 +52,7 @@ pub(super) fn live(seed: u64) -> Life {
             Err(error) => panic!("{error}: {error:?}"),
         };
         endings.push(format!("{ended:?}"));
+        sections::nothing_waits(&bench, &ended);
         match &ended {
             Ended::Done | Ended::RolledBack(_) => break ended,
             Ended::Waiting(Wait::Paused) => bench.control.wants(None),

@@ -6,4 +6,5 @@ mod laws;
 mod life;
 mod random;
 mod scenario;
+mod sections;
 mod seeds;

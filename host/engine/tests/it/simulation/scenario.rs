@@ -7,6 +7,7 @@ use lockstep_engine::model::{
 use lockstep_engine::run::{Claimant, Clock as _, OnFailure, Wish};
 
 use super::random::Random;
+use super::sections;
 use crate::fake::{
     Act, AppendFate, Bench, FarSide, Fault, Shape, command, deploy, effect, listed, named,
     panicked, pinned, set_image, set_variable, step_id, unavailable, undo_of,
@@ -46,14 +47,18 @@ fn plan(random: &mut Random) -> Shape {
     let mut shape = Shape { watches: watches(random), ..Shape::default() };
     for number in 0..2 + random.below(3) {
         let before = shape.steps.len();
-        shape = match random.below(4) {
+        shape = match random.below(5) {
             0 | 1 => counting(random, shape, number),
+            4 => sections::section(random, shape, number),
             2 => configuring(random, shape, number),
             _ => deploying(random, shape, number),
         };
         let step = &mut shape.steps[before];
         if random.chance(20) {
             step.gates.push(Gate::Approval("sure?".to_owned()));
+        }
+        if step.section().is_some() {
+            continue;
         }
         step.soak = random.chance(15).then(|| Millis::seconds(*random.pick(&[3, 60, 1200])));
         if random.chance(10) && matches!(step.undo, Undo::Steps(_) | Undo::Restore) {
@@ -74,7 +79,7 @@ fn plan(random: &mut Random) -> Shape {
 }
 
 /// A step that counts, and one that forgets the counts.
-fn counting(random: &mut Random, shape: Shape, number: u32) -> Shape {
+pub(super) fn counting(random: &mut Random, shape: Shape, number: u32) -> Shape {
     let undo = random.below(10);
     let prefix = if undo < 2 { "kept" } else { "count" };
     let keys: Vec<String> =
@@ -196,6 +201,8 @@ fn network(random: &mut Random, bench: &mut Bench) {
             bench.world.fault(label.as_str(), fault);
         }
     }
+    let lost = random.chance(20).then(|| Millis(u64::from(random.below(3))));
+    bench.world.holds.lost_after.set(lost);
     for _ in 0..random.below(3) {
         bench.world.unreadable.borrow_mut().push_back(passing());
     }

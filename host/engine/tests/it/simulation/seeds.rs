@@ -75,6 +75,11 @@ fn the_simulation_reaches_every_kind_of_end() {
         "somebody else deployed",
         "Claimed { by",
         "what was written since",
+        "SectionBegan",
+        "section:deadline",
+        "section:lifted",
+        "sql:lifted",
+        "where nothing waits",
     ] {
         assert!(stories.iter().any(|story| story.contains(words)), "no run with `{words}`");
     }

@@ -59,6 +59,8 @@ impl World for Outside {
     async fn follow(&self, _: &Admitted, _: &Intent, _: &[Fact]) -> Result<Follow, Failure> {
         Ok(Follow::Finished(Vec::new()))
     }
+
+    async fn let_go(&self) {}
 }
 
 impl Guest for Outside {
