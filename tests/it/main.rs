@@ -21,6 +21,7 @@ mod plans;
 mod rollback;
 mod runners;
 mod secrets;
+mod sections;
 mod shown;
 mod stage;
 mod store;

@@ -67,7 +67,9 @@ impl Stage {
         let folder = TempDir::new().unwrap();
         let compiled = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&compiled).unwrap();
-        std::fs::create_dir(folder.path().join(".lockstep")).unwrap();
+        // As `lockstep` makes it: closed later, it would shut out a PostgreSQL that runs by then.
+        let own = folder.path().join(".lockstep");
+        std::fs::DirBuilder::new().mode(0o700).create(own).unwrap();
         std::os::unix::fs::symlink(&compiled, folder.path().join(".lockstep/cache")).unwrap();
         Self { folder, variables: Vec::new() }
     }

@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether a session is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Every ordinary table of schemas, in one order for everybody who locks them; a schema without any has one empty row.
+/// Every ordinary table of schemas, in one order for everybody who locks them; a schema without any has one row without a table.
 const TABLES: &str = "\
-    SELECT n.nspname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), c.oid IS NOT NULL \
+    SELECT n.nspname::text, CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END \
     FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c \
       ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
     WHERE n.nspname::text = ANY($1) ORDER BY c.oid";
@@ -237,9 +237,7 @@ async fn tables(client: &Client, block: &Block<'_>) -> Result<Vec<String>, Failu
     let rows = client.query(TABLES, &[&block.schemas]).await.map_err(failed)?;
     let mut found: Vec<(String, Option<String>)> = Vec::with_capacity(rows.len());
     for row in rows {
-        let exists: bool = row.try_get(2).map_err(failed)?;
-        let table = if exists { Some(row.try_get(1).map_err(failed)?) } else { None };
-        found.push((row.try_get(0).map_err(failed)?, table));
+        found.push((row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?));
     }
     let lacks = |schema: &&String| !found.iter().any(|(known, _)| known == *schema);
     if let Some(schema) = block.schemas.iter().find(lacks) {

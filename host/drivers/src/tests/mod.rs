@@ -5,6 +5,7 @@ mod deploys;
 mod failures;
 mod forgets;
 mod forward;
+mod holds;
 mod http;
 mod keyspaces;
 mod pins;
