@@ -86,6 +86,9 @@ async fn up(global: &Global, arguments: &LabUp, output: &Output) -> Result<Exit,
     }
     arguments.stack.parse::<lockstep_lab::Stack>().or_exit(Exit::Usage)?;
     images(&arguments.image)?;
+    // Closed before a PostgreSQL of another user runs in it: one that is shut out later can't open its files any more.
+    lockstep_store::prepare_folder(&crate::session::folder(&global.directory))
+        .or_exit(Exit::Failed)?;
     let folder = folder(&global.directory)?;
     output.say(&format!("Starting stack {} in {}", arguments.stack, folder.display()));
     let mut command = Command::new(std::env::current_exe().or_exit(Exit::Failed)?);

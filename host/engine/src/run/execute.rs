@@ -307,6 +307,12 @@ where
             self.derived(&frozen.step, guest).instrument(span).await?;
         } else {
             self.step(&frozen.step, guest).instrument(span).await?;
+            if authority.section_of(&frozen.step.id).is_some_and(|it| *it.last == frozen.step.id)
+                && !authority.pins.is_empty()
+            {
+                self.commit().await?;
+                self.show_others().await;
+            }
         }
         Ok(None)
     }

@@ -7,7 +7,7 @@ use super::bounds::line;
 use super::execute::Execution;
 use super::interrupt::Interrupt;
 use super::look::deployment_id;
-use super::port::{Clock, Control, Journal, Reporter, World};
+use super::port::{Clock, Control, Journal, News, Reporter, World};
 use crate::journal::{Event, Performed};
 use crate::model::{Deployment, Failure, Read, Reading, ServiceRef, StepId};
 
@@ -48,10 +48,7 @@ where
                 self.note(Event::Stands { service, deployment: newest })?;
                 continue;
             };
-            let own = self.own_deployments(&service);
-            let mut since = found.iter().take_while(|it| known.as_deref() != Some(it.id.as_str()));
-            let foreign = since.find(|it| !own.contains(&it.id)).map(shown);
-            if let Some(foreign) = foreign {
+            if let Some(foreign) = self.foreign(&service, known.as_deref(), &found) {
                 self.note(Event::Stands { service: service.clone(), deployment: newest })?;
                 return Err(Interrupt::Moved(format!(
                     "somebody else deployed service `{service}` since the run began: {foreign}; see that it is what you want"
@@ -59,6 +56,33 @@ where
             }
         }
         Ok(())
+    }
+
+    /// Shows what other people did while nothing waited for anybody. Where that matters, the next step stops for it.
+    pub(super) async fn show_others(&self) {
+        let mut seen = Vec::new();
+        if let Ok(Reading::Staged(staged)) = self.ports.world.read(&Read::Staged).await {
+            seen.extend(staged.first().map(|it| format!("staged changes: {}", line(it))));
+        }
+        for service in self.authority.pins.keys() {
+            let read = Read::Deployments(ServiceRef::Named(service.clone()), DEPLOYMENTS);
+            let Some(known) = self.state.deployments.get(service) else { continue };
+            if let Ok(Reading::Deployments(found)) = self.ports.world.read(&read).await {
+                let foreign = self.foreign(service, known.as_deref(), &found);
+                seen.extend(foreign.map(|it| format!("deployed service `{service}`: {it}")));
+            }
+        }
+        for words in seen {
+            let note = format!("inside the critical section somebody else {words}");
+            self.ports.reporter.report(News::Note(note));
+        }
+    }
+
+    /// Returns the newest deployment of a service since `known` that this run did not make.
+    fn foreign(&self, service: &str, known: Option<&str>, found: &[Deployment]) -> Option<String> {
+        let own = self.own_deployments(service);
+        let mut since = found.iter().take_while(|it| known != Some(it.id.as_str()));
+        since.find(|it| !own.contains(&it.id)).map(shown)
     }
 
     /// Returns the deployments of a service that this run made, as far as their ids are known.

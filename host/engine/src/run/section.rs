@@ -1,7 +1,7 @@
 //! Critical sections (L14): one deadline, nobody is waited for inside, and whatever goes wrong turns the run round at once.
 //!
 //! Inside, neither the claim nor other people's hands are looked for: each look takes Railway's time while writes wait.
-//! Both are looked at right before, and again before the first step after it, where what happened meanwhile is found.
+//! Both are looked at right before. What others did meanwhile is shown right after, and stops the step that follows.
 
 use super::execute::{Execution, Wait};
 use super::interrupt::Interrupt;

@@ -2,14 +2,14 @@
 
 use lockstep_engine::journal::{Direction, Event};
 use lockstep_engine::model::{
-    Effect, Failure, Gate, MAX_OUTAGE, Millis, Observation, Pending, Progress, Step, Trigger, Undo,
+    Claim, Effect, Failure, Gate, MAX_OUTAGE, Millis, Observation, Pending, Progress, Step, Trigger, Undo,
     Verdict, Watch,
 };
-use lockstep_engine::run::{Clock as _, Ended, OnFailure, Wait, Wish};
+use lockstep_engine::run::{Claimant, Clock as _, Ended, OnFailure, Wait, Wish};
 
 use crate::fake::{
     AppendFate, Bench, FarSide, Fault, Lifted, Shape, command, hold, label, listed, panicked,
-    pinned, release, section, step_id, undo_of,
+    pinned, release, section, set_image, step_id, undo_of,
 };
 
 const LONGEST: Millis = Millis::seconds(30);
@@ -294,17 +294,43 @@ fn who_takes_the_run_up_after_the_deadline_backs_out() {
 }
 
 #[test]
-fn other_peoples_hands_and_the_claim_are_no_reason_to_stop_inside() {
-    let mut bench = bench();
+fn other_peoples_hands_are_shown_behind_the_section_and_stop_only_the_next_step() {
+    let image = [set_image("image", "redis", &pinned('b'))];
+    let step = Step { undo: Undo::Restore, ..listed("image", &image) };
+    let mut bench = Bench::new(&shape_with(|_| {}).step(step, &image), far());
     for _ in 0..50 {
         bench.guest.part("switch").check.push_back(Ok(Ok(Progress::Pending(pending()))));
     }
     let theirs = bench.clock.now().plus(Millis(50));
     bench.world.outside.foreign.borrow_mut().push((theirs, "theirs".to_owned()));
     bench.world.outside.staged.set(Some(theirs));
-    assert_eq!(bench.run_on(), Ended::Done);
-    let asked = |event: &Event| matches!(event, Event::Moved { .. });
-    assert!(!bench.journal.events().iter().any(asked));
+    let ended = bench.run_on();
+    assert!(matches!(ended, Ended::Waiting(Wait::Moved(_))), "{ended:?}");
+    let moved = |event: &Event| matches!(event, Event::Moved { step, .. } if step.as_str() == "after");
+    assert!(bench.journal.events().iter().any(moved));
+    assert_eq!(bench.world.holds.past()[0].lifted, Lifted::Released);
+    let news = format!("{:?}", bench.reporter.0.borrow());
+    for words in ["staged changes: a variable", "deployed service `redis`: theirs"] {
+        let words = format!("inside the critical section somebody else {words}");
+        assert!(news.contains(&words), "{news}");
+    }
+}
+
+#[test]
+fn a_foreign_claim_stops_nobody_inside() {
+    let mut bench = bench();
+    let (store, holder, settle) = ("ours".to_owned(), "ada".to_owned(), Millis::seconds(3));
+    bench.options.claimant = Some(Claimant { store, holder, settle, over: None });
+    for _ in 0..50 {
+        bench.guest.part("switch").check.push_back(Ok(Ok(Progress::Pending(pending()))));
+    }
+    let at = bench.clock.now().plus(Millis(3_050));
+    let (run, theirs, holder) = ("r-theirs".parse().unwrap(), "theirs".to_owned(), "grace".to_owned());
+    let claim = Claim::new(run, theirs, holder, 1, at).to_text().unwrap();
+    bench.world.outside.other_claim.replace(Some((at, claim)));
+    let ended = bench.run_on();
+    assert!(matches!(ended, Ended::Waiting(Wait::Claimed { .. })), "{ended:?}");
+    assert_eq!(bench.world.holds.past()[0].lifted, Lifted::Released, "it stops behind the section");
 }
 
 #[test]
