@@ -1,8 +1,8 @@
 //! Effects in the host's own words, so that an untrusted plugin can't describe one as something else.
 
 use lockstep_engine::model::{
-    Assignment, Atomicity, Composed, DeploySource, Effect, Kind, Message, Piece, Proof, Recipe,
-    ServiceRef, Statement, Times,
+    Assignment, Atomicity, Composed, DeploySource, Effect, Kind, Message, Millis, Piece, Proof,
+    Recipe, ServiceRef, Statement, Times,
 };
 
 use super::text::{exactly, tame};
@@ -78,13 +78,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
                 .collect();
             format!("{}: {}", name(service), lines.join(", "))
         }
-        Kind::Deploy { service, source } => match source {
-            DeploySource::Configured => format!("{}: deploy as configured", name(service)),
-            DeploySource::SameImage => format!("{}: deploy the running image again", name(service)),
-            DeploySource::Commit(commit) => {
-                format!("{}: deploy commit {}", name(service), tame(commit))
-            }
-        },
+        Kind::Deploy { service, source } => format!("{}: {}", name(service), deploy(source)),
         Kind::Restart { service } => format!("{}: restart", name(service)),
         Kind::Stop { service } => {
             format!("{}: stop (remove the running deployment)", name(service))
@@ -129,14 +123,9 @@ pub(crate) fn kind(kind: &Kind) -> String {
             };
             format!("sql `{}` {how}: {}", tame(connection), texts.join("; "))
         }
-        Kind::HoldWrites { connection, schemas, max_outage, lock_timeout } => format!(
-            "sql `{}`: block writes to every table of {}: writes wait for at most {}; the server lifts the block by itself \
-             (each table is waited for at most {})",
-            tame(connection),
-            tame(&schemas.join(", ")),
-            exactly(*max_outage),
-            exactly(*lock_timeout)
-        ),
+        Kind::HoldWrites { connection, schemas, max_outage, lock_timeout } => {
+            hold(connection, schemas, *max_outage, *lock_timeout)
+        }
         Kind::ReleaseWrites { connection, hold } => {
             format!("sql `{}`: let writes flow again that `{hold}` blocks", tame(connection))
         }
@@ -144,6 +133,25 @@ pub(crate) fn kind(kind: &Kind) -> String {
             format!("http `{}`: {}", tame(endpoint), request(message))
         }
     }
+}
+
+fn deploy(source: &DeploySource) -> String {
+    match source {
+        DeploySource::Configured => "deploy as configured".to_owned(),
+        DeploySource::SameImage => "deploy the running image again".to_owned(),
+        DeploySource::Commit(commit) => format!("deploy commit {}", tame(commit)),
+    }
+}
+
+fn hold(connection: &str, schemas: &[String], longest: Millis, lock_timeout: Millis) -> String {
+    format!(
+        "sql `{}`: block writes to every table of {}: writes wait for at most {}; the server lifts the block by itself (each \
+         table is waited for at most {})",
+        tame(connection),
+        tame(&schemas.join(", ")),
+        exactly(longest),
+        exactly(lock_timeout)
+    )
 }
 
 fn set(assignments: &[Assignment]) -> String {

@@ -28,7 +28,11 @@ pub(crate) fn length(length: Millis) -> String {
 
 /// Returns a length of time that is a promise: not rounded.
 pub(crate) fn exactly(length: Millis) -> String {
-    if length.0 % 1000 == 0 { format!("{} s", length.0 / 1000) } else { format!("{} ms", length.0) }
+    if length.0.is_multiple_of(1000) {
+        format!("{} s", length.0 / 1000)
+    } else {
+        format!("{} ms", length.0)
+    }
 }
 
 /// Returns `count` with the right form of `word`.

@@ -94,8 +94,8 @@ impl Databases {
     /// Lifts the block that `hold` made. On the way there it must still stand, or what was done since was not protected.
     pub(crate) async fn release(&self, order: &Order<'_>, name: &str, hold: &Label) -> Sent {
         let called = own_name(order, hold);
-        let held = self.holds.lock().await.remove(&called);
-        if let Some(session) = held {
+        let own = self.holds.lock().await.remove(&called);
+        if let Some(session) = own {
             // A session of which the server took this is one that it had not ended, and nothing else ends its transaction.
             let ended = timeout(PATIENCE, session.client.batch_execute("ROLLBACK")).await;
             match ended {

@@ -237,11 +237,7 @@ impl RunState {
                 self.windows.insert(step.clone(), *until);
             }
             Event::SectionBegan { section, deadline, .. } => {
-                let forward = self.direction == Direction::Forward;
-                let fits = forward && matches!(self.phase, Phase::Running);
-                self.expect(fits, "the run is not going on")?;
-                self.expect(!self.sections.contains_key(section), "the section began already")?;
-                self.sections.insert(section.clone(), *deadline);
+                self.begin_section(section, *deadline)?;
             }
             Event::Stands { service, deployment } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
@@ -276,6 +272,15 @@ impl RunState {
     fn watch(&mut self, watch: &str) -> Result<&mut WatchState, String> {
         self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
         Ok(self.watches.entry(watch.to_owned()).or_default())
+    }
+
+    fn begin_section(&mut self, section: &str, deadline: Moment) -> Result<(), String> {
+        let forward = self.direction == Direction::Forward;
+        let fits = forward && matches!(self.phase, Phase::Running);
+        self.expect(fits, "the run is not going on towards the wanted version")?;
+        self.expect(!self.sections.contains_key(section), "the section began already")?;
+        self.sections.insert(section.to_owned(), deadline);
+        Ok(())
     }
 
     fn resume(&mut self) -> Result<(), String> {

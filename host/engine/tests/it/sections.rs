@@ -2,8 +2,8 @@
 
 use lockstep_engine::journal::{Direction, Event};
 use lockstep_engine::model::{
-    Claim, Effect, Failure, Gate, MAX_OUTAGE, Millis, Observation, Pending, Progress, Step, Trigger, Undo,
-    Verdict, Watch,
+    Claim, Effect, Failure, Gate, MAX_OUTAGE, Millis, Observation, Pending, Progress, Step,
+    Trigger, Undo, Verdict, Watch,
 };
 use lockstep_engine::run::{Claimant, Clock as _, Ended, OnFailure, Wait, Wish};
 
@@ -53,9 +53,8 @@ fn bench() -> Bench {
     bench
 }
 
-fn failed(words: &str) -> Result<Result<Progress, Failure>, lockstep_engine::run::GuestError> {
-    Ok(Ok(Progress::Failed(words.to_owned())))
-}
+/// Something that goes wrong.
+type Trouble<'a> = &'a dyn Fn(&mut Bench);
 
 /// The run is back where it began, writes flow, and this is why.
 #[track_caller]
@@ -167,9 +166,10 @@ fn a_section_that_goes_well_lifts_its_block_by_itself() {
 
 #[test]
 fn whatever_goes_wrong_inside_turns_the_run_round_even_where_it_would_stop() {
-    let wrong: [(&str, &dyn Fn(&mut Bench)); 7] = [
+    let wrong: [(&str, Trouble<'_>); 7] = [
         ("not equal", &|bench| {
-            bench.guest.part("switch").check.push_back(failed("not equal"));
+            let failed = Progress::Failed("not equal".to_owned());
+            bench.guest.part("switch").check.push_back(Ok(Ok(failed)));
         }),
         ("a table appeared", &|bench| {
             let moved = Observation::Moved("a table appeared".to_owned());
@@ -306,7 +306,8 @@ fn other_peoples_hands_are_shown_behind_the_section_and_stop_only_the_next_step(
     bench.world.outside.staged.set(Some(theirs));
     let ended = bench.run_on();
     assert!(matches!(ended, Ended::Waiting(Wait::Moved(_))), "{ended:?}");
-    let moved = |event: &Event| matches!(event, Event::Moved { step, .. } if step.as_str() == "after");
+    let moved =
+        |event: &Event| matches!(event, Event::Moved { step, .. } if step.as_str() == "after");
     assert!(bench.journal.events().iter().any(moved));
     assert_eq!(bench.world.holds.past()[0].lifted, Lifted::Released);
     let news = format!("{:?}", bench.reporter.0.borrow());
@@ -325,7 +326,8 @@ fn a_foreign_claim_stops_nobody_inside() {
         bench.guest.part("switch").check.push_back(Ok(Ok(Progress::Pending(pending()))));
     }
     let at = bench.clock.now().plus(Millis(3_050));
-    let (run, theirs, holder) = ("r-theirs".parse().unwrap(), "theirs".to_owned(), "grace".to_owned());
+    let (run, theirs, holder) =
+        ("r-theirs".parse().unwrap(), "theirs".to_owned(), "grace".to_owned());
     let claim = Claim::new(run, theirs, holder, 1, at).to_text().unwrap();
     bench.world.outside.other_claim.replace(Some((at, claim)));
     let ended = bench.run_on();
