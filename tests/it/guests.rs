@@ -8,8 +8,8 @@ use crate::stage::{Stage, root};
 
 /// Every guest that tests run.
 const GUESTS: [&str; 11] = [
-    "chatty", "greedy", "holder", "huge", "importer", "liar", "minimal", "panic", "recurse", "spin",
-    "steady",
+    "chatty", "greedy", "holder", "huge", "importer", "liar", "minimal", "panic", "recurse",
+    "spin", "steady",
 ];
 
 /// Returns the component of a guest. The first call builds all of them, into a folder that is kept between runs.
