@@ -68,6 +68,13 @@ impl World for Drivers {
         self.redactor.sent(sent)
     }
 
+    async fn fence(&self, effect: &Admitted) {
+        if let Err(failure) = self.cut_off(&Order::of(effect)).await {
+            let label = &effect.effect().label;
+            tracing::warn!(%label, %failure, "could not end the connections of another process");
+        }
+    }
+
     async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate {
         match self.find_out(&Order::of(effect), intent).await {
             Ok(fate) => self.redactor.fate(fate),
@@ -104,6 +111,19 @@ impl World for Drivers {
 }
 
 impl Drivers {
+    /// Ends the connections by which another process may still carry out an effect.
+    pub(crate) async fn cut_off(&self, order: &Order<'_>) -> Result<(), Failure> {
+        let kind = &order.effect.kind;
+        if let Kind::SqlExecute { connection, .. } = kind {
+            return self.sql.fence(order, connection).await;
+        }
+        if let Kind::RedisCommand { connection, .. } = kind {
+            return self.redis.fence(order, connection).await;
+        }
+        // A block on writes is ended when it is released; the other kinds know no connections.
+        Ok(())
+    }
+
     pub(crate) async fn follow_order(
         &self,
         order: &Order<'_>,

@@ -46,7 +46,7 @@ impl Servers {
         if let Err(failure) = perform_allowed(words) {
             return Sent::Refused(failure);
         }
-        let open = match self.open(name, &format!("lockstep:{}", order.marker)).await {
+        let open = match self.open(name, &called(order)).await {
             Ok(open) => open,
             Err(failure) => return Sent::Refused(failure),
         };
@@ -91,6 +91,11 @@ impl Servers {
             )),
         })
     }
+}
+
+/// How the connection of an effect calls itself, so that it can be found and ended.
+pub(super) fn called(order: &Order<'_>) -> String {
+    format!("lockstep:{}", order.marker)
 }
 
 /// Returns whether the server refused to begin a save because it has just begun one by itself, which its own schedule may

@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod content;
 mod effect;
+mod fence;
 mod keyspace;
 mod nodes;
 mod read;

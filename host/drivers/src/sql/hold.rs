@@ -10,6 +10,7 @@ use lockstep_engine::model::{Fact, Failure, Label, Millis, Value};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
+use super::fence::terminate;
 use super::session::{Databases, called, failure};
 use crate::order::Order;
 use crate::railway::Deadline;
@@ -33,10 +34,6 @@ const SESSIONS: &str = "\
       (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND l.granted AND l.locktype = 'relation' \
         AND l.mode = 'ShareRowExclusiveLock')), false) \
     FROM pg_catalog.pg_stat_activity a \
-    WHERE a.application_name = $1 AND a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()";
-
-const TERMINATE: &str = "\
-    SELECT count(pg_catalog.pg_terminate_backend(a.pid)) FROM pg_catalog.pg_stat_activity a \
     WHERE a.application_name = $1 AND a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()";
 
 /// What a block is about.
@@ -151,7 +148,7 @@ impl Databases {
         let session = self.open(name, "lockstep:release").await?;
         let client = &session.client;
         let stood = look(client, name, called).await? == Stands::Blocks;
-        client.query_one(TERMINATE, &[&called]).await.map_err(|error| failure(name, &error))?;
+        terminate(client, name, called).await?;
         let gone = async {
             while look(client, name, called).await? != Stands::Gone {
                 sleep(LOOK).await;

@@ -7,6 +7,7 @@
 mod admit;
 mod catalogue;
 mod effect;
+mod fence;
 mod harmless;
 mod hold;
 mod names;

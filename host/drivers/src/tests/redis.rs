@@ -45,6 +45,21 @@ async fn a_denied_command_does_not_reach_the_server_and_an_effect_does() {
 }
 
 #[tokio::test]
+async fn a_connection_that_a_process_that_was_followed_still_has_is_ended() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let set = command("set", "SET kept 1", Proof::Repeatable);
+    let one = One::of(&set);
+    let [mut left, mut others] = [connect(&world).await, connect(&world).await];
+    let called = format!("lockstep:{}", one.order().marker);
+    let name = |called: &str| redis::cmd("CLIENT").arg("SETNAME").arg(called).to_owned();
+    name(&called).exec_async(&mut left).await.unwrap();
+    name(&format!("{called}-of-another")).exec_async(&mut others).await.unwrap();
+    world.drivers.cut_off(&one.order()).await.unwrap();
+    assert!(redis::cmd("SET").arg("late").arg(1).exec_async(&mut left).await.is_err());
+    redis::cmd("PING").exec_async(&mut others).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_effect_of_a_connections_own_commands_is_denied() {
     let world = World::up(Stack::Redis6, &["redis"]).await;
     for line in ["MULTI", "monitor", "CLIENT REPLY OFF", "AUTH x"] {

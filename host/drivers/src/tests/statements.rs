@@ -82,6 +82,21 @@ async fn a_session_that_dies_is_settled_by_the_transactions_number() {
 }
 
 #[tokio::test]
+async fn what_a_process_that_was_followed_still_has_open_never_commits() {
+    let world = World::up(Stack::AsRun, &["postgres"]).await;
+    let admin = admin(&world).await;
+    admin.batch_execute("CREATE TABLE t(id int)").await.unwrap();
+    let insert = execute(vec![statement("INSERT INTO t VALUES (1)", None)], Atomicity::Transaction);
+    let one = One::of(&insert);
+    let intent = world.intend(&one).await;
+    let follower = world.open(|_| {}).await;
+    follower.cut_off(&one.order()).await.unwrap();
+    assert!(matches!(world.send(&one, &intent).await, Sent::Refused(Failure::Transient(_))));
+    assert_eq!(follower.find_out(&one.order(), &intent).await.unwrap(), Fate::DidNot);
+    assert_eq!(rows(&admin).await, 0);
+}
+
+#[tokio::test]
 async fn a_statement_can_not_end_the_transaction_nor_hold_another() {
     let world = World::up(Stack::AsRun, &["postgres"]).await;
     let admin = admin(&world).await;

@@ -172,6 +172,9 @@ where
             admit(self.authority, &self.state, &self.run, step, label, &intent.arguments, position)
                 .map_err(Interrupt::Failed)?;
         self.ports.reporter.report(News::Settling(step.id.clone(), label.clone()));
+        if intent.epoch != self.epoch {
+            self.ports.world.fence(&admitted).await;
+        }
         self.outlive(&intent).await?;
         let intent = self.last_sent(intent);
         for look in 0..MAX_SETTLING {

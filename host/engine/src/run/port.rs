@@ -48,6 +48,10 @@ pub trait World {
     /// Sends `effect`. Called only after `intent` is durable; retries nothing.
     async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent;
 
+    /// Ends whatever another process still has open to carry out `effect` by, where the far side knows such connections by
+    /// name. What cannot be ended is waited out all the same, so no failure is told.
+    async fn fence(&self, effect: &Admitted);
+
     /// Finds out what became of `intent`, whose `not_after` is the last moment at which it can have been sent. An effect
     /// did not happen only when nothing sent by then can still bring it about. Changes nothing.
     async fn settle(&self, effect: &Admitted, intent: &Intent) -> Fate;

@@ -282,6 +282,9 @@ impl World for FakeWorld {
         next.unwrap_or(Ok(Follow::Finished(Vec::new())))
     }
 
+    /// The far side is one that knows no connections by name: what a stopped process still sends arrives.
+    async fn fence(&self, _: &Admitted) {}
+
     async fn let_go(&self) {
         self.holds.let_go();
     }

@@ -60,6 +60,8 @@ impl World for Outside {
         Ok(Follow::Finished(Vec::new()))
     }
 
+    async fn fence(&self, _: &Admitted) {}
+
     async fn let_go(&self) {}
 }
 
