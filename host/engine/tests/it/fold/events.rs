@@ -129,6 +129,9 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         (step(), proptest::option::of(text()))
             .prop_map(|(step, nothing_to_do)| Event::StepDone { step, nothing_to_do }),
         (step(), text()).prop_map(|(step, why)| Event::Moved { step, why }),
+        (step(), text(), any::<u64>()).prop_map(|(step, section, deadline)| {
+            Event::SectionBegan { section, step, deadline: Moment(deadline) }
+        }),
         (step(), failure()).prop_map(|(step, failure)| Event::StepFailed { step, failure }),
         (step(), text(), failure()).prop_map(|(step, call, failure)| Event::Denied {
             step,

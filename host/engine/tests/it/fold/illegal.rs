@@ -119,6 +119,11 @@ fn denied() -> Event {
     Event::Denied { step: step_id("s"), denial: Denial { call: "read".to_owned(), problem } }
 }
 
+fn section_began(deadline: u64) -> Event {
+    let (section, deadline) = ("cut".to_owned(), Moment(deadline));
+    Event::SectionBegan { section, step: step_id("s"), deadline }
+}
+
 fn fold(events: &[Event]) -> Result<RunState, String> {
     let run: RunId = "r".parse().unwrap();
     let (records, _) = Head::start(&run).link(&run, Epoch(1), Moment(7), events.to_vec()).unwrap();
@@ -339,4 +344,14 @@ fn a_denial_changes_nothing_but_the_time() {
         let with = accepts(&[&before[..], &[denied(), denied()]].concat());
         assert_eq!(with, accepts(&before));
     }
+}
+
+#[test]
+fn a_section_begins_once_and_on_the_way_there_alone() {
+    assert_eq!(accepts(&[section_began(9)]).sections["cut"], Moment(9));
+    refuses(&[section_began(9)], &section_began(10));
+    for before in [turned(), stuck(), moved()] {
+        refuses(&[before], &section_began(9));
+    }
+    refuses(&[finished(End::Done)], &section_began(9));
 }
