@@ -32,6 +32,10 @@ use crate::output::Output;
 use crate::session::Session;
 use crate::telemetry::Telemetry;
 
+/// A run is thousands of small texts and trees of JSON; the system's allocator took a good part of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     clock::set_ahead(Millis::seconds(arguments.global.clock_ahead));

@@ -94,11 +94,7 @@ impl Servers {
             select(connection, database).await?;
             self.look_at(connection, database, keys, with_content, &mut found).await?;
         }
-        let mut prints = Vec::new();
-        for (id, chosen) in found.sample.into_chosen() {
-            select(connection, chosen.database).await?;
-            prints.extend(self.print(connection, &id, chosen).await?);
-        }
+        let prints = self.prints(connection, found.sample.into_chosen()).await?;
         let [high, low] = found.sum.map(u128::to_be_bytes);
         Ok(Keyspace {
             keys: found.keys,
@@ -107,6 +103,33 @@ impl Servers {
             content: with_content.then(|| hex(&[high, low].concat())),
             sample: prints,
         })
+    }
+
+    /// Reads the keys of the sample, several at a time over the one connection, and returns them in the order of their ids.
+    async fn prints(
+        &self,
+        connection: &mut MultiplexedConnection,
+        sample: impl IntoIterator<Item = ([u8; 16], Chosen)>,
+    ) -> Result<Vec<Print>, RedisError> {
+        let mut by_database: BTreeMap<u32, Vec<([u8; 16], Chosen)>> = BTreeMap::new();
+        for (id, chosen) in sample {
+            by_database.entry(chosen.database).or_default().push((id, chosen));
+        }
+        let mut prints: Vec<Print> = Vec::new();
+        for (database, sample) in by_database {
+            select(connection, database).await?;
+            let print = |(id, chosen)| {
+                let mut connection = connection.clone();
+                async move { self.print(&mut connection, &id, chosen).await }
+            };
+            let read: Vec<_> =
+                stream::iter(sample.into_iter().map(print)).buffered(AT_ONCE).collect().await;
+            for print in read {
+                prints.extend(print?);
+            }
+        }
+        prints.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(prints)
     }
 
     /// Reads a key of the sample; none if it is gone by now. One that became another type meanwhile is asked for again,

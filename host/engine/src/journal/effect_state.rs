@@ -1,5 +1,7 @@
 //! What records change about effects: intents, outcomes and what is found out later.
 
+use std::sync::Arc;
+
 use super::event::{Event, Fate, Intent, Sent};
 use super::run_state::{Phase, RunState};
 use super::step_state::{Outcome, Performed};
@@ -73,8 +75,12 @@ impl RunState {
     fn intend(&mut self, intent: &Intent) -> Result<(), String> {
         let step = self.in_round(&intent.step)?;
         let position = usize::try_from(intent.position).unwrap_or(usize::MAX);
-        let performed =
-            Performed { intent: intent.clone(), outcome: Outcome::Open, ended: None, failed: None };
+        let performed = Performed {
+            intent: Arc::new(intent.clone()),
+            outcome: Outcome::Open,
+            ended: None,
+            failed: None,
+        };
         if intent.round != step.round {
             return Err(format!("an intent of round {} in round {}", intent.round, step.round));
         }

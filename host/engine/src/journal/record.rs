@@ -128,7 +128,7 @@ impl Head {
                 event,
                 previous: self.digest,
             };
-            let text = canonical(&record)?;
+            let text = record.text()?;
             self = Self { next: self.next + 1, digest: Digest::of_text(DOMAIN, &text) };
             records.push(Linked { record, text, head: self });
         }
@@ -165,7 +165,19 @@ impl Record {
     /// # Errors
     /// It does not serialize, which would be a fault of ours.
     pub fn digest(&self) -> Result<Digest, serde_json::Error> {
-        Digest::of_json(DOMAIN, self)
+        Ok(Digest::of_text(DOMAIN, &self.text()?))
+    }
+
+    /// Returns the record in canonical form. Its keys stand here in their order, because every effect waits for two of these
+    /// texts.
+    fn text(&self) -> Result<String, serde_json::Error> {
+        let Self { format, run, sequence, epoch: Epoch(epoch), at: Moment(at), event, previous } =
+            self;
+        let event = canonical(event)?;
+        let run = serde_json::to_string(run)?;
+        Ok(format!(
+            r#"{{"at":{at},"epoch":{epoch},"event":{event},"format":{format},"previous":"{previous}","run":{run},"sequence":{sequence}}}"#
+        ))
     }
 }
 
@@ -195,6 +207,13 @@ mod tests {
         let text = serde_json::to_string(&records).unwrap();
         let read: Vec<Record> = serde_json::from_str(&text).unwrap();
         assert!(follow(start, &read).is_ok());
+    }
+
+    #[test]
+    fn the_text_of_a_record_is_its_canonical_form() {
+        for record in chain().1 {
+            assert_eq!(record.text().unwrap(), canonical(&record).unwrap());
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl RunState {
     /// Returns the critical section that the run is in on its way there, and its deadline: the section has begun, and its last
     /// step has not been found to have reached its end.
     pub fn section<'a>(&self, authority: &'a Authority) -> Option<(Section<'a>, Moment)> {
-        if self.direction == Direction::Back {
+        if self.direction == Direction::Back || self.sections.is_empty() {
             return None;
         }
         let over = |step: &StepId| {

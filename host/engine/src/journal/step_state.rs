@@ -1,5 +1,7 @@
 //! Where one step stands.
 
+use std::sync::Arc;
+
 use super::event::Intent;
 use crate::model::{Fact, Failure, Moment};
 
@@ -23,8 +25,8 @@ pub enum Outcome {
 /// One effect of a round.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Performed {
-    /// What was about to be sent.
-    pub intent: Intent,
+    /// What was about to be sent; shared by the places that hold it.
+    pub intent: Arc<Intent>,
     /// What became of it.
     pub outcome: Outcome,
     /// What it gave when it came to its end, for an effect that takes long.

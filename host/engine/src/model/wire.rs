@@ -58,10 +58,10 @@ pub(crate) mod real {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        text.extend([byte >> 4, byte & 15].map(|half| {
+        for half in [byte >> 4, byte & 15] {
             let first = if half < 10 { b'0' } else { b'a' - 10 };
-            char::from(first + half)
-        }));
+            text.push(char::from(first + half));
+        }
     }
     text
 }

@@ -49,7 +49,8 @@ impl Admitted {
         self.undo
     }
 
-    /// Returns the ids of the volumes that this run made, by itself or by restoring a backup.
+    /// Returns the ids of the volumes that this run made, by itself or by restoring a backup; none for an effect that is not
+    /// about a volume.
     pub fn volumes(&self) -> &[String] {
         &self.volumes
     }
@@ -132,7 +133,11 @@ pub fn admit(
             .map(|label| (label.clone(), state.given(label)))
             .into_iter()
             .collect(),
-        volumes: volumes_made(authority, state),
+        volumes: if is_about_volumes(&effect.kind) {
+            volumes_made(authority, state)
+        } else {
+            Vec::new()
+        },
         undo: authority.undo_step(&step.id).is_some(),
         marker: format!("lockstep-{run}-{label}"),
         deadline: authority
@@ -153,6 +158,18 @@ pub fn admit_for_planning(effect: &Effect, pins: &BTreeMap<String, Pin>) -> Admi
         marker: format!("lockstep-plan-{}", effect.label),
         deadline: None,
     }
+}
+
+/// Returns whether it matters to an effect which volumes this run made.
+const fn is_about_volumes(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::CreateVolume { .. }
+            | Kind::SetMount { .. }
+            | Kind::DeleteVolume { .. }
+            | Kind::BackupVolume { .. }
+            | Kind::RestoreVolume { .. }
+    )
 }
 
 fn volumes_made(authority: &Authority, state: &RunState) -> Vec<String> {

@@ -176,7 +176,7 @@ where
             self.ports.world.fence(&admitted).await;
         }
         self.outlive(&intent).await?;
-        let intent = self.last_sent(intent);
+        let intent = self.last_sent(Intent::clone(&intent));
         for look in 0..MAX_SETTLING {
             let fate = self.ports.world.settle(&admitted, &intent).await;
             match fate {

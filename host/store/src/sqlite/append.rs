@@ -18,11 +18,11 @@ impl File {
     ) -> Result<Result<(), Refused>, StoreError> {
         let (name, head) = (run.clone(), *after);
         self.change(move |connection| {
-            let number = match leased(connection, &name, epoch)? {
-                Ok(number) => number,
+            let (number, end) = match place(connection, &name, epoch)? {
+                Ok(place) => place,
                 Err(refused) => return Ok(Err(refused)),
             };
-            if end(connection, number, &name)? != head {
+            if end != head {
                 return Ok(Err(Refused::Diverged));
             }
             write(connection, number, &lines)?;
@@ -54,18 +54,35 @@ pub(super) fn leased(
     run: &RunId,
     epoch: Epoch,
 ) -> Result<Result<i64, Refused>, StoreError> {
+    Ok(place(connection, run, epoch)?.map(|(number, _)| number))
+}
+
+/// Returns the run's number and where its journal ends, if the run holds its environment under `epoch`.
+fn place(
+    connection: &Connection,
+    run: &RunId,
+    epoch: Epoch,
+) -> Result<Result<(i64, Head), Refused>, StoreError> {
+    // One statement, because every append waits for it.
     let row = connection
         .prepare_cached(
-            "SELECT runs.number, leases.epoch FROM runs
+            "SELECT runs.number, leases.epoch, last.sequence, last.digest FROM runs
              LEFT JOIN leases ON leases.environment = runs.environment AND leases.run = runs.number
                   AND leases.holder IS NOT NULL
+             LEFT JOIN records last ON last.run = runs.number
+                  AND last.sequence = (SELECT max(sequence) FROM records WHERE run = runs.number)
              WHERE runs.id = ?1",
         )?
-        .query_row([run.as_str()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))
+        .query_row([run.as_str()], |row| {
+            let last = row.get::<_, Option<i64>>(2)?.zip(row.get::<_, Option<String>>(3)?);
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, last))
+        })
         .optional()?;
     Ok(match row {
         None => Err(Refused::NoRun),
-        Some((number, held)) if held == i64::try_from(epoch.0).ok() && held.is_some() => Ok(number),
+        Some((number, held, last)) if held.is_some() && held == i64::try_from(epoch.0).ok() => {
+            Ok((number, head(run, last)?))
+        }
         Some(_) => Err(Refused::Superseded),
     })
 }
@@ -78,6 +95,11 @@ pub(super) fn end(connection: &Connection, number: i64, run: &RunId) -> Result<H
         )?
         .query_row([number], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
         .optional()?;
+    head(run, last)
+}
+
+/// Returns the head after the last record's number and digest.
+fn head(run: &RunId, last: Option<(i64, String)>) -> Result<Head, StoreError> {
     let Some((sequence, digest)) = last else { return Ok(Head::start(run)) };
     let damaged = |error: &dyn std::fmt::Display| {
         StoreError::Damaged(format!("record {sequence} of run {run}: {error}"))

@@ -20,6 +20,10 @@ use std::process::ExitCode;
 use crate::arguments::{Arguments, HELP};
 use crate::report::Report;
 
+/// The allocator of `lockstep` itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a measure returns, or why it could not be taken.
 type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

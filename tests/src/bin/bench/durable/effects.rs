@@ -23,7 +23,7 @@ use crate::whole::{ABSENT, Terraform, run};
 const ONE_BY_ONE: usize = 8;
 
 /// Resources of one `terraform apply`.
-const RESOURCES: usize = 100;
+const RESOURCES: usize = 1000;
 
 /// Measures runs of the engine over the store, one and many at once.
 pub(crate) fn effects(report: &mut Report) -> Fallible<()> {

@@ -1,6 +1,6 @@
 //! A PostgreSQL server for stores, and its own rate of single commits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lockstep_store::{Access, Store};
 use secrecy::SecretString;
@@ -12,6 +12,10 @@ use crate::whole::Lab;
 
 /// The peer's name.
 pub(super) const PEER: &str = "PostgreSQL's single commits";
+
+/// How long the server may take until it answers, and how often it is asked.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A server of the lab's, with its usual settings, and a session on it.
 pub(super) struct Server {
@@ -29,7 +33,14 @@ impl Server {
             Ok((lab, url))
         });
         let (lab, url) = started.await??;
-        let (session, connection) = tokio_postgres::connect(&url, NoTls).await?;
+        let deadline = Instant::now() + PATIENCE;
+        let (session, connection) = loop {
+            match tokio_postgres::connect(&url, NoTls).await {
+                // A lab is up when its processes run; this one may not listen yet, or still be at its recovery.
+                Err(_) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                opened => break opened?,
+            }
+        };
         tokio::spawn(connection);
         session.batch_execute("CREATE TABLE lines (number serial PRIMARY KEY, body text)").await?;
         Ok(Self { url, session, body: body()?, _lab: lab })
