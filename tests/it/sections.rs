@@ -120,7 +120,7 @@ fn a_section_that_goes_well_blocks_writes_and_lets_them_flow() {
 #[test]
 fn writes_flow_by_the_deadline_without_a_lockstep_that_stands_still_and_it_backs_out_when_it_wakes()
 {
-    let mut cut = Cut::with("wait", 8_000);
+    let mut cut = Cut::with("wait", 15_000);
     let (mut running, said, writing) = cut.begin();
     signal(&running, "-STOP");
     cut.flows(writing);
