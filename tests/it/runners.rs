@@ -41,6 +41,18 @@ fn a_runner_that_is_killed_loses_its_run_to_another_and_nothing_is_done_twice() 
 }
 
 #[test]
+fn what_a_person_took_and_stopped_is_left_to_that_person() {
+    let stage = Stage::redis_6_with_data();
+    stage.lockstep(QUEUED).expect(10);
+    stage.lockstep(&["resume", "--yes", "--until", "keep"]).expect(10);
+    let before = mutations(&stage);
+    let idle = stage.lockstep(&["runner", "--until-idle"]).expect(0);
+    assert!(!idle.err.contains("is taken"), "{}", idle.err);
+    assert_eq!(mutations(&stage), before);
+    stage.lockstep(&["resume", "--yes"]).expect(0).says("is done");
+}
+
+#[test]
 fn what_needs_a_person_is_left_to_one() {
     let stage = Stage::redis_6_with_data();
     stage.lockstep(&["apply", "redis@7.0.15", "-e", "lab", "--queue"]).expect(2).says("--yes");

@@ -31,7 +31,7 @@ pub(crate) fn written(moment: Moment) -> String {
         .map_or_else(|_| moment.0.to_string(), |time| format!("{time:.0}"))
 }
 
-/// The system's clock. A person's wish ends every wait.
+/// The system's clock. A person's wish ends the wait in which it comes.
 #[derive(Debug)]
 pub(crate) struct SystemClock<'a> {
     /// Who is listened to.

@@ -1,6 +1,6 @@
 //! What people want of a run while it goes on: Ctrl-C and SIGTERM.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use lockstep_engine::model::{Millis, Moment};
 use lockstep_engine::run::{Control, Window, Wish};
@@ -12,6 +12,8 @@ use crate::config::{self, WindowDocument};
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     wish: RefCell<Option<Wish>>,
+    /// Whether the run knows of it. One that does not stop all the same, because it backs out, waits as ever.
+    heard: Cell<bool>,
     changed: Notify,
     windows: Vec<WindowDocument>,
 }
@@ -25,14 +27,15 @@ impl Signals {
     /// Asks the run to stop where it is safe.
     pub(crate) fn pause(&self) {
         self.wish.replace(Some(Wish::Pause));
+        self.heard.set(false);
         self.changed.notify_waiters();
     }
 
-    /// Returns once somebody wants something.
+    /// Returns once somebody wants something that the run does not know of yet.
     pub(crate) async fn wished(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.wish.borrow().is_some() {
+            if self.wish.borrow().is_some() && !self.heard.get() {
                 return;
             }
             changed.await;
@@ -42,7 +45,9 @@ impl Signals {
 
 impl Control for Signals {
     fn wish(&self) -> Option<Wish> {
-        self.wish.borrow().clone()
+        let wish = self.wish.borrow().clone();
+        self.heard.set(wish.is_some());
+        wish
     }
 
     fn window(&self, now: Moment, needs: Millis) -> Window {

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 /// A process that holds a lease, told apart from every other one that ever was.
@@ -96,6 +98,14 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// Returns whether this holder was on the machine of `here` before that was started anew, by the machine's own id, which
+    /// copies of one image may share.
+    pub(crate) fn before_a_reboot(&self, here: &Self) -> bool {
+        self.boot != here.boot
+    }
+}
+
 impl Stat {
     fn parse(text: &str) -> Option<Self> {
         // The command may hold spaces and brackets, so the fields are counted from its last closing bracket.
@@ -123,9 +133,18 @@ fn presence_of(pid: u32, started: u64) -> Presence {
         Err(error)
             if error.kind() == io::ErrorKind::NotFound && Path::new("/proc/self/stat").exists() =>
         {
-            Presence::Gone
+            hidden_or_gone(pid)
         }
         Ok(None) | Err(_) => Presence::Unknown,
+    }
+}
+
+/// Tells a process that is gone from one that `/proc` hides, as it does those of other users where it is mounted so.
+fn hidden_or_gone(pid: u32) -> Presence {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    match pid.map(test_kill_process) {
+        Some(Err(Errno::SRCH)) => Presence::Gone,
+        Some(Ok(()) | Err(_)) | None => Presence::Unknown,
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn apply(
     let by_hand = break_glass::path(&session.global.directory, run.as_str());
     output.say(&format!("If lockstep itself is gone: {}", by_hand.display()));
     let Planned { loaded, plan, .. } = planned;
-    let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
+    let carried = Carried { run, loaded, plan, extra: Vec::new(), loss: None, lease: Some(lease) };
     Box::pin(carry_on(session, opened, carried, &arguments.how, false, output)).await
 }
 

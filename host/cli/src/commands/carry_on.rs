@@ -1,7 +1,7 @@
 //! Running a run on, from wherever it stands: shared by apply, resume and rollback.
 
 use lockstep_drivers::Drivers;
-use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record};
+use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record, RunState};
 use lockstep_engine::model::{Authority, Millis, Moment, Plan, RunId, StepId};
 use lockstep_engine::run::{
     AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError, Wait,
@@ -37,6 +37,8 @@ pub(crate) struct Carried {
     pub(crate) plan: Plan,
     /// What is recorded first, such as a person's decision.
     pub(crate) extra: Vec<Event>,
+    /// What going back would have lost when the person decided.
+    pub(crate) loss: Option<String>,
     /// The lease, if it was given with the run.
     pub(crate) lease: Option<Lease>,
 }
@@ -83,9 +85,13 @@ pub(super) async fn work<'a>(
 ) -> Result<Worked<'a>, CliError> {
     let until =
         how.until.as_deref().map(|step| known_step(&carried.plan.authority, step)).transpose()?;
-    let lease = match carried.lease.take() {
-        Some(lease) => lease,
-        None => take(session, &carried, take_over).await?,
+    let lease = if let Some(lease) = carried.lease.take() {
+        lease
+    } else {
+        let lease = take(session, &carried, take_over).await?;
+        // A person has it now: where it stops, no runner goes on with it unless it is left to one again.
+        session.store.recall(&carried.run).await.or_exit(Exit::Failed)?;
+        lease
     };
     break_glass::write(&session.global.directory, &opened.document, &carried.run, &carried.plan)?;
     let gone = lease.from.as_ref().filter(|from| from.presence == Presence::Gone);
@@ -172,6 +178,9 @@ async fn run(
         Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
     let journal = Measured { journal: dying, metrics: &session.metrics };
     let decided = std::mem::take(&mut carried.extra);
+    if decided.iter().any(|event| matches!(event, Event::TurnedBack { .. })) {
+        still_loses(session, &carried).await?;
+    }
     let records = lead_in(session, &journal, &carried.run, decided, lease).await?;
     if let Some(first) = records.first() {
         session.metrics.began(&carried.run, first.at);
@@ -211,6 +220,21 @@ async fn run(
     Ok((carried.run, ended))
 }
 
+/// Refuses to go back when that loses something else than the person was told: the run may have gone on until its lease was
+/// taken.
+async fn still_loses(session: &Session, carried: &Carried) -> Result<(), CliError> {
+    let records = session.store.records(&carried.run).await.or_exit(Exit::Failed)?;
+    let state = RunState::fold(&records).or_exit(Exit::Failed)?;
+    let loss = state.loss_of_going_back(&carried.plan.authority);
+    if loss == carried.loss.as_deref() {
+        return Ok(());
+    }
+    let loss = loss.map_or_else(|| "nothing".to_owned(), crate::render::tame);
+    let words = format!("the run went on meanwhile: going back from here loses {loss}");
+    Err(CliError::words(Exit::Failed, words)
+        .hint("nothing was changed; decide again with `lockstep rollback`"))
+}
+
 /// Writes the lease and what a person decided, and returns all records.
 pub(super) async fn lead_in(
     session: &Session,
@@ -228,7 +252,7 @@ pub(super) async fn lead_in(
     let (new, _) = head.link(run, lease.epoch, now(), events).or_exit(Exit::Failed)?;
     // What a person decided must make sense where the run stands, before it is written.
     records.extend(new.iter().map(|linked| linked.record().clone()));
-    lockstep_engine::journal::RunState::fold(&records).map_err(|error| {
+    RunState::fold(&records).map_err(|error| {
         CliError::new(Exit::Usage, error).hint("`lockstep show` tells where the run stands")
     })?;
     journal

@@ -12,7 +12,11 @@ pub(super) fn held(error: LeaseError) -> CliError {
         LeaseError::Held { by, .. } => holds(by),
         LeaseError::NoRun { .. } => CliError::new(Exit::Failed, error),
         LeaseError::Store { source: StoreError::Busy, .. } => CliError::new(Exit::Failed, error)
-            .hint("a process that was stopped within a write keeps it locked: continue or end that one (`fuser -v .lockstep/journal.db` names it); nothing was changed, and the same command goes on then"),
+            .hint("a process that was stopped within a write keeps it locked: continue or end that one (where the store is a file, `fuser -v .lockstep/journal.db` names it); the same command goes on then"),
+        LeaseError::Store { source: StoreError::Unreachable(_), .. } => {
+            CliError::new(Exit::Failed, error)
+                .hint("the store's server is away or takes no more sessions; the same command may be repeated, whether or not it took the environment")
+        }
         LeaseError::Store { .. } => CliError::new(Exit::Failed, error)
             .hint("is there room on the disk? Nothing was changed; the same command goes on once there is"),
     }

@@ -68,7 +68,8 @@ pub(crate) async fn go_on(
     }
     let opened = session.reach(name, kept.configuration).await?;
     let loaded = session.plugin_of(kept.plugin).await?;
-    let carried = Carried { run: kept.run, loaded, plan: kept.plan, extra, lease: None };
+    let loss = kept.state.loss_of_going_back(&kept.plan.authority).map(str::to_owned);
+    let carried = Carried { run: kept.run, loaded, plan: kept.plan, extra, loss, lease: None };
     Box::pin(carry_on(session, opened, carried, how, take_over, output)).await
 }
 

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use lockstep_engine::model::{Millis, RunId};
 use lockstep_engine::run::{Ended, Wait};
-use lockstep_store::Lease;
+use lockstep_store::{Lease, LostLease};
 use tokio::net::TcpListener;
 
 use super::carry_on::{Carried, Worked, due, work};
@@ -26,6 +26,9 @@ use crate::signals::asked_to_end;
 
 /// How often the store is asked for a run while there is none.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How often a lease is given back that the store does not take.
+const GIVE_BACK: Duration = Duration::from_secs(5);
 
 /// When a run is taken up again that could not be worked on here: another runner may be luckier.
 const LATER: Millis = Millis::seconds(30);
@@ -99,7 +102,10 @@ async fn scraped(listener: Option<TcpListener>, metrics: Metrics) -> CliError {
 /// Works on one run and leaves it as its end says: to time, to a person, or to another runner.
 async fn one(session: &Session, lease: Lease, output: &Output) {
     let run = lease.run.clone();
-    let left = match Box::pin(attempt(session, lease.clone(), output)).await {
+    let attempted = Box::pin(attempt(session, lease.clone(), output)).await;
+    // This process lives on, so a lease that it kept would keep the run from everybody.
+    let ours = give_back(session, &lease).await;
+    let left = match attempted {
         Ok(Worked { ended, notices, .. }) => {
             let told = tell(&run, &ended, output).map(drop);
             let left = leave(session, &run, &ended).await;
@@ -108,15 +114,32 @@ async fn one(session: &Session, lease: Lease, output: &Output) {
         }
         Err(error) => {
             output.say(&format!("Run {run} could not be worked on here: {:#}", error.error));
-            // This process lives on, so a lease that it kept would keep the run from everybody. One that it lost is gone.
-            if let Err(error) = session.store.leave(&lease).await {
-                tracing::debug!(%run, %error, "a lease was not given back");
+            if !ours {
+                return;
             }
             session.store.detach(&run, now().plus(LATER)).await.or_exit(Exit::Failed)
         }
     };
     if let Err(error) = left {
         output.say(&format!("Run {run}: {:#}", error.error));
+    }
+}
+
+/// Gives the lease back, again and again until the store takes it or this process is asked to end; returns false if another
+/// process had taken the run meanwhile.
+async fn give_back(session: &Session, lease: &Lease) -> bool {
+    let mut ending = std::pin::pin!(asked_to_end());
+    loop {
+        match session.store.leave(lease).await {
+            Ok(()) => return true,
+            Err(LostLease::Superseded { .. }) => return false,
+            Err(error) => tracing::warn!(run = %lease.run, %error, "a lease is not given back yet"),
+        }
+        tokio::select! {
+            biased;
+            _ = &mut ending => return true,
+            () = tokio::time::sleep(GIVE_BACK) => {}
+        }
     }
 }
 
@@ -145,6 +168,6 @@ async fn attempt<'a>(
     opened.announcer.name(&lease.run);
     let loaded = session.plugin_of(kept.plugin).await?;
     let (run, plan) = (kept.run, kept.plan);
-    let carried = Carried { run, loaded, plan, extra: Vec::new(), lease: Some(lease) };
+    let carried = Carried { run, loaded, plan, extra: Vec::new(), loss: None, lease: Some(lease) };
     work(session, opened, carried, &How::of_runner(), false, output).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::{Event, Fate, Intent, Sent};
 use super::run_state::{Phase, RunState};
 use super::step_state::{Outcome, Performed};
-use crate::model::{Label, StepId};
+use crate::model::{Label, StepId, deployment_id};
 
 impl RunState {
     /// What happens to an effect.
@@ -41,6 +41,7 @@ impl RunState {
             }
             Event::Ended { label, facts } => {
                 self.end(label, |performed| performed.ended = Some(facts.clone()))?;
+                self.made.extend(deployment_id(facts));
             }
             Event::EndedBadly { label, why } => {
                 self.end(label, |performed| performed.failed = Some(why.clone()))?;
@@ -116,8 +117,9 @@ impl RunState {
         self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
         self.is_open(label)?;
         let Some((step, _)) = self.open.clone() else { return Ok(()) };
-        if matches!(outcome, Outcome::Done(_)) {
+        if let Outcome::Done(facts) = outcome {
             self.happened.insert(label.clone());
+            self.made.extend(deployment_id(facts));
         }
         if !matches!(outcome, Outcome::Unknown(_)) {
             self.open = None;

@@ -25,6 +25,7 @@ impl RunState {
                 let step = self.in_round(step)?;
                 step.facts.clone_from(facts);
                 step.status = StepStatus::Checked(*soak_until);
+                step.reached = true;
             }
             Event::StepDone { step, nothing_to_do } => {
                 let fits = match self.step(step).status {

@@ -54,6 +54,8 @@ pub struct RunState {
     pub windows: BTreeMap<StepId, Option<Moment>>,
     /// When each critical section that has begun is over at the latest.
     pub sections: BTreeMap<String, Moment>,
+    /// The ids of all deployments that the run made, also of those that it took up again since.
+    pub made: BTreeSet<String>,
     /// When an effect happened last, as far as is known, or a step was found to have reached its end.
     pub changed: Option<Moment>,
     /// When the newest record was written.
@@ -89,6 +91,7 @@ impl Default for RunState {
             watches: BTreeMap::new(),
             windows: BTreeMap::new(),
             sections: BTreeMap::new(),
+            made: BTreeSet::new(),
             changed: None,
             at: Moment(0),
             unbegun: StepState::default(),
@@ -137,19 +140,24 @@ impl RunState {
     /// Returns what going back loses from here: of the first step of the way there that says so and is done, or may be: one
     /// of which nothing could be seen after its effects began may have reached its end long ago, and be what all use.
     pub fn loss_of_going_back<'a>(&self, authority: &'a Authority) -> Option<&'a str> {
-        let done = |step: &Step| match &self.step(&step.id).status {
-            StepStatus::Checked(_) | StepStatus::Done => true,
-            StepStatus::Failed(failure) => {
-                failure.problem().code == UNSEEN && step.effects.iter().any(|it| self.began(it))
+        let done = |step: &Step| {
+            let state = self.step(&step.id);
+            match &state.status {
+                StepStatus::Checked(_) | StepStatus::Done => true,
+                StepStatus::Failed(failure) => {
+                    let unseen = failure.problem().code == UNSEEN;
+                    state.reached || unseen && step.effects.iter().any(|it| self.began(it))
+                }
+                StepStatus::Pending | StepStatus::AtGate(_) | StepStatus::Running => state.reached,
             }
-            StepStatus::Pending | StepStatus::AtGate(_) | StepStatus::Running => false,
         };
         let steps = authority.steps.iter().map(|frozen| &frozen.step);
         steps.filter(|step| done(step)).find_map(|step| step.loss.as_deref())
     }
 
     /// Returns the critical section that the run is in on its way there, and its deadline: the section has begun, and its last
-    /// step has not been found to have reached its end.
+    /// step has not been found to have reached its end. Once all effects of a last step have begun from which going back loses
+    /// something, writes flow and people may use what it did, so nothing but the step's own limits forces it back.
     pub fn section<'a>(&self, authority: &'a Authority) -> Option<(Section<'a>, Moment)> {
         if self.direction == Direction::Back || self.sections.is_empty() {
             return None;
@@ -160,7 +168,11 @@ impl RunState {
         let current = authority.steps.iter().map(|it| &it.step.id).find(|it| !over(it))?;
         let section = authority.section_of(current)?;
         let deadline = *self.sections.get(section.name)?;
-        Some((section, deadline))
+        let step = authority.step(current).map(|frozen| &frozen.step)?;
+        let decided = step.loss.is_some()
+            && !step.effects.is_empty()
+            && step.effects.iter().all(|label| self.began(label));
+        (!decided).then_some((section, deadline))
     }
 
     fn advance(&mut self, event: &Event, at: Moment) -> Result<(), String> {

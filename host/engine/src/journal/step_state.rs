@@ -71,6 +71,8 @@ pub struct StepState {
     pub performed: Vec<Performed>,
     /// What later steps may need.
     pub facts: Vec<Fact>,
+    /// Whether a check found that it has reached its end, whatever came after that.
+    pub reached: bool,
 }
 
 impl Default for StepState {
@@ -84,6 +86,7 @@ impl Default for StepState {
             observed: Vec::new(),
             performed: Vec::new(),
             facts: Vec::new(),
+            reached: false,
         }
     }
 }

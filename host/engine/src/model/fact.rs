@@ -69,6 +69,11 @@ impl Fact {
     }
 }
 
+/// Returns the id of the deployment that an effect made.
+pub(crate) fn deployment_id(facts: &[Fact]) -> Option<String> {
+    facts.iter().find(|fact| fact.name == "deployment").and_then(Fact::as_text).map(str::to_owned)
+}
+
 /// Returns how many bytes `facts` take in the journal, about.
 pub fn facts_size(facts: &[Fact]) -> usize {
     facts

@@ -31,6 +31,7 @@ pub use effect::{
     DeploySource, Effect, Message, Peer, Piece, Proof, REDACTED, Recipe, ServiceRef, Statement,
     Times,
 };
+pub(crate) use fact::deployment_id;
 pub use fact::{Fact, Value, facts_size};
 pub use failure::{Denial, Failure, Problem, UNSEEN};
 pub use kind::Kind;

@@ -5,7 +5,7 @@ use tracing::Instrument as _;
 use super::bounds::{BLIND, INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
 use super::execute::{Execution, Wait};
 use super::interrupt::Interrupt;
-use super::port::{Clock, Control, Follow, Guest, Journal, News, Reporter, Wish, World};
+use super::port::{Clock, Control, Follow, Guest, Journal, News, Reporter, World};
 use super::seen::Seen;
 use super::span;
 use crate::journal::{Event, Fate, Intent, Outcome, Performed, Sent, Standing};
@@ -63,7 +63,7 @@ where
             self.listen()?;
             if tries >= MAX_ATTEMPTS {
                 let why = format!("effect `{label}` was tried {tries} times and nothing happened");
-                return Err(Interrupt::Failed(Failure::permanent("effect:attempts", why)));
+                return Err(Interrupt::Untold(Failure::permanent("effect:attempts", why)));
             }
             let span = span::effect(&self.run, &step.id, label, attempt);
             let outcome = self.attempt(step, label, arguments, position, attempt);
@@ -172,16 +172,16 @@ where
             admit(self.authority, &self.state, &self.run, step, label, &intent.arguments, position)
                 .map_err(Interrupt::Failed)?;
         self.ports.reporter.report(News::Settling(step.id.clone(), label.clone()));
-        if intent.epoch != self.epoch {
-            self.ports.world.fence(&admitted).await;
-        }
         self.outlive(&intent).await?;
+        // Whoever was in time to send has a connection by now, and nobody is in time any more. What this process sent itself
+        // may still go on at the server, whose client it is no longer.
+        self.ports.world.fence(&admitted).await;
         let intent = self.last_sent(Intent::clone(&intent));
         for look in 0..MAX_SETTLING {
             let fate = self.ports.world.settle(&admitted, &intent).await;
             match fate {
                 Fate::StillGoing => {
-                    if self.ports.control.wish() == Some(Wish::Pause) {
+                    if self.wants_a_pause() {
                         return Err(Interrupt::Wait(Wait::Paused));
                     }
                     self.in_time()?;
@@ -233,18 +233,19 @@ where
         Some(self.ports.world.settle(admitted, &earlier.intent).await)
     }
 
-    /// Waits until another process can no longer send what it intended.
+    /// Waits until another process can no longer send what it intended. It judges that by its own clock, which need not agree
+    /// with this one's; but what it intended was durable before this process took the run.
     async fn outlive(&self, intent: &Intent) -> Result<(), Interrupt> {
         if intent.epoch == self.epoch || self.options.gone == Some(intent.epoch) {
             return Ok(());
         }
         // A clock may wake early when a person wants something: only time itself ends this wait.
         loop {
-            let left = intent.not_after.since(self.ports.clock.now());
+            let left = self.resumed_at.plus(INTENT_LIFE).since(self.ports.clock.now());
             if left.0 == 0 {
                 return Ok(());
             }
-            if self.ports.control.wish() == Some(Wish::Pause) {
+            if self.wants_a_pause() {
                 return Err(Interrupt::Wait(Wait::Paused));
             }
             self.ports.clock.sleep(left).await;

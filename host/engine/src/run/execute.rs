@@ -329,6 +329,11 @@ where
         }
     }
 
+    /// Returns whether a person asked to stop and may: what is being backed out of is not left half done.
+    pub(super) fn wants_a_pause(&self) -> bool {
+        self.ports.control.wish() == Some(Wish::Pause) && !self.is_backing_out()
+    }
+
     /// A run that waits for a decision turns round when that is the decision and there is a way back.
     fn rather_back(&self) -> Result<(), Interrupt> {
         match self.ports.control.wish() {

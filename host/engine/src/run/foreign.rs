@@ -6,9 +6,8 @@
 use super::bounds::line;
 use super::execute::Execution;
 use super::interrupt::Interrupt;
-use super::look::deployment_id;
 use super::port::{Clock, Control, Journal, News, Reporter, World};
-use crate::journal::{Event, Performed};
+use crate::journal::Event;
 use crate::model::{Deployment, Failure, Read, Reading, ServiceRef, StepId};
 
 /// How many deployments are looked through: more than anybody makes between two steps.
@@ -48,7 +47,7 @@ where
                 self.note(Event::Stands { service, deployment: newest })?;
                 continue;
             };
-            if let Some(foreign) = self.foreign(&service, known.as_deref(), &found) {
+            if let Some(foreign) = self.foreign(known.as_deref(), &found) {
                 self.note(Event::Stands { service: service.clone(), deployment: newest })?;
                 return Err(Interrupt::Moved(format!(
                     "somebody else deployed service `{service}` since the run began: {foreign}; see that it is what you want"
@@ -68,7 +67,7 @@ where
             let read = Read::Deployments(ServiceRef::Named(service.clone()), DEPLOYMENTS);
             let Some(known) = self.state.deployments.get(service) else { continue };
             if let Ok(Reading::Deployments(found)) = self.ports.world.read(&read).await {
-                let foreign = self.foreign(service, known.as_deref(), &found);
+                let foreign = self.foreign(known.as_deref(), &found);
                 seen.extend(foreign.map(|it| format!("deployed service `{service}`: {it}")));
             }
         }
@@ -79,21 +78,9 @@ where
     }
 
     /// Returns the newest deployment of a service since `known` that this run did not make.
-    fn foreign(&self, service: &str, known: Option<&str>, found: &[Deployment]) -> Option<String> {
-        let own = self.own_deployments(service);
+    fn foreign(&self, known: Option<&str>, found: &[Deployment]) -> Option<String> {
         let mut since = found.iter().take_while(|it| known != Some(it.id.as_str()));
-        since.find(|it| !own.contains(&it.id)).map(shown)
-    }
-
-    /// Returns the deployments of a service that this run made, as far as their ids are known.
-    fn own_deployments(&self, service: &str) -> Vec<String> {
-        let is_of_it = |performed: &&Performed| {
-            let effect = self.authority.effects.get(&performed.intent.label);
-            let of = effect.and_then(|effect| effect.kind.service());
-            of.is_some_and(|of| matches!(of, ServiceRef::Named(name) if name == service))
-        };
-        let performed = self.state.effects.values().filter(is_of_it);
-        performed.filter_map(|performed| deployment_id(&performed.given())).collect()
+        since.find(|it| !self.state.made.contains(&it.id)).map(shown)
     }
 
     /// Reads, again and again while the failure may pass.

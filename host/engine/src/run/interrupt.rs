@@ -3,7 +3,7 @@
 use super::execute::{Ended, Execution, OnFailure, RunError, Wait};
 use super::port::{Clock, Control, Journal, News, Reporter, World};
 use crate::journal::{Direction, Event};
-use crate::model::{Failure, StepId};
+use crate::model::{Failure, StepId, UNSEEN};
 
 /// Why a step did not go on.
 #[derive(Debug)]
@@ -12,8 +12,9 @@ pub(super) enum Interrupt {
     Failed(Failure),
     /// What stands at the far side could not be read. No plugin is told, because a replay would not tell it again.
     Unread(Failure),
-    /// A critical section can't go on. No plugin is told, because a replay would not tell it again.
-    BackOut(Failure),
+    /// A critical section can't go on, or an effect was tried too often. No plugin is told, because a replay would not tell it
+    /// again.
+    Untold(Failure),
     /// The run waits.
     Wait(Wait),
     /// Something that the plan rests on changed.
@@ -60,9 +61,11 @@ where
             Interrupt::Stuck(question) => self.note(Event::Stuck { question })?,
             Interrupt::RollBack(why) => self.turn_back(why)?,
             Interrupt::Tripped(why) => self.rather_not_go_on(why)?,
-            Interrupt::Failed(failure)
-            | Interrupt::Unread(failure)
-            | Interrupt::BackOut(failure) => self.failed(failure)?,
+            Interrupt::Failed(failure) | Interrupt::Untold(failure) => self.failed(failure)?,
+            // The step may have reached its end all the same, so what going back loses then is lost now.
+            Interrupt::Unread(failure) => {
+                self.failed(Failure::permanent(UNSEEN, failure.to_string()))?;
+            }
         }
         Ok(None)
     }

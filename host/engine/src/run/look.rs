@@ -5,7 +5,7 @@ use super::port::{Follow, Host, News, Reporter, World};
 use crate::journal::RunState;
 use crate::model::{
     Answer, Authority, Call, Denial, Effect, Fact, Failure, Job, Label, Problem, Read, Reading,
-    RunId,
+    RunId, deployment_id,
 };
 use crate::policy::{Grant, admit};
 
@@ -191,9 +191,4 @@ impl<W: World, R: Reporter> Look<'_, W, R> {
 
 fn job(finished: bool, note: String, facts: Vec<Fact>) -> Job {
     Job { finished, done: u64::from(finished), total: 1, note, facts }
-}
-
-/// Returns the id of the deployment that an effect made.
-pub(crate) fn deployment_id(facts: &[Fact]) -> Option<String> {
-    facts.iter().find(|fact| fact.name == "deployment").and_then(Fact::as_text).map(str::to_owned)
 }

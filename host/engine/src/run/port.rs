@@ -48,8 +48,8 @@ pub trait World {
     /// Sends `effect`. Called only after `intent` is durable; retries nothing.
     async fn send(&self, effect: &Admitted, intent: &Intent) -> Sent;
 
-    /// Ends whatever another process still has open to carry out `effect` by, where the far side knows such connections by
-    /// name. What cannot be ended is waited out all the same, so no failure is told.
+    /// Ends every connection of Lockstep's by which `effect` may still be carried out, where the far side knows connections by
+    /// name: those of another process, and those that this one gave up. Called when nobody is in time to send any more.
     async fn fence(&self, effect: &Admitted);
 
     /// Finds out what became of `intent`, whose `not_after` is the last moment at which it can have been sent. An effect

@@ -78,12 +78,12 @@ where
         let position = usize::try_from(intent.position).unwrap_or(usize::MAX);
         let (authority, run) = (self.authority, &self.run);
         let admitted = admit(authority, &self.state, run, step, label, &intent.arguments, position)
-            .map_err(Interrupt::BackOut)?;
+            .map_err(Interrupt::Untold)?;
         match self.ports.world.settle(&admitted, intent).await {
             Fate::Happened(_) => Ok(()),
             Fate::DidNot | Fate::Partly | Fate::StillGoing | Fate::CannotTell(_) => {
                 let why = format!("writes are not blocked by `{label}` any more");
-                Err(Interrupt::BackOut(Failure::permanent("section:lifted", why)))
+                Err(Interrupt::Untold(Failure::permanent("section:lifted", why)))
             }
         }
     }
@@ -94,7 +94,7 @@ where
             Some((section, deadline)) if self.ports.clock.now() >= deadline => {
                 let (name, length) = (section.name, section.max_outage.0);
                 let why = format!("section `{name}` is over its deadline of {length} ms");
-                Err(Interrupt::BackOut(Failure::permanent(OVERDUE, why)))
+                Err(Interrupt::Untold(Failure::permanent(OVERDUE, why)))
             }
             Some(_) | None => Ok(()),
         }

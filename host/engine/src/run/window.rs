@@ -21,7 +21,9 @@ where
         let Some(frozen) = steps.get(index) else { return Ok(()) };
         let step = &frozen.step.id;
         let state = self.state.step(step);
-        let has_begun = state.round > 0 || state.status != StepStatus::Pending;
+        // Who waits at a gate has not begun, and may wait there until the window is long closed.
+        let waits = matches!(state.status, StepStatus::Pending | StepStatus::AtGate(_));
+        let has_begun = state.round > 0 || !waits;
         if has_begun || !self.begins_a_stretch(index) {
             return Ok(());
         }

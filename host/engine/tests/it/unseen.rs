@@ -2,7 +2,7 @@
 
 use lockstep_engine::journal::{Direction, Event};
 use lockstep_engine::model::{Effect, Failure, Millis, Observation, Pending, Progress, Step, Undo};
-use lockstep_engine::run::{Ended, Follow, OnFailure};
+use lockstep_engine::run::{Claimant, Ended, Follow, OnFailure, Wait};
 
 use crate::fake::{Bench, FarSide, Shape, command, listed, step_id, undo_of};
 
@@ -12,11 +12,16 @@ fn incr(name: &str) -> [Effect; 1] {
 
 /// A step that counts and forgets the count on the way back, whose limit is a minute.
 fn bench(loss: Option<&str>) -> Bench {
+    soaking(loss, None)
+}
+
+fn soaking(loss: Option<&str>, soak: Option<Millis>) -> Bench {
     let back = [command("back", "RESET", "one")];
     let step = Step {
         undo: Undo::Steps(vec![step_id("un-s")]),
         loss: loss.map(str::to_owned),
         limit: Millis::seconds(60),
+        soak,
         ..listed("s", &incr("one"))
     };
     let shape = Shape::default().step(step, &incr("one"));
@@ -50,6 +55,31 @@ fn what_may_be_serving_is_not_taken_back_because_nothing_can_be_seen() {
     assert!(bench.journal.state().loss_of_going_back(&bench.plan.authority).is_some());
     // Once it can be seen again, a person who resumes finds the step at its end.
     bench.guest.part("s").check.clear();
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(bench.world.log(), ["one"]);
+}
+
+#[test]
+fn what_was_at_its_end_is_not_taken_back_because_the_claim_can_not_be_read() {
+    let mut bench = soaking(Some("a day of writes"), Some(Millis::seconds(3600)));
+    bench.options.claimant = Some(Claimant {
+        store: "ours".to_owned(),
+        holder: "ada".to_owned(),
+        settle: Millis::seconds(3),
+        over: None,
+    });
+    bench.options.detach = true;
+    let ended = bench.run_on();
+    assert!(matches!(ended, Ended::Waiting(Wait::Soak { .. })), "{ended:?}");
+    let refused = Failure::permanent("railway:unauthorized", "the token is no longer valid");
+    bench.world.outside.claim_fails.replace(Some(refused));
+    let ended = bench.run_on();
+    for words in ["the token is no longer valid", "lose a day of writes"] {
+        assert!(stuck(&ended).contains(words), "{ended:?}");
+    }
+    bench.world.outside.claim_fails.replace(None);
+    bench.options.detach = false;
     bench.answer_the_question();
     assert_eq!(bench.run_on(), Ended::Done);
     assert_eq!(bench.world.log(), ["one"]);

@@ -113,3 +113,20 @@ fn a_person_may_begin_outside_and_is_named() {
     let by_ada = |event: &Event| matches!(event, Event::WindowFound { until: None, by: Some(by), .. } if by == "ada");
     assert!(bench.journal.events().iter().any(by_ada));
 }
+
+#[test]
+fn who_waited_at_a_gate_until_the_window_closed_waits_for_the_next_one() {
+    let gated =
+        |step| Step { gates: vec![Gate::Approval("go on?".to_owned()), Gate::Window], ..step };
+    let mut bench = bench(gated, None);
+    window(&bench, 0, 100);
+    bench.options.gates_approved_by = None;
+    let ended = bench.run_on();
+    assert!(matches!(ended, Ended::Waiting(Wait::Gate { .. })), "{ended:?}");
+    bench.clock.pass(Millis(200 * HOUR));
+    window(&bench, 300, 100);
+    bench.options.gates_approved_by = Some("ada".to_owned());
+    assert!(matches!(bench.run_on(), Ended::Waiting(Wait::Window { .. })));
+    bench.clock.pass(Millis(100 * HOUR));
+    assert_eq!(bench.run_on(), Ended::Done);
+}

@@ -131,6 +131,10 @@ impl Access {
     /// that lends it out by the transaction can't keep what is set for the session.
     pub fn new(url: &SecretString, schema: &str) -> Result<Self, ConnectError> {
         let (url, proof) = proof(url.expose_secret());
+        // The parser ends the password at the first `@`, and would take what follows in it for the server's name.
+        if url.split('?').next().is_some_and(|address| address.matches('@').count() > 1) {
+            return Err(ConnectError::Url);
+        }
         // The parser's own words may repeat a part of the URL, so they are dropped.
         let mut config: Config = url.parse().map_err(|_error| ConnectError::Url)?;
         let known = config.get_user().is_some() && config.get_dbname().is_some();
@@ -249,6 +253,7 @@ mod tests {
             "postgres://ada:s3cret@db/upgrades?s3cret=1",
             "postgres://ada:s3cret@db:port/upgrades",
             "postgres://ada:s3cret@db/upgrades?sslmode=verify",
+            "postgres://ada:an@s3cret@db/upgrades",
         ] {
             let refused = access(wrong, "lockstep").unwrap_err();
             assert!(!format!("{refused} {refused:?}").contains("s3cret"), "{wrong}");

@@ -153,8 +153,17 @@ fn row(environment: &str, here: &Holder, found: &Found) -> Result<Row, StoreErro
         Some(run) => {
             let holder = text.map(|text| holder(environment, text)).transpose()?;
             let seen = holder.as_ref().map_or(Presence::Gone, |holder| holder.presence(here));
-            let late = expired && seen != Presence::Gone;
-            let presence = if late { Presence::Expired } else { seen };
+            // Two machines that were made from one image may look like one that was started anew; a lease that is being
+            // renewed is not that of a process from before.
+            let elsewhere = holder.as_ref().is_some_and(|holder| holder.before_a_reboot(here));
+            let presence = match seen {
+                Presence::Gone if elsewhere && !expired => Presence::Unknown,
+                Presence::Gone => Presence::Gone,
+                Presence::Alive | Presence::Expired | Presence::Unknown if expired => {
+                    Presence::Expired
+                }
+                Presence::Alive | Presence::Expired | Presence::Unknown => seen,
+            };
             Some(Holding {
                 run: parsed(run)?,
                 epoch: Epoch(epoch.cast_unsigned()),

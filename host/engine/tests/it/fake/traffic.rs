@@ -24,6 +24,8 @@ pub(crate) struct Outside {
     pub(crate) staged: Cell<Option<Moment>>,
     /// What is written as the claim on the environment.
     pub(crate) claim: RefCell<Option<String>>,
+    /// Why nobody can read the claim, while that is so.
+    pub(crate) claim_fails: RefCell<Option<Failure>>,
     /// What another store writes there, and when.
     pub(crate) other_claim: RefCell<Option<(Moment, String)>>,
     /// Most requests that one answer holds.

@@ -177,7 +177,10 @@ impl World for FakeWorld {
     }
 
     async fn claim(&self) -> Result<Option<String>, Failure> {
-        Ok(self.outside.claim(self.journal.now()))
+        match self.outside.claim_fails.borrow().clone() {
+            Some(failure) => Err(failure),
+            None => Ok(self.outside.claim(self.journal.now())),
+        }
     }
 
     async fn put_claim(&self, text: &str) -> Result<(), Failure> {
