@@ -183,12 +183,18 @@ pub(crate) fn mutations(stage: &Stage) -> Mutations {
 
 /// Waits until something is there.
 #[track_caller]
-pub(crate) fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..4500 {
+pub(crate) fn poll<T>(look: impl FnMut() -> Option<T>) -> T {
+    poll_for(90, look)
+}
+
+/// Waits so many seconds until something is there.
+#[track_caller]
+pub(crate) fn poll_for<T>(seconds: u32, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..seconds * 50 {
         if let Some(found) = look() {
             return found;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("it did not come within 90 s");
+    panic!("it did not come within {seconds} s");
 }

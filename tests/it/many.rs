@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::far_side::{Mutations, Postgres, mutations, poll};
+use crate::far_side::{Mutations, Postgres, mutations, poll_for};
 use crate::guests::guest;
 use crate::stage::{STORE_URL, Stage};
 
@@ -24,6 +24,9 @@ const RUNNERS: usize = 3;
 
 /// How often one of the runners is killed.
 const PERIOD: Duration = Duration::from_secs(2);
+
+/// How many seconds one run may take: each runner lives for six at a time, and who follows one waits for what it intended.
+const PATIENCE: u32 = 600;
 
 /// What a run of the guest `steady` changes at Railway.
 const CHANGES: usize = 4;
@@ -95,7 +98,7 @@ impl Team {
                 "SELECT count(*) FROM team.records WHERE kind = 'finished'
                  AND run = (SELECT number FROM team.runs WHERE id = '{run}')"
             );
-            poll(|| (journal.number(&over) == 1).then_some(()));
+            poll_for(PATIENCE, || (journal.number(&over) == 1).then_some(()));
         }
     }
 }

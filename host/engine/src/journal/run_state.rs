@@ -54,6 +54,8 @@ pub struct RunState {
     pub windows: BTreeMap<StepId, Option<Moment>>,
     /// When each critical section that has begun is over at the latest.
     pub sections: BTreeMap<String, Moment>,
+    /// When each lease on the run was taken, by the clock of whoever took it.
+    pub leased: BTreeMap<Epoch, Moment>,
     /// The ids of all deployments that the run made, also of those that it took up again since.
     pub made: BTreeSet<String>,
     /// When an effect happened last, as far as is known, or a step was found to have reached its end.
@@ -91,6 +93,7 @@ impl Default for RunState {
             watches: BTreeMap::new(),
             windows: BTreeMap::new(),
             sections: BTreeMap::new(),
+            leased: BTreeMap::new(),
             made: BTreeSet::new(),
             changed: None,
             at: Moment(0),
@@ -196,6 +199,7 @@ impl RunState {
             Event::Leased { epoch, .. } => {
                 self.expect(*epoch >= self.epoch, "the lease is older than the one before")?;
                 self.epoch = *epoch;
+                self.leased.entry(*epoch).or_insert(at);
             }
             Event::GateReached { .. }
             | Event::GateOpened { .. }

@@ -1,5 +1,7 @@
 //! The life of one effect: admit, look, intend, send, answer, settle, follow.
 
+use std::ops::Bound;
+
 use tracing::Instrument as _;
 
 use super::bounds::{BLIND, INTENT_LIFE, MAX_ATTEMPTS, MAX_SETTLING, pause};
@@ -234,14 +236,18 @@ where
     }
 
     /// Waits until another process can no longer send what it intended. It judges that by its own clock, which need not agree
-    /// with this one's; but what it intended was durable before this process took the run.
+    /// with this one's; but what it intended was durable before its lease was taken from it.
     async fn outlive(&self, intent: &Intent) -> Result<(), Interrupt> {
         if intent.epoch == self.epoch || self.options.gone == Some(intent.epoch) {
             return Ok(());
         }
+        let later = (Bound::Excluded(intent.epoch), Bound::Unbounded);
+        let followed = self.state.leased.range(later).next().map(|(_, at)| *at);
+        let since = followed.map_or(self.resumed_at, |at| at.min(self.resumed_at));
+        let until = since.plus(INTENT_LIFE);
         // A clock may wake early when a person wants something: only time itself ends this wait.
         loop {
-            let left = self.resumed_at.plus(INTENT_LIFE).since(self.ports.clock.now());
+            let left = until.since(self.ports.clock.now());
             if left.0 == 0 {
                 return Ok(());
             }
