@@ -96,12 +96,10 @@ impl Holder {
         }
         presence_of(self.pid, self.started)
     }
-}
 
-impl Holder {
-    /// Returns whether this holder was on the machine of `here` before that was started anew, by the machine's own id, which
-    /// copies of one image may share.
-    pub(crate) fn before_a_reboot(&self, here: &Self) -> bool {
+    /// Returns whether this holder was there in another boot than `here`: before the machine was started anew, or on another
+    /// machine that was made from the same image and has the same id.
+    pub(crate) fn is_of_another_boot(&self, here: &Self) -> bool {
         self.boot != here.boot
     }
 }

@@ -232,7 +232,7 @@ async fn still_loses(session: &Session, carried: &Carried) -> Result<(), CliErro
     let loss = loss.map_or_else(|| "nothing".to_owned(), crate::render::tame);
     let words = format!("the run went on meanwhile: going back from here loses {loss}");
     Err(CliError::words(Exit::Failed, words)
-        .hint("nothing was changed; decide again with `lockstep rollback`"))
+        .hint("nothing was changed, and no process works on the run any more: decide again, `lockstep rollback` or `lockstep resume`"))
 }
 
 /// Writes the lease and what a person decided, and returns all records.

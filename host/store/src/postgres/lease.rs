@@ -155,7 +155,7 @@ fn row(environment: &str, here: &Holder, found: &Found) -> Result<Row, StoreErro
             let seen = holder.as_ref().map_or(Presence::Gone, |holder| holder.presence(here));
             // Two machines that were made from one image may look like one that was started anew; a lease that is being
             // renewed is not that of a process from before.
-            let elsewhere = holder.as_ref().is_some_and(|holder| holder.before_a_reboot(here));
+            let elsewhere = holder.as_ref().is_some_and(|holder| holder.is_of_another_boot(here));
             let presence = match seen {
                 Presence::Gone if elsewhere && !expired => Presence::Unknown,
                 Presence::Gone => Presence::Gone,
