@@ -67,3 +67,23 @@ pub(crate) async fn asked_to_end() -> std::io::Result<()> {
         _ = terminated.recv() => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_wish_ends_the_wait_in_which_it_comes_and_no_later_one() {
+        let signals = Signals::new(Vec::new());
+        let ends = || signals.wished().now_or_never().is_some();
+        assert!(!ends());
+        signals.pause();
+        assert!(ends());
+        assert_eq!(signals.wish(), Some(Wish::Pause));
+        assert!(!ends(), "a run that backs out knows of it and waits as ever");
+        signals.pause();
+        assert!(ends());
+    }
+}

@@ -186,4 +186,12 @@ mod tests {
         assert_eq!((stat.state, stat.started), ('S', 4711));
         assert!(Stat::parse("7 (a) S 1 2").is_none());
     }
+
+    #[test]
+    fn a_process_that_proc_does_not_show_is_gone_only_if_the_system_knows_it_no_more() {
+        assert_eq!(hidden_or_gone(std::process::id()), Presence::Unknown);
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert_eq!(hidden_or_gone(child.id()), Presence::Gone);
+    }
 }
