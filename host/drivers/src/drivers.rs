@@ -6,6 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use lockstep_engine::model::{Failure, Read, Reading};
 use secrecy::ExposeSecret as _;
 
+use crate::canary::Canaries;
 use crate::compose::Composer;
 use crate::http::Endpoints;
 use crate::railway::{Railway, Registry};
@@ -44,6 +45,7 @@ pub struct Drivers {
     pub(crate) http: Endpoints,
     pub(crate) composer: Composer,
     pub(crate) redactor: Redactor,
+    pub(crate) canaries: Canaries,
     pub(crate) now: Now,
 }
 
@@ -90,6 +92,7 @@ impl Drivers {
             composer: Composer::new(railway.clone(), reach, redactor.clone(), secrets, connections),
             railway,
             redactor,
+            canaries: Canaries::default(),
             now,
         })
     }

@@ -4,6 +4,7 @@
 //! searches what it answers for secrets. Nothing here retries an effect, runs WebAssembly or prints. Beside it, notices tell
 //! people how a run came to stand.
 
+mod canary;
 mod compose;
 mod drivers;
 mod http;

@@ -2,7 +2,8 @@
 
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
-    Composed as Pieces, Fact, Failure, Kind, Message, Read, Reading, Statement, Survey,
+    Canary, CanaryTally, Composed as Pieces, Fact, Failure, Kind, Message, Moment, Numbers, Read,
+    Reading, Statement, Survey,
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{Follow, World};
@@ -103,6 +104,22 @@ impl World for Drivers {
             Ok(follow) => Ok(self.redactor.follow(follow)),
             Err(failure) => Err(self.redactor.failure(failure)),
         }
+    }
+
+    fn begin_canaries(&self, canaries: Vec<Canary>, began: Moment) {
+        self.canaries.begin(canaries, began);
+    }
+
+    async fn end_canaries(&self) {
+        self.canaries.end().await;
+    }
+
+    fn tallies(&self) -> Vec<(Canary, CanaryTally)> {
+        self.canaries.tallies()
+    }
+
+    async fn missing(&self, canary: &Canary, acknowledged: &Numbers) -> Result<Numbers, Failure> {
+        self.missing_canaries(canary, acknowledged).await
     }
 
     async fn let_go(&self) {

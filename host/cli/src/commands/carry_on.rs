@@ -1,7 +1,9 @@
 //! Running a run on, from wherever it stands: shared by apply, resume and rollback.
 
+use std::collections::BTreeMap;
+
 use lockstep_drivers::Drivers;
-use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record, RunState};
+use lockstep_engine::journal::{CanaryState, Epoch, Event, Head, Linked, Record, RunState};
 use lockstep_engine::model::{Authority, Millis, Moment, Plan, RunId, StepId};
 use lockstep_engine::run::{
     AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError, Wait,
@@ -20,7 +22,7 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::metrics::{Measured, State};
 use crate::output::Output;
-use crate::render::Announcer;
+use crate::render::{self, Announcer};
 use crate::session::{Loaded, Opened, Session};
 use crate::signals::{Signals, asked_to_end};
 
@@ -52,14 +54,17 @@ pub(crate) async fn carry_on(
     take_over: bool,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let Worked { run, ended, notices } =
+    let Worked { run, ended, cost, notices } =
         work(session, opened, carried, how, take_over, output).await?;
     if how.detach
         && let Some(due) = due(&ended)
     {
         session.store.detach(&run, due).await.or_exit(Exit::Failed)?;
     }
-    let exit = tell(&run, &ended, output)?;
+    for line in render::ledger(&cost) {
+        output.say(&format!("Canary {line}."));
+    }
+    let exit = tell(&run, &ended, &cost, output)?;
     notices.send(&run, &ended).await;
     Ok(exit)
 }
@@ -70,6 +75,8 @@ pub(super) struct Worked<'a> {
     pub(super) run: RunId,
     /// How working on it ended.
     pub(super) ended: Ended,
+    /// What its canaries came to.
+    pub(super) cost: BTreeMap<String, CanaryState>,
     /// Who is told.
     pub(super) notices: Notices<'a>,
 }
@@ -107,7 +114,7 @@ pub(super) async fn work<'a>(
     let notices = Notices::open(session, &opened, &carried.plan.authority, output);
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
-    let (run, ended) = ended?;
+    let (run, ended, cost) = ended?;
     let over = matches!(ended, Ended::Done | Ended::RolledBack(_));
     let back =
         if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
@@ -115,7 +122,7 @@ pub(super) async fn work<'a>(
     if let Err(error) = back {
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
-    Ok(Worked { run, ended, notices })
+    Ok(Worked { run, ended, cost, notices })
 }
 
 /// Returns when a run that waits for nothing but time may go on.
@@ -173,7 +180,7 @@ async fn run(
     options: Options,
     lease: &Lease,
     how: &How,
-) -> Result<(RunId, Ended), CliError> {
+) -> Result<(RunId, Ended, BTreeMap<String, CanaryState>), CliError> {
     let dying =
         Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
     let journal = Measured { journal: dying, metrics: &session.metrics };
@@ -210,14 +217,14 @@ async fn run(
         component,
         environment = opened.name.as_str()
     );
-    let ended =
-        listening(&mut execution, &mut carried.loaded, session, lease, &signals, &opened.announcer)
-            .instrument(span)
-            .await;
+    let ended = listening(&mut execution, &mut carried.loaded, session, lease, &signals, opened)
+        .instrument(span)
+        .await;
+    let cost = execution.state().canaries.clone();
     drop(execution);
     let ended = ended?;
     session.metrics.stands(&carried.run, State::from(&ended));
-    Ok((carried.run, ended))
+    Ok((carried.run, ended, cost))
 }
 
 /// Refuses to go back when that loses something else than the person was told: the run may have gone on until its lease was
@@ -229,7 +236,7 @@ async fn still_loses(session: &Session, carried: &Carried) -> Result<(), CliErro
     if loss == carried.loss.as_deref() {
         return Ok(());
     }
-    let loss = loss.map_or_else(|| "nothing".to_owned(), crate::render::tame);
+    let loss = loss.map_or_else(|| "nothing".to_owned(), render::tame);
     let words = format!("the run went on meanwhile: going back from here loses {loss}");
     Err(CliError::words(Exit::Failed, words)
         .hint("nothing was changed, and no process works on the run any more: decide again, `lockstep rollback` or `lockstep resume`"))
@@ -276,7 +283,7 @@ async fn listening(
     session: &Session,
     lease: &Lease,
     signals: &Signals,
-    announcer: &Announcer,
+    Opened { announcer, drivers, .. }: &Opened,
 ) -> Result<Ended, CliError> {
     let mut running = std::pin::pin!(execution.run(&mut loaded.plugin));
     // Beside the run and not between its turns: a store that does not answer must not hold up what is being sent.
@@ -290,6 +297,7 @@ async fn listening(
             }
         }
     });
+    let mut canaries = std::pin::pin!(drivers.keep_canaries());
     let mut ending = std::pin::pin!(asked_to_end());
     let mut asked = 0_u32;
     loop {
@@ -308,6 +316,7 @@ async fn listening(
                 signals.pause();
             }
             () = &mut renewing => {}
+            never = &mut canaries => match never {},
         }
     }
 }

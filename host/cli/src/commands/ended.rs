@@ -1,5 +1,8 @@
 //! What running came to, in words and as an exit code.
 
+use std::collections::BTreeMap;
+
+use lockstep_engine::journal::CanaryState;
 use lockstep_engine::model::RunId;
 use lockstep_engine::run::{Ended, Wait};
 
@@ -11,7 +14,12 @@ use crate::output::Output;
 use crate::render::{brief, length};
 
 /// Says how running ended, and picks the exit code.
-pub(super) fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, CliError> {
+pub(super) fn tell(
+    run: &RunId,
+    ended: &Ended,
+    canaries: &BTreeMap<String, CanaryState>,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let (exit, words) = match ended {
         Ended::Done => (Exit::Done, format!("Run {run} is done.")),
         Ended::RolledBack(why) => (
@@ -98,7 +106,9 @@ pub(super) fn tell(run: &RunId, ended: &Ended, output: &Output) -> Result<Exit, 
     for hint in hints_in(stopped_by) {
         output.say(&format!("Hint: {hint}"));
     }
-    output
-        .json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
+    let told = serde_json::json!({
+        "run": run, "exit": exit.code(), "message": words, "canaries": canaries,
+    });
+    output.json("run", &told)?;
     Ok(exit)
 }

@@ -1,11 +1,12 @@
 //! `lockstep plan`: shows what an upgrade would do, and changes nothing.
 
 use lockstep_engine::model::{Digest, Plan, Severity, Target};
-use lockstep_engine::policy::Grant;
+use lockstep_engine::policy::{Grant, Watching};
 use lockstep_engine::run::{PlanError, Planner};
 
 use crate::args::PlanArguments;
 use crate::clock::now;
+use crate::config;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -69,7 +70,8 @@ pub(crate) async fn make(
         options: opened.options(&loaded.called),
         now: now(),
     };
-    let watching = opened.document.watches.watching();
+    let canaries = config::canaries(&opened.document)?;
+    let watching = Watching { canaries, ..opened.document.watches.watching() };
     let planner = Planner {
         world: &opened.drivers,
         reporter: &opened.announcer,

@@ -106,8 +106,8 @@ async fn one(session: &Session, lease: Lease, output: &Output) {
     // This process lives on, so a lease that it kept would keep the run from everybody.
     let ours = give_back(session, &lease).await;
     let left = match attempted {
-        Ok(Worked { ended, notices, .. }) => {
-            let told = tell(&run, &ended, output).map(drop);
+        Ok(Worked { ended, cost, notices, .. }) => {
+            let told = tell(&run, &ended, &cost, output).map(drop);
             let left = leave(session, &run, &ended).await;
             notices.send(&run, &ended).await;
             told.and(left)

@@ -39,10 +39,14 @@ pub(crate) async fn show(
             render::event(&record.event)
         ));
     }
+    for line in render::ledger(&kept.state.canaries) {
+        output.say(&format!("Canary {line}."));
+    }
     let head = session.store.head(&kept.run).await.or_exit(Exit::Failed)?;
     output.say(&format!("Head: record {}, {}", head.next.saturating_sub(1), head.digest));
     output.json("run", &serde_json::json!({
         "run": kept.run, "standing": render::standing(&kept.state), "head": head, "records": records, "plan": kept.plan,
+        "canaries": kept.state.canaries,
     }))?;
     Ok(Exit::Done)
 }

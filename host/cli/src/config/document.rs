@@ -6,6 +6,7 @@ use std::path::Path;
 use lockstep_engine::model::Grantable;
 use serde::{Deserialize, Serialize};
 
+use super::canaries::CanariesDocument;
 use super::notify::NotifyDocument;
 use super::store::StoreDocument;
 use super::watches::WatchesDocument;
@@ -92,6 +93,9 @@ pub(crate) struct EnvironmentDocument {
     /// What is watched beside a run.
     #[serde(default)]
     pub(crate) watches: WatchesDocument,
+    /// What is written beside a run, to count what it costs.
+    #[serde(default)]
+    pub(crate) canaries: CanariesDocument,
     /// Who is told how a run came to stand.
     #[serde(default)]
     pub(crate) notify: Vec<NotifyDocument>,

@@ -1,5 +1,6 @@
 //! `lockstep.toml`: the document as written, and what it means for one environment.
 
+mod canaries;
 mod dialled;
 mod document;
 mod notify;
@@ -10,6 +11,7 @@ mod store;
 mod watches;
 mod windows;
 
+pub(crate) use canaries::canaries;
 pub(crate) use dialled::{Dialled, dialled};
 pub(crate) use document::{Document, EnvironmentDocument, LAB};
 pub(crate) use notify::{NotifyDocument, notice_secrets};

@@ -6,6 +6,7 @@ use std::path::Path;
 use lockstep_engine::model::Grantable;
 use serde::de::DeserializeOwned;
 
+use super::canaries::{CanariesDocument, canaries};
 use super::document::{
     ConnectionDocument, ConnectionKindDocument, Document, EndpointDocument, EnvironmentDocument,
     OnFailureDocument, PluginDocument, SshDocument, TelemetryDocument, TokenDocument,
@@ -74,6 +75,7 @@ fn the_example_of_the_readme_is_read_by_the_strict_parser() {
         let document = read(&example);
         let environment = &document.environments["production"];
         connections(environment).unwrap();
+        canaries(environment).unwrap();
         assert!(document.plugins.contains_key("redis"));
     }
 }
@@ -94,6 +96,7 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<PluginDocument>("nothing = 1"),
         known::<WindowDocument>("nothing = 1"),
         known::<WatchesDocument>("nothing = 1"),
+        known::<CanariesDocument>("nothing = 1"),
         known::<NotifyDocument>("nothing = 1"),
         known::<StoreDocument>("nothing = 1"),
         known::<PostgresDocument>("nothing = 1"),

@@ -53,6 +53,6 @@ impl WatchesDocument {
             window: length(self.window, usual.window),
             fewest_requests: self.fewest_requests.unwrap_or(usual.fewest_requests),
         };
-        Watching { triggers, traffic: self.traffic.clone() }
+        Watching { triggers, traffic: self.traffic.clone(), canaries: Vec::new() }
     }
 }

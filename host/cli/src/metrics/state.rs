@@ -66,6 +66,8 @@ impl State {
             | Event::Counted { .. }
             | Event::Watched { .. }
             | Event::Triggered { .. }
+            | Event::Tallied { .. }
+            | Event::Missed { .. }
             | Event::Intended(_)
             | Event::Answered { .. }
             | Event::Settled { .. }

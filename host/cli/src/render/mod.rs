@@ -3,6 +3,7 @@
 mod change;
 mod effect;
 mod finding;
+mod ledger;
 mod news;
 mod outage;
 mod plan;
@@ -13,6 +14,7 @@ mod total;
 mod watch;
 
 pub(crate) use effect::kind as effect;
+pub(crate) use ledger::ledger;
 pub(crate) use news::{Announcer, lines_to_add};
 pub(crate) use plan::plan;
 pub(crate) use run::{event, standing};

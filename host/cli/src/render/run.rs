@@ -50,6 +50,21 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Watched { watch, verdict, evidence } => {
             format!("watch {watch} {}: {}", found(*verdict), tame(evidence))
         }
+        Event::Tallied { canary, tally } => format!(
+            "canary {canary}: {} acknowledged, {} not{}",
+            tally.acknowledged.count(),
+            tally.refused,
+            match tally.gaps.len() {
+                0 => String::new(),
+                gaps => format!(", {} over", plural(gaps, "outage")),
+            }
+        ),
+        Event::Missed { canary, numbers } if numbers.is_empty() => {
+            format!("canary {canary}: nothing is missing")
+        }
+        Event::Missed { canary, numbers } => {
+            format!("canary {canary}: {} acknowledged and MISSING", numbers.count())
+        }
         Event::Triggered { watch, why } => format!("watch {watch} TRIPPED: {}", tame(why)),
         Event::Intended(intent) => {
             let again = if intent.attempt > 0 {

@@ -1,6 +1,6 @@
 //! What is watched beside a run, as an operator reads it in a plan.
 
-use lockstep_engine::model::{Authority, HostWatch, Trigger, Triggers};
+use lockstep_engine::model::{Authority, BITS, Canary, HostWatch, Trigger, Triggers};
 
 use super::text::{hang, length, put, tame};
 
@@ -24,11 +24,11 @@ pub(super) fn watches(out: &mut String, authority: &Authority) {
     };
     let running = named(|watch| match watch {
         HostWatch::Running(service) => Some(service),
-        HostWatch::Traffic(_) => None,
+        HostWatch::Traffic(_) | HostWatch::Canary(_) => None,
     });
     let traffic = named(|watch| match watch {
         HostWatch::Traffic(service) => Some(service),
-        HostWatch::Running(_) => None,
+        HostWatch::Running(_) | HostWatch::Canary(_) => None,
     });
     for (what, services, trigger) in [
         ("the newest deployment runs", running, Trigger::Unhealthy),
@@ -39,11 +39,31 @@ pub(super) fn watches(out: &mut String, authority: &Authority) {
             out.push_str(&hang(&line, "  ", "    "));
         }
     }
+    for canary in authority.canaries() {
+        out.push_str(&hang(&counted(canary), "  ", "    "));
+    }
     let unknown = format!(
         "not to be found out for {} counts as failing; what fails before the run is not held against it",
         length(triggers.unknown_after)
     );
     out.push_str(&hang(&unknown, "  ", "    "));
+}
+
+fn counted(canary: &Canary) -> String {
+    let gone = "an acknowledged one that is gone tips at once";
+    match canary {
+        Canary::Rows(connection) => {
+            format!("canary: a row a second in `lockstep.canary` of {}: {gone}", tame(connection))
+        }
+        Canary::Bits(connection) => {
+            format!("canary: a bit a second under `{BITS}` of {}: {gone}", tame(connection))
+        }
+        Canary::Answers { endpoint, path } => format!(
+            "canary: GET {} of {} every five seconds: counted, and never tips",
+            tame(path),
+            tame(endpoint)
+        ),
+    }
 }
 
 fn rule(trigger: Trigger, triggers: &Triggers) -> String {

@@ -36,7 +36,7 @@ pub(crate) struct Servers {
 
 /// An open connection, and the address that it rests on.
 #[derive(Clone)]
-pub(super) struct Open {
+pub(crate) struct Open {
     pub(super) connection: MultiplexedConnection,
     _address: Address,
 }
@@ -70,11 +70,9 @@ impl Servers {
 
     /// Opens a connection of its own under the client name `called`.
     pub(super) async fn open(&self, name: &str, called: &str) -> Result<Open, Failure> {
-        let connection = self.connections.get(name).ok_or_else(|| {
-            Failure::permanent("redis:no-connection", format!("`{name}` is no connection to Redis"))
-        })?;
+        let connection = self.named(name)?;
         let opened = self.resolve_and_dial(name, connection).await;
-        let mut open = match opened {
+        let open = match opened {
             // What was known of the address may be old, so the next attempt asks again; a wrong password is asked for now.
             Err(failure) => {
                 self.railway.forget_addresses().await;
@@ -85,6 +83,23 @@ impl Servers {
             }
             Ok(open) => open,
         };
+        self.call(name, open, called).await
+    }
+
+    /// Opens a connection where the server was found last, without looking anew where that is.
+    pub(super) async fn dial_again(&self, name: &str, called: &str) -> Result<Open, Failure> {
+        let open = self.resolve_and_dial(name, self.named(name)?).await?;
+        self.call(name, open, called).await
+    }
+
+    fn named(&self, name: &str) -> Result<&Connection, Failure> {
+        self.connections.get(name).ok_or_else(|| {
+            Failure::permanent("redis:no-connection", format!("`{name}` is no connection to Redis"))
+        })
+    }
+
+    /// Gives a connection its name.
+    async fn call(&self, name: &str, mut open: Open, called: &str) -> Result<Open, Failure> {
         // The name is what lets another process find and end this connection. A server that refuses it is too old.
         let named: Result<(), RedisError> =
             cmd("CLIENT").arg("SETNAME").arg(called).query_async(&mut open.connection).await;

@@ -4,6 +4,7 @@
 //! node is spoken to as it is: `MOVED` is an answer, and the look at every key is refused, because it would see a part.
 
 mod admit;
+mod canary;
 mod client;
 mod config;
 mod content;
@@ -14,4 +15,4 @@ mod nodes;
 mod read;
 mod sample;
 
-pub(crate) use client::Servers;
+pub(crate) use client::{Open, Servers};

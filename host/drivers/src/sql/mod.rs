@@ -5,6 +5,7 @@
 //! transaction of a superuser may still end sessions.
 
 mod admit;
+mod canary;
 mod catalogue;
 mod effect;
 mod fence;
@@ -18,4 +19,4 @@ mod value;
 
 pub(crate) use effect::Composed;
 pub(crate) use hold::Block;
-pub(crate) use session::Databases;
+pub(crate) use session::{Databases, Session};

@@ -65,14 +65,7 @@ impl Databases {
 
     /// Opens a session that calls itself `called`, and proves that its server is a primary.
     pub(super) async fn open(&self, name: &str, called: &str) -> Result<Session, Failure> {
-        let connection =
-            self.connections.get(name).filter(|one| one.kind == ConnectionKind::Postgres);
-        let connection = connection.ok_or_else(|| {
-            Failure::permanent(
-                "sql:no-connection",
-                format!("`{name}` is no connection to PostgreSQL"),
-            )
-        })?;
+        let connection = self.named(name)?;
         let opened = self.resolve_and_dial(name, connection, called).await;
         let session = match opened {
             // What was known of the address may be old, so the next attempt asks again; a wrong password is asked for now.
@@ -98,6 +91,21 @@ impl Databases {
             return Err(Failure::transient("sql:standby", text));
         }
         Ok(session)
+    }
+
+    /// Opens a session where the connection was found last, without looking anew where that is or what is there.
+    pub(super) async fn dial_again(&self, name: &str, called: &str) -> Result<Session, Failure> {
+        self.resolve_and_dial(name, self.named(name)?, called).await
+    }
+
+    fn named(&self, name: &str) -> Result<&Connection, Failure> {
+        let found = self.connections.get(name).filter(|one| one.kind == ConnectionKind::Postgres);
+        found.ok_or_else(|| {
+            Failure::permanent(
+                "sql:no-connection",
+                format!("`{name}` is no connection to PostgreSQL"),
+            )
+        })
     }
 
     async fn resolve_and_dial(

@@ -1,6 +1,7 @@
 //! The drivers against the lab: Railway's API as it answers, and real PostgreSQL, Redis and `sshd`.
 
 mod backups;
+mod canaries;
 mod deploys;
 mod failures;
 mod forgets;

@@ -56,6 +56,8 @@ impl RunState {
             | Event::Stands { .. }
             | Event::Counted { .. }
             | Event::Watched { .. }
+            | Event::Tallied { .. }
+            | Event::Missed { .. }
             | Event::Triggered { .. }
             | Event::Moved { .. }
             | Event::TurnedBack { .. }

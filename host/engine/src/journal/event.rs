@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Epoch;
 use crate::model::{
-    Argument, Denial, Digest, Fact, Failure, Label, Millis, Moment, Share, StepId, VariableValue,
-    Verdict,
+    Argument, CanaryTally, Denial, Digest, Fact, Failure, Label, Millis, Moment, Numbers, Share,
+    StepId, VariableValue, Verdict,
 };
 
 /// What stands where an effect changes something, by name, in words that compare; none for what is not there.
@@ -215,6 +215,20 @@ pub enum Event {
         /// The reason.
         why: String,
     },
+    /// What became of the canaries of one kind since the record before about them.
+    Tallied {
+        /// Which.
+        canary: String,
+        /// What.
+        tally: CanaryTally,
+    },
+    /// Acknowledged canaries were looked for, and these are gone: all that are, as of now.
+    Missed {
+        /// Which.
+        canary: String,
+        /// Their numbers.
+        numbers: Numbers,
+    },
     /// An effect is about to be sent.
     Intended(Intent),
     /// A send ended.
@@ -341,6 +355,8 @@ impl Event {
             Self::Counted { .. } => "counted",
             Self::Watched { .. } => "watched",
             Self::Triggered { .. } => "triggered",
+            Self::Tallied { .. } => "tallied",
+            Self::Missed { .. } => "missed",
             Self::Intended(_) => "intended",
             Self::Answered { .. } => "answered",
             Self::Settled { .. } => "settled",

@@ -1,5 +1,6 @@
 //! The vocabulary of the journal, the chain that holds its records together, and the state that is folded from them.
 
+mod canary_state;
 mod effect_state;
 mod event;
 mod record;
@@ -8,6 +9,7 @@ mod run_state;
 mod step_state;
 mod watch_state;
 
+pub use canary_state::CanaryState;
 pub use event::{Direction, End, Event, Fate, Intent, Sent, Standing, standing_of};
 pub use record::{BrokenChain, Epoch, Head, Linked, Record};
 pub use run_state::{IllegalRecord, Phase, RunState};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::canary_state::CanaryState;
 use super::event::{Direction, End, Event};
 use super::record::{Epoch, Record};
 use super::step_state::{Performed, StepState, StepStatus};
@@ -50,6 +51,8 @@ pub struct RunState {
     pub deployments: BTreeMap<String, Option<String>>,
     /// What the watches saw, by name.
     pub watches: BTreeMap<String, WatchState>,
+    /// What became of the canaries, by name.
+    pub canaries: BTreeMap<String, CanaryState>,
     /// The steps with which a stretch began, and until when the window was open; none outside of one.
     pub windows: BTreeMap<StepId, Option<Moment>>,
     /// When each critical section that has begun is over at the latest.
@@ -91,6 +94,7 @@ impl Default for RunState {
             open: None,
             deployments: BTreeMap::new(),
             watches: BTreeMap::new(),
+            canaries: BTreeMap::new(),
             windows: BTreeMap::new(),
             sections: BTreeMap::new(),
             leased: BTreeMap::new(),
@@ -263,6 +267,10 @@ impl RunState {
             Event::Watched { watch, verdict, evidence } => {
                 self.watch(watch)?.saw(*verdict, evidence, at);
             }
+            Event::Tallied { canary, tally } => self.canary(canary)?.add(tally),
+            Event::Missed { canary, numbers } => {
+                numbers.clone_into(&mut self.canary(canary)?.missing)
+            }
             Event::Resumed { .. } => self.resume()?,
             Event::Finished { end } => {
                 self.expect(self.open.is_none(), "an effect's fate is still open")?;
@@ -288,6 +296,13 @@ impl RunState {
     fn watch(&mut self, watch: &str) -> Result<&mut WatchState, String> {
         self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
         Ok(self.watches.entry(watch.to_owned()).or_default())
+    }
+
+    /// Returns the canaries for a change. They are counted until the run is over, also while it waits for a person.
+    fn canary(&mut self, canary: &str) -> Result<&mut CanaryState, String> {
+        let counted = !matches!(self.phase, Phase::Planned | Phase::Finished(_));
+        self.expect(counted, "the run has not begun or is over")?;
+        Ok(self.canaries.entry(canary.to_owned()).or_default())
     }
 
     fn begin_section(&mut self, section: &str, deadline: Moment) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! The nouns: data that the other modules, the plan file and the journal share. No I/O, no clock, no decision.
 
 mod call;
+mod canary;
 mod claim;
 mod digest;
 mod draft;
@@ -20,6 +21,7 @@ mod trigger;
 mod wire;
 
 pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
+pub use canary::{BITS, Canary, CanaryTally, Gap, NotRising, Numbers};
 pub use claim::Claim;
 pub use digest::{Digest, ParseDigestError, canonical};
 pub use draft::{

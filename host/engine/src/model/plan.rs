@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::canary::Canary;
 use super::digest::{Digest, canonical};
 use super::draft::{Finding, Step, Undo, Watch};
 use super::effect::Effect;
@@ -203,6 +204,14 @@ impl Authority {
     /// Returns an undo step by its name.
     pub fn undo_step(&self, id: &StepId) -> Option<&FrozenUndo> {
         self.undo.iter().find(|frozen| frozen.step.id == *id)
+    }
+
+    /// Returns the canaries that are written beside the run.
+    pub fn canaries(&self) -> impl Iterator<Item = &Canary> {
+        self.host_watches.iter().filter_map(|watch| match watch {
+            HostWatch::Canary(canary) => Some(canary),
+            HostWatch::Running(_) | HostWatch::Traffic(_) => None,
+        })
     }
 
     /// Returns the undo steps that belong to no step in particular: they come last, whichever steps began.

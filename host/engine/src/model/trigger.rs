@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::canary::Canary;
 use super::draft::Verdict;
 use super::time::Millis;
 
@@ -46,6 +47,8 @@ pub enum HostWatch {
     Running(String),
     /// The share of the service's requests that are answered with 500 and above.
     Traffic(String),
+    /// What was acknowledged of a canary is there.
+    Canary(Canary),
 }
 
 impl HostWatch {
@@ -54,6 +57,7 @@ impl HostWatch {
         match self {
             Self::Running(service) => format!("running:{service}"),
             Self::Traffic(service) => format!("traffic:{service}"),
+            Self::Canary(canary) => format!("canary:{}", canary.id()),
         }
     }
 
@@ -62,6 +66,7 @@ impl HostWatch {
         match self {
             Self::Running(_) => Trigger::Unhealthy,
             Self::Traffic(_) => Trigger::ErrorRate,
+            Self::Canary(_) => Trigger::AtOnce,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::expect;
 use super::forget::{self, Closing};
 use super::grant::Grant;
 use super::images::{Images, is_pinned};
+use super::ledger::{self, Ledger};
 use super::shape;
 use super::watching::Watching;
 use crate::journal::Standing;
@@ -77,6 +78,9 @@ impl Freezer<'_> {
             }
             Err(error) => problems.push(error.to_string()),
         }
+        if !steps.is_empty() {
+            problems.extend(self.canaries(&mut steps, &mut undo, &mut effects));
+        }
         problems.extend(self.deployments(&steps, &undo, &effects));
         problems.extend(
             draft.extra.iter().map(|(key, _)| format!("the plan has an unknown extra `{key}`")),
@@ -114,6 +118,29 @@ impl Freezer<'_> {
             parameters: draft.parameters.into_iter().collect(),
         };
         Ok(Plan { authority, evidence })
+    }
+
+    /// Puts the steps around the plan that make the place of the canaries and remove it.
+    fn canaries(
+        &self,
+        steps: &mut Vec<FrozenStep>,
+        undo: &mut Vec<FrozenUndo>,
+        effects: &mut BTreeMap<Label, Effect>,
+    ) -> Vec<String> {
+        match ledger::ledger(self.watching.canaries.iter()) {
+            Ok(None) => Vec::new(),
+            Ok(Some(Ledger { first, last, undo: undone, effects: made })) => {
+                let own = [&first.step, &last.step, &undone.step];
+                let taken = own.into_iter().filter_map(|own| taken(own, effects, steps, undo));
+                let problems = taken.collect();
+                effects.extend(made.into_iter().map(|effect| (effect.label.clone(), effect)));
+                steps.insert(0, first);
+                steps.push(last);
+                undo.push(undone);
+                problems
+            }
+            Err(error) => vec![error.to_string()],
+        }
     }
 
     /// Every service that an effect names exists, and every alias is made by an effect.

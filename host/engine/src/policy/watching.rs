@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Effect, HostWatch, Kind, Label, Millis, ServiceRef, Survey, Triggers, Watch};
+use crate::model::{
+    Canary, Effect, HostWatch, Kind, Label, Millis, ServiceRef, Survey, Triggers, Watch,
+};
 
 /// Longest name of a watch.
 const MAX_ID: usize = 48;
@@ -17,6 +19,8 @@ pub struct Watching {
     pub triggers: Triggers,
     /// The services whose requests are judged; every service where nothing is said.
     pub traffic: Option<Vec<String>>,
+    /// What is written beside the run, to count what it costs.
+    pub canaries: Vec<Canary>,
 }
 
 impl Watching {
@@ -36,7 +40,11 @@ impl Watching {
         let running = deployed.into_iter().map(HostWatch::Running);
         let named = self.traffic.as_ref().map(|names| names.iter().collect::<BTreeSet<_>>());
         let traffic = named.unwrap_or_else(|| survey.services.keys().collect());
-        running.chain(traffic.into_iter().cloned().map(HostWatch::Traffic)).collect()
+        let canaries = self.canaries.iter().cloned().map(HostWatch::Canary);
+        running
+            .chain(traffic.into_iter().cloned().map(HostWatch::Traffic))
+            .chain(canaries)
+            .collect()
     }
 
     /// Returns everything that is wrong with the operator's figures and the plugin's watches.

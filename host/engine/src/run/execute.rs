@@ -15,7 +15,7 @@ use crate::journal::{
     RunState, StepStatus,
 };
 use crate::model::{Authority, Digest, Millis, Moment, RunId, StepId};
-use crate::policy::Grant;
+use crate::policy::{self, Grant};
 
 /// What a run does when a step fails before the point of no return. After it, a run always stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,6 +232,10 @@ where
     pub async fn run(&mut self, guest: &mut impl Guest) -> Result<Ended, RunError> {
         let ended = self.run_on(guest).await;
         self.ports.world.let_go().await;
+        match &ended {
+            Ok(ended) => self.leave_ledger(ended).await,
+            Err(_) => self.ports.world.end_canaries().await,
+        }
         ended
     }
 
@@ -270,6 +274,7 @@ where
         }
         self.settle_open().await?;
         self.listen()?;
+        self.keep_ledger()?;
         self.watch_before(guest).await?;
         self.rest(Millis(0), guest).await?;
         match self.state.direction {
@@ -289,6 +294,7 @@ where
             authority.steps.iter().enumerate().find(|(_, frozen)| !self.is_done(&frozen.step.id));
         let Some((index, frozen)) = next else {
             self.watch_at_the_end(guest).await?;
+            self.end_ledger().await?;
             self.give_claim_back().await;
             self.note(Event::Finished { end: End::Done })?;
             return Ok(None);
@@ -302,8 +308,10 @@ where
         }
         let span = span::step(&self.run, &frozen.step.id);
         if frozen.derived {
-            // It deletes what only the way back needs.
-            self.watch_at_the_end(guest).await?;
+            // The last ones delete what only the way back needs.
+            if !policy::begins(&frozen.step.id) {
+                self.watch_at_the_end(guest).await?;
+            }
             self.derived(&frozen.step, guest).instrument(span).await?;
         } else {
             self.step(&frozen.step, guest).instrument(span).await?;

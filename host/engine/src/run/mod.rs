@@ -9,6 +9,7 @@ mod execute;
 mod foreign;
 mod interrupt;
 mod judge;
+mod ledger;
 mod look;
 mod plan;
 mod port;

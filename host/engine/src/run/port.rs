@@ -7,8 +7,9 @@
 
 use crate::journal::{Epoch, Fate, Head, Intent, Linked, Sent, Standing};
 use crate::model::{
-    Answer, Call, Description, Draft, Fact, Failure, Label, Level, Millis, Moment, Observation,
-    Problem, Progress, Read, Reading, RunId, Sample, StepCall, StepId, Survey, Target, Verdict,
+    Answer, Call, Canary, CanaryTally, Description, Draft, Fact, Failure, Label, Level, Millis,
+    Moment, Numbers, Observation, Problem, Progress, Read, Reading, RunId, Sample, StepCall,
+    StepId, Survey, Target, Verdict,
 };
 use crate::policy::Admitted;
 
@@ -64,6 +65,19 @@ pub trait World {
         intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure>;
+
+    /// Has `canaries` written again and again beside the run until `end_canaries`, each numbered by its intervals since
+    /// `began`. Does nothing while that goes on already.
+    fn begin_canaries(&self, canaries: Vec<Canary>, began: Moment);
+
+    /// Ends that. When this returns no canary is under way any more.
+    async fn end_canaries(&self);
+
+    /// Returns what became of the canaries since the last call.
+    fn tallies(&self) -> Vec<(Canary, CanaryTally)>;
+
+    /// Returns those of the acknowledged canaries that are not there.
+    async fn missing(&self, canary: &Canary, acknowledged: &Numbers) -> Result<Numbers, Failure>;
 
     /// Lifts every block on writes that this process holds. Called whenever the process leaves a run, for whatever reason:
     /// nobody is waited for with writes blocked.

@@ -8,6 +8,7 @@ use super::port::{Clock, Control, Guest, Journal, Reporter, World};
 use super::span;
 use crate::journal::{Direction, End, Event};
 use crate::model::{FrozenStep, FrozenUndo, Kind, Label, Step, StepId, Way};
+use crate::policy;
 
 impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
 where
@@ -42,6 +43,7 @@ where
         }
         let Some(undo) = self.next_undo().and_then(|id| authority.undo_step(&id)) else {
             self.watch_at_the_end(guest).await?;
+            self.end_ledger().await?;
             self.give_claim_back().await;
             self.note(Event::Finished { end: End::RolledBack })?;
             return Ok(None);
@@ -51,6 +53,9 @@ where
         }
         let span = span::step(&self.run, &undo.step.id);
         if undo.derived {
+            if policy::ends(&undo.step.id) {
+                self.watch_at_the_end(guest).await?;
+            }
             self.derived(&undo.step, guest).instrument(span).await?;
         } else {
             self.step(&undo.step, guest).instrument(span).await?;

@@ -62,6 +62,7 @@ where
     ) -> Result<(), Interrupt> {
         self.refuse_failed(step)?;
         self.ports.reporter.report(News::StepStarted(step.id.clone()));
+        self.end_ledger_before(step).await?;
         if self.state.step(&step.id).status == StepStatus::Pending {
             self.start_round(step, Vec::new())?;
         }

@@ -11,7 +11,7 @@ use super::port::{Clock, Control, Guest, GuestError, Journal, News, Reporter, Wo
 use super::traffic::{Traffic, before_the_run};
 use crate::journal::{Direction, Event, StepStatus};
 use crate::model::{
-    Authority, DeploymentStatus, Failure, HostWatch, Millis, Moment, Read, Reading, Sample,
+    Authority, Canary, DeploymentStatus, Failure, HostWatch, Millis, Moment, Read, Reading, Sample,
     ServiceRef, Share, StepCall, StepId, Verdict,
 };
 
@@ -40,6 +40,7 @@ enum What {
     Probe,
     Running(String),
     Traffic(String, Traffic),
+    Canary(Canary),
 }
 
 impl Watched {
@@ -62,6 +63,7 @@ impl Watched {
                 HostWatch::Traffic(service) => {
                     (What::Traffic(service.clone(), Traffic::default()), TRAFFIC_LOOK)
                 }
+                HostWatch::Canary(canary) => (What::Canary(canary.clone()), Millis(0)),
             };
             new(watch.id(), what, interval, watch.trigger())
         });
@@ -91,10 +93,10 @@ where
                     let before = self.count_before(&service).await?;
                     self.note(Event::Counted { watch, before })?;
                 }
-                What::Probe | What::Running(_) if known.is_none() => {
+                What::Probe | What::Running(_) | What::Canary(_) if known.is_none() => {
                     self.look_at(index, guest).await?;
                 }
-                What::Probe | What::Running(_) | What::Traffic(..) => {}
+                What::Probe | What::Running(_) | What::Traffic(..) | What::Canary(_) => {}
             }
         }
         Ok(())
@@ -221,6 +223,7 @@ where
                 }
                 self.traffic(service, traffic, before).await
             }
+            What::Canary(canary) => self.look_for(canary).await?,
         };
         let sample = sample.unwrap_or_else(|failure| Sample {
             verdict: Verdict::Unknown,
@@ -229,7 +232,10 @@ where
         });
         let sample = Sample { evidence: line(&sample.evidence), ..sample };
         let now = self.ports.clock.now();
-        watched.due = now.plus(watched.interval);
+        watched.due = match &watched.what {
+            What::Canary(_) => self.next_canary_look(now),
+            What::Probe | What::Running(_) | What::Traffic(..) => now.plus(watched.interval),
+        };
         let changed = self.state.changed.unwrap_or(Moment(0));
         let tripped = watched.judge.look(now, changed, self.is_in_an_outage(), &sample);
         let watch = &watched.id;

@@ -19,6 +19,8 @@ mod freeze;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod looks;
 #[cfg(test)]
 mod replay;

@@ -169,6 +169,9 @@ impl FarSide {
 
     fn count(&mut self, words: &[String]) {
         match words {
+            // The place of the canaries, which are kept elsewhere.
+            [verb, _] if verb == "text:DEL" => {}
+            [verb, _, _] if verb == "text:SET" => {}
             [verb, key] if verb == "text:INCR" => {
                 *self.counters.entry(key.clone()).or_insert(0) += 1;
             }

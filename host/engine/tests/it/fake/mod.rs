@@ -1,6 +1,7 @@
 //! Everything outside the engine, in memory: deterministic, truthful, and able to fail on demand.
 
 mod bench;
+mod canaries;
 mod clock;
 mod far_side;
 mod guest;

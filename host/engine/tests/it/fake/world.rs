@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
-use lockstep_engine::model::{Fact, Failure, Kind, Label, Millis, Read, Reading, StepId, Survey};
+use lockstep_engine::model::{
+    Canary, CanaryTally, Fact, Failure, Kind, Label, Millis, Moment, Numbers, Read, Reading,
+    StepId, Survey,
+};
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{Clock as _, Follow, World};
 
+use super::canaries::Canaries;
 use super::far_side::FarSide;
 use super::holds::Holds;
 use super::journal::FakeJournal;
@@ -56,6 +60,8 @@ pub(crate) struct FakeWorld {
     pub(crate) outside: Outside,
     /// Blocks on writes.
     pub(crate) holds: Holds,
+    /// The canaries beside the run.
+    pub(crate) canaries: Canaries,
     journal: Rc<FakeJournal>,
     going: RefCell<BTreeMap<Label, u32>>,
     untold: RefCell<BTreeMap<Label, bool>>,
@@ -77,6 +83,7 @@ impl FakeWorld {
             looks: Cell::new(0),
             outside: Outside::default(),
             holds: Holds::new(journal.clock()),
+            canaries: Canaries::default(),
             journal,
             going: RefCell::default(),
             untold: RefCell::default(),
@@ -199,6 +206,8 @@ impl World for FakeWorld {
         let durable = Some(Event::Intended(intent.clone()));
         assert_eq!(self.journal.last(), durable, "sent before the intent was durable (L4)");
         self.sent.borrow_mut().push(intent.clone());
+        let removes = intent.step.as_str().ends_with("end-canaries");
+        assert!(!removes || !self.canaries.any(), "canaries are written while their place goes");
         let lost = || Sent::Unknown(Failure::transient("net:lost", "the connection broke"));
         let fault = self.faults.borrow_mut().get_mut(&intent.label).and_then(VecDeque::pop_front);
         match fault {
@@ -287,6 +296,22 @@ impl World for FakeWorld {
 
     /// The far side is one that knows no connections by name: what a stopped process still sends arrives.
     async fn fence(&self, _: &Admitted) {}
+
+    fn begin_canaries(&self, canaries: Vec<Canary>, began: Moment) {
+        self.canaries.begin(canaries, began);
+    }
+
+    async fn end_canaries(&self) {
+        self.canaries.end();
+    }
+
+    fn tallies(&self) -> Vec<(Canary, CanaryTally)> {
+        self.canaries.tallies(self.journal.now())
+    }
+
+    async fn missing(&self, _: &Canary, acknowledged: &Numbers) -> Result<Numbers, Failure> {
+        self.canaries.missing(acknowledged, self.journal.now())
+    }
 
     async fn let_go(&self) {
         self.holds.let_go();

@@ -1,9 +1,10 @@
 //! A random plan, and everything that will go wrong with it.
 
 use lockstep_engine::model::{
-    Claim, Drive, Effect, Failure, Gate, Kind, Label, Millis, Observation, Outage, OutageKind,
-    Piece, Progress, Step, Trigger, Undo, Verdict, Watch,
+    Canary, Claim, Drive, Effect, Failure, Gap, Gate, Kind, Label, Millis, Observation, Outage,
+    OutageKind, Piece, Progress, Step, Trigger, Undo, Verdict, Watch,
 };
+use lockstep_engine::policy::Watching;
 use lockstep_engine::run::{Claimant, Clock as _, OnFailure, Wish};
 
 use super::random::Random;
@@ -44,7 +45,10 @@ pub(super) fn scenario(random: &mut Random) -> Bench {
 }
 
 fn plan(random: &mut Random) -> Shape {
-    let mut shape = Shape { watches: watches(random), ..Shape::default() };
+    let canaries =
+        if random.chance(30) { vec![Canary::Bits("main".to_owned())] } else { Vec::new() };
+    let watching = Watching { canaries, ..Watching::default() };
+    let mut shape = Shape { watches: watches(random), watching, ..Shape::default() };
     for number in 0..2 + random.below(3) {
         let before = shape.steps.len();
         shape = match random.below(5) {
@@ -253,6 +257,18 @@ fn outside(random: &mut Random, bench: &mut Bench) {
             phases.push((at + u64::from(random.below(900_000)), Verdict::Pass));
         }
         bench.guest.watch(&watch.id, &phases);
+    }
+    let stretch = |random: &mut Random| {
+        let latest = *random.pick(&[5_000, 60_000, 900_000]);
+        let from = bench.clock.now().plus(Millis(u64::from(random.below(latest))));
+        Gap { from, until: from.plus(Millis(u64::from(random.below(600_000)))) }
+    };
+    if random.chance(20) {
+        bench.world.canaries.silent.set(Some(stretch(random)));
+    }
+    if random.chance(10) {
+        let lost = (0..u64::from(random.below(900))).collect();
+        bench.world.canaries.lost.replace(Some((stretch(random), lost)));
     }
     bench.options.claimant = Some(Claimant {
         store: "ours".to_owned(),

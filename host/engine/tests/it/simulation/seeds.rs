@@ -54,7 +54,7 @@ fn a_simulated_seed_replays_exactly() {
 
 #[test]
 fn the_simulation_reaches_every_kind_of_end() {
-    let stories: Vec<String> = (0..250).map(|seed| live(seed).story()).collect();
+    let stories: Vec<String> = (0..500).map(|seed| live(seed).story()).collect();
     for words in [
         "Done",
         "RolledBack",
@@ -80,6 +80,7 @@ fn the_simulation_reaches_every_kind_of_end() {
         "section:lifted",
         "sql:lifted",
         "where nothing waits",
+        "acknowledged writes are gone",
     ] {
         assert!(stories.iter().any(|story| story.contains(words)), "no run with `{words}`");
     }

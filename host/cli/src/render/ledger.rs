@@ -1,0 +1,90 @@
+//! What a run cost, by its canaries.
+
+use std::collections::BTreeMap;
+
+use lockstep_engine::journal::CanaryState;
+use lockstep_engine::model::{Gap, Millis};
+
+use super::text::{length, plural};
+use crate::clock::written;
+
+/// Returns what each kind of canary came to, a line each; nothing where none is kept.
+pub(crate) fn ledger(canaries: &BTreeMap<String, CanaryState>) -> Vec<String> {
+    canaries.iter().map(|(name, state)| line(name, state)).collect()
+}
+
+fn line(name: &str, state: &CanaryState) -> String {
+    let CanaryState { acknowledged, missing, refused, gaps, longest, silent } = state;
+    let kept = match (missing.count(), name.starts_with("answers:")) {
+        (_, true) => String::new(),
+        (0, false) => ", none of them missing".to_owned(),
+        (gone, false) => format!(", {gone} of them MISSING"),
+    };
+    let outage = match longest {
+        None => "no outage seen".to_owned(),
+        Some(longest) => outage(*gaps, *silent, *longest),
+    };
+    let refused = if *refused == 0 { String::new() } else { format!(", {refused} not") };
+    format!("{name}: {} acknowledged{kept}{refused}; {outage}", acknowledged.count())
+}
+
+fn outage(gaps: u64, silent: Millis, longest: Gap) -> String {
+    let count = plural(usize::try_from(gaps).unwrap_or(usize::MAX), "outage");
+    let when = written(longest.from);
+    if gaps == 1 {
+        return format!("{count} of {} from {when}", measured(silent));
+    }
+    let (all, one) = (measured(silent), measured(longest.length()));
+    format!("{count}, {all} together, the longest {one} from {when}")
+}
+
+/// Short times are what an upgrade is measured by, so they are not rounded to seconds.
+fn measured(time: Millis) -> String {
+    match time.0 {
+        0..=999 => format!("{} ms", time.0),
+        1000..=9_999 => format!("{}.{} s", time.0 / 1000, time.0 % 1000 / 100),
+        _ => length(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_engine::model::{Moment, Numbers};
+
+    use super::*;
+
+    #[test]
+    fn the_cost_is_told_in_one_line_a_kind() {
+        let gap = |from, until| Gap { from: Moment(from), until: Moment(until) };
+        let numbers = |numbers: std::ops::Range<u64>| numbers.collect::<Numbers>();
+        let quiet = CanaryState { acknowledged: numbers(1..301), ..CanaryState::default() };
+        let one = CanaryState {
+            refused: 2,
+            gaps: 1,
+            longest: Some(gap(0, 1_480)),
+            silent: Millis(1_480),
+            ..quiet.clone()
+        };
+        let bad = CanaryState {
+            missing: numbers(7..9),
+            gaps: 3,
+            longest: Some(gap(60_000, 96_000)),
+            silent: Millis(40_000),
+            ..quiet.clone()
+        };
+        let all = [("rows:postgres", quiet), ("answers:litellm", one), ("bits:redis", bad)];
+        let lines = ledger(&all.map(|(name, state)| (name.to_owned(), state)).into());
+        assert_eq!(
+            lines[2],
+            "rows:postgres: 300 acknowledged, none of them missing; no outage seen"
+        );
+        assert_eq!(
+            lines[0],
+            "answers:litellm: 300 acknowledged, 2 not; 1 outage of 1.4 s from 1970-01-01 00:00:00 UTC"
+        );
+        assert_eq!(
+            lines[1],
+            "bits:redis: 300 acknowledged, 2 of them MISSING; 3 outages, 40 s together, the longest 36 s from 1970-01-01 00:01:00 UTC"
+        );
+    }
+}

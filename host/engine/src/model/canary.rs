@@ -1,0 +1,209 @@
+//! Canaries: small writes of the host's own beside a run, by which its real cost is measured.
+//!
+//! Each has a number. What was acknowledged must be there afterwards; how long nothing was acknowledged is an outage.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::{Millis, Moment};
+
+/// What the host writes, or asks, again and again while a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Canary {
+    /// A row a second in the table `lockstep.canary` behind a connection to PostgreSQL.
+    Rows(String),
+    /// A bit a second under the key [`BITS`] behind a connection to Redis.
+    Bits(String),
+    /// A `GET` every five seconds of a path at an HTTP endpoint. It writes nothing, so nothing of it can be missing.
+    Answers {
+        /// The endpoint.
+        endpoint: String,
+        /// The path, which the operator knows to change nothing.
+        path: String,
+    },
+}
+
+/// The key under which canaries of Redis are kept: one bit each.
+pub const BITS: &str = "lockstep:canary-ledger";
+
+impl Canary {
+    /// Returns its name in the journal.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Rows(connection) => format!("rows:{connection}"),
+            Self::Bits(connection) => format!("bits:{connection}"),
+            Self::Answers { endpoint, .. } => format!("answers:{endpoint}"),
+        }
+    }
+
+    /// Returns how often.
+    pub const fn interval(&self) -> Millis {
+        match self {
+            Self::Rows(_) | Self::Bits(_) => Millis::seconds(1),
+            Self::Answers { .. } => Millis::seconds(5),
+        }
+    }
+
+    /// Returns whether what was acknowledged stays and can be looked for.
+    pub const fn is_kept(&self) -> bool {
+        match self {
+            Self::Rows(_) | Self::Bits(_) => true,
+            Self::Answers { .. } => false,
+        }
+    }
+}
+
+/// A set of numbers, kept as its stretches: each first and last, rising, with gaps between them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")]
+pub struct Numbers(Vec<(u64, u64)>);
+
+/// Stretches that do not rise, or that touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stretches of numbers do not rise with gaps between them")]
+pub struct NotRising;
+
+impl TryFrom<Vec<(u64, u64)>> for Numbers {
+    type Error = NotRising;
+
+    fn try_from(stretches: Vec<(u64, u64)>) -> Result<Self, NotRising> {
+        let mut numbers = Self::default();
+        stretches.iter().for_each(|(first, last)| numbers.insert_stretch(*first, *last));
+        if numbers.0 == stretches { Ok(numbers) } else { Err(NotRising) }
+    }
+}
+
+impl From<Numbers> for Vec<(u64, u64)> {
+    fn from(numbers: Numbers) -> Self {
+        numbers.0
+    }
+}
+
+impl Numbers {
+    /// Adds one.
+    pub fn insert(&mut self, number: u64) {
+        self.insert_stretch(number, number);
+    }
+
+    /// Adds all of `others`.
+    pub fn extend(&mut self, others: &Self) {
+        for (first, last) in &others.0 {
+            self.insert_stretch(*first, *last);
+        }
+    }
+
+    /// Returns the stretches: each first and last.
+    pub fn stretches(&self) -> &[(u64, u64)] {
+        &self.0
+    }
+
+    /// Returns how many there are.
+    pub fn count(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|(first, last)| (last - first).saturating_add(1))
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Returns whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns every number, rising.
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().flat_map(|(first, last)| *first..=*last)
+    }
+
+    fn insert_stretch(&mut self, first: u64, last: u64) {
+        if first > last {
+            return;
+        }
+        let from = self.0.partition_point(|(_, end)| end.saturating_add(1) < first);
+        let touching = |stretch: &&(u64, u64)| stretch.0 <= last.saturating_add(1);
+        let count = self.0.iter().skip(from).take_while(touching).count();
+        let touched = self.0.get(from..from + count).unwrap_or_default();
+        let joined = touched
+            .iter()
+            .fold((first, last), |(low, high), (from, to)| (low.min(*from), high.max(*to)));
+        self.0.splice(from..from + count, [joined]);
+    }
+}
+
+impl FromIterator<u64> for Numbers {
+    fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
+        let mut all = Self::default();
+        numbers.into_iter().for_each(|number| all.insert(number));
+        all
+    }
+}
+
+/// A time in which nothing was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// The last acknowledgement before it, or the first attempt where there was none.
+    pub from: Moment,
+    /// The next acknowledgement, or the last attempt so far.
+    pub until: Moment,
+}
+
+impl Gap {
+    /// Returns how long it lasted.
+    pub const fn length(&self) -> Millis {
+        self.until.since(self.from)
+    }
+}
+
+/// What became of the canaries of one kind over some time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CanaryTally {
+    /// Those that were acknowledged.
+    pub acknowledged: Numbers,
+    /// How many were not.
+    pub refused: u64,
+    /// The times without an acknowledgement that ended, or that the tally ends in.
+    pub gaps: Vec<Gap>,
+}
+
+impl CanaryTally {
+    /// Returns whether it says nothing.
+    pub const fn is_empty(&self) -> bool {
+        self.acknowledged.is_empty() && self.refused == 0 && self.gaps.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_touches_becomes_one_stretch() {
+        let numbers: Numbers = [5, 1, 2, 9, 3, 8, 5].into_iter().collect();
+        assert_eq!(numbers.stretches(), [(1, 3), (5, 5), (8, 9)]);
+        assert_eq!(numbers.count(), 6);
+        let all: Numbers = [0, u64::MAX].into_iter().collect();
+        assert_eq!(all.count(), 2);
+        for wrong in ["[[2,1]]", "[[3,4],[1,1]]", "[[1,2],[3,4]]", "[[1,2],[2,4]]"] {
+            assert!(serde_json::from_str::<Numbers>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_set_of_what_was_put_in(one in proptest::collection::vec(0_u64..60, 0..60), other in proptest::collection::vec(0_u64..60, 0..60)) {
+            let mut numbers: Numbers = one.iter().copied().collect();
+            numbers.extend(&other.iter().copied().collect());
+            let set: BTreeSet<u64> = one.into_iter().chain(other).collect();
+            prop_assert!(numbers.iter().eq(set.iter().copied()));
+            prop_assert_eq!(numbers.count(), set.len() as u64);
+            let apart = numbers.stretches().windows(2).all(|pair| pair[0].1 + 1 < pair[1].0);
+            prop_assert!(apart, "{:?}", numbers);
+        }
+    }
+}

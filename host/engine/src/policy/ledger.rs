@@ -1,0 +1,145 @@
+//! The place of the canaries: made before everything else, and gone at the end of a run.
+
+use crate::model::{
+    Affects, Atomicity, BITS, Canary, Composed, Effect, FrozenStep, FrozenUndo, Kind, Label,
+    Millis, NameError, Piece, Proof, Statement, Step, StepId, Way,
+};
+
+/// The step that comes first of all. A plugin can't take its name, nor those of the other two.
+pub(crate) const BEGIN: &str = "begin-canaries";
+
+/// The step that comes last on the way there.
+const END: &str = "end-canaries";
+
+/// How long either may take: they make or remove one table.
+const LIMIT: Millis = Millis::seconds(60);
+
+/// Why nothing is undone from the end on.
+const OVER: &str = "the run is over then, and its canaries are no longer counted";
+
+/// What the host adds to a plan with canaries.
+pub(crate) struct Ledger {
+    /// The first step of all.
+    pub(crate) first: FrozenStep,
+    /// The last step of all.
+    pub(crate) last: FrozenStep,
+    /// The last undo step of all.
+    pub(crate) undo: FrozenUndo,
+    /// The effects of all three.
+    pub(crate) effects: Vec<Effect>,
+}
+
+/// Derives the steps that make and remove the place of the canaries; none where no canary is kept.
+///
+/// # Errors
+/// A name does not fit, which would be a fault of ours.
+pub(crate) fn ledger<'a>(
+    canaries: impl Iterator<Item = &'a Canary>,
+) -> Result<Option<Ledger>, NameError> {
+    let (mut made, mut ended, mut undone) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, canary) in canaries.filter(|canary| canary.is_kept()).enumerate() {
+        made.extend(effect(format!("make-canaries-{number}"), make(canary))?);
+        ended.extend(effect(format!("remove-canaries-{number}"), remove(canary))?);
+        undone.extend(effect(format!("undo-canaries-{number}"), remove(canary))?);
+    }
+    if made.is_empty() {
+        return Ok(None);
+    }
+    let reverses =
+        undone.iter().zip(&made).map(|(undo, it)| (undo.label.clone(), it.label.clone()));
+    let undo = Step { reverses: reverses.collect(), ..step(&format!("undo-{END}"), &undone)? };
+    let (first, last) = (step(BEGIN, &made)?, step(END, &ended)?);
+    Ok(Some(Ledger {
+        first: FrozenStep { step: first, way: Way::Nothing, derived: true },
+        last: FrozenStep { step: last, way: Way::Impossible(OVER.to_owned()), derived: true },
+        undo: FrozenUndo { step: undo, derived: true },
+        effects: made.into_iter().chain(ended).chain(undone).collect(),
+    }))
+}
+
+/// Returns whether a step is the one that makes the place of the canaries.
+pub(crate) fn begins(step: &StepId) -> bool {
+    step.as_str() == BEGIN
+}
+
+/// Returns whether a step is one that removes it, on either way.
+pub(crate) fn ends(step: &StepId) -> bool {
+    step.as_str().strip_prefix("undo-").unwrap_or(step.as_str()) == END
+}
+
+fn step(id: &str, effects: &[Effect]) -> Result<Step, NameError> {
+    let labels = effects.iter().map(|effect| effect.label.clone()).collect();
+    let (title, why) = if id == BEGIN {
+        (
+            "make the place of the canaries",
+            "derived by lockstep: what the run costs is counted from here on",
+        )
+    } else {
+        ("remove the canaries", "derived by lockstep: nothing of the run stays behind")
+    };
+    let (title, why) = (title.to_owned(), why.to_owned());
+    Ok(Step { title, why, ..Step::listed(id.parse()?, labels, LIMIT) })
+}
+
+fn effect(label: String, kind: Option<Kind>) -> Result<Option<Effect>, NameError> {
+    let Some(kind) = kind else { return Ok(None) };
+    let label: Label = label.parse()?;
+    // A key that is emptied or deleted twice is as if it were once.
+    let repeatable = matches!(kind, Kind::RedisCommand { .. });
+    let proof = if repeatable { Proof::Repeatable } else { Proof::ByKind };
+    Ok(Some(Effect { proof, ..Effect::plain(label, kind) }))
+}
+
+/// What a run before left there, because it was given up, is not this run's.
+fn make(canary: &Canary) -> Option<Kind> {
+    match canary {
+        Canary::Rows(connection) => Some(sql(
+            connection,
+            &[
+                "CREATE SCHEMA IF NOT EXISTS lockstep",
+                "DROP TABLE IF EXISTS lockstep.canary",
+                "CREATE TABLE lockstep.canary (number bigint PRIMARY KEY, at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp())",
+            ],
+        )),
+        Canary::Bits(connection) => Some(command(connection, &["SET", BITS, ""])),
+        Canary::Answers { .. } => None,
+    }
+}
+
+/// The schema may hold what is not ours: then it stays.
+fn remove(canary: &Canary) -> Option<Kind> {
+    match canary {
+        Canary::Rows(connection) => Some(sql(
+            connection,
+            &[
+                "DROP TABLE IF EXISTS lockstep.canary",
+                "DO $$BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relnamespace = \
+                 pg_catalog.to_regnamespace('lockstep')) THEN DROP SCHEMA IF EXISTS lockstep; END IF; END$$",
+            ],
+        )),
+        Canary::Bits(connection) => Some(command(connection, &["DEL", BITS])),
+        Canary::Answers { .. } => None,
+    }
+}
+
+fn sql(connection: &str, statements: &[&str]) -> Kind {
+    let statement = |text: &&str| Statement {
+        text: composed(text),
+        parameters: Vec::new(),
+        affects: None::<Affects>,
+    };
+    Kind::SqlExecute {
+        connection: connection.to_owned(),
+        statements: statements.iter().map(statement).collect(),
+        atomicity: Atomicity::Transaction,
+    }
+}
+
+fn command(connection: &str, words: &[&str]) -> Kind {
+    let words = words.iter().map(|word| composed(word)).collect();
+    Kind::RedisCommand { connection: connection.to_owned(), words }
+}
+
+fn composed(text: &str) -> Composed {
+    vec![Piece::Text(text.to_owned())]
+}

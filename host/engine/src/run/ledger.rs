@@ -1,0 +1,136 @@
+//! The ledger of a run: canaries beside it, and what became of them.
+
+use super::execute::{Ended, Execution};
+use super::port::{Clock, Control, Journal, News, Reporter, World};
+use super::{RunError, bounds::line};
+use crate::journal::{Direction, Event, Phase, StepStatus};
+use crate::model::{Canary, Failure, Millis, Moment, Sample, Step, StepId, Verdict};
+use crate::policy;
+
+/// How often it is looked whether what was acknowledged is there, while a step goes on.
+const LOOK: Millis = Millis::seconds(10);
+
+/// How often in a soak, where nothing changes and which may take days.
+const SOAK_LOOK: Millis = Millis::seconds(600);
+
+/// How many missing numbers are named.
+const NAMED: usize = 5;
+
+impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
+where
+    W: World,
+    J: Journal,
+    C: Clock,
+    R: Reporter,
+    K: Control,
+{
+    /// Lets the canaries of the plan be written from now on, where their place is made and not yet removed.
+    pub(super) fn keep_ledger(&mut self) -> Result<(), RunError> {
+        let canaries: Vec<Canary> = self.authority.canaries().cloned().collect();
+        if canaries.is_empty() || !self.ledger_is_open() {
+            return Ok(());
+        }
+        let began = self.state.leased.values().min().copied().unwrap_or(self.resumed_at);
+        self.ports.world.begin_canaries(canaries, began);
+        self.tally()
+    }
+
+    /// Ends the canaries for this process, before their place is removed or the run is left, and notes what became of them.
+    pub(super) async fn end_ledger(&mut self) -> Result<(), RunError> {
+        if self.authority.canaries().next().is_none() {
+            return Ok(());
+        }
+        self.ports.world.end_canaries().await;
+        self.tally()
+    }
+
+    /// Leaves the ledger with the run. What the run came to counts more than the last canaries.
+    pub(super) async fn leave_ledger(&mut self, ended: &Ended) {
+        self.ports.world.end_canaries().await;
+        if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
+            return;
+        }
+        let noted = match self.tally() {
+            Ok(()) => self.commit().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = noted {
+            let note = format!("what became of the last canaries is not in the journal: {error}");
+            self.ports.reporter.report(News::Note(note));
+        }
+    }
+
+    /// Ends the canaries right before the step that removes their place.
+    pub(super) async fn end_ledger_before(&mut self, step: &Step) -> Result<(), RunError> {
+        if policy::ends(&step.id) { self.end_ledger().await } else { Ok(()) }
+    }
+
+    /// Returns when a canary that was looked for now is looked for again.
+    pub(super) fn next_canary_look(&self, now: Moment) -> Moment {
+        let soaks = |step: StepId| matches!(self.state.step(&step).status, StepStatus::Checked(_));
+        now.plus(if self.current().is_some_and(soaks) { SOAK_LOOK } else { LOOK })
+    }
+
+    /// Looks whether what was acknowledged of a canary is there.
+    pub(super) async fn look_for(
+        &mut self,
+        canary: &Canary,
+    ) -> Result<Result<Sample, Failure>, RunError> {
+        self.tally()?;
+        let id = canary.id();
+        let known = self.state.canaries.get(&id);
+        let acknowledged = known.map(|known| known.acknowledged.clone()).unwrap_or_default();
+        if !canary.is_kept() || acknowledged.is_empty() || !self.ledger_is_open() {
+            let evidence = "nothing of it is to be looked for".to_owned();
+            return Ok(Ok(Sample { verdict: Verdict::Pass, evidence, figure: None }));
+        }
+        let missing = match self.ports.world.missing(canary, &acknowledged).await {
+            Ok(missing) => missing,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if self.state.canaries.get(&id).is_none_or(|known| known.missing != missing) {
+            self.note(Event::Missed { canary: id, numbers: missing.clone() })?;
+        }
+        if missing.is_empty() {
+            let evidence = "everything that was acknowledged is there".to_owned();
+            return Ok(Ok(Sample { verdict: Verdict::Pass, evidence, figure: None }));
+        }
+        let named: Vec<String> = missing.iter().take(NAMED).map(|it| it.to_string()).collect();
+        let evidence = line(&format!(
+            "{} of {} acknowledged writes are gone: number {}{}",
+            missing.count(),
+            acknowledged.count(),
+            named.join(", "),
+            if missing.count() > NAMED as u64 { " …" } else { "" }
+        ));
+        // Whoever went back was told what that loses.
+        let announced = self.state.direction == Direction::Back
+            && self.state.loss_of_going_back(self.authority).is_some();
+        let verdict = if announced { Verdict::Pass } else { Verdict::Fail };
+        Ok(Ok(Sample { verdict, evidence, figure: None }))
+    }
+
+    /// Notes what became of the canaries since the last time.
+    fn tally(&mut self) -> Result<(), RunError> {
+        for (canary, tally) in self.ports.world.tallies() {
+            if !tally.is_empty() {
+                self.note(Event::Tallied { canary: canary.id(), tally })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the place of the canaries is made and nothing has begun to remove it.
+    fn ledger_is_open(&self) -> bool {
+        let authority = self.authority;
+        let forward = authority.steps.iter().map(|frozen| &frozen.step);
+        let back = authority.undo.iter().map(|frozen| &frozen.step);
+        let made = forward
+            .clone()
+            .find(|step| policy::begins(&step.id))
+            .is_none_or(|step| self.is_done(&step.id));
+        let untouched = |step: &Step| self.state.step(&step.id).status == StepStatus::Pending;
+        let goes_on = !matches!(self.state.phase, Phase::Planned | Phase::Finished(_));
+        goes_on && made && forward.chain(back).filter(|step| policy::ends(&step.id)).all(untouched)
+    }
+}
