@@ -13,6 +13,7 @@ mod doctor;
 mod environment;
 mod far_side;
 mod guests;
+mod ledger;
 mod liars;
 mod lying_steps;
 mod many;

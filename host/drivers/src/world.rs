@@ -1,5 +1,7 @@
 //! The engine's port to the outside. Everything that leaves it has been searched for secrets.
 
+use std::collections::BTreeMap;
+
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
     Canary, CanaryTally, Composed as Pieces, Fact, Failure, Kind, Message, Moment, Numbers, Read,
@@ -31,6 +33,12 @@ impl World for Drivers {
             Ok(reading) => Ok(self.redactor.reading(reading)),
             Err(failure) => Err(self.redactor.failure(failure)),
         }
+    }
+
+    async fn schema(&self, connection: &str) -> Result<BTreeMap<String, String>, Failure> {
+        let found = self.sql.schema(connection).await;
+        let objects = found.map_err(|failure| self.redactor.failure(failure))?;
+        Ok(objects.into_iter().map(|(object, hash)| (self.redactor.text(&object), hash)).collect())
     }
 
     async fn claim(&self) -> Result<Option<String>, Failure> {

@@ -67,6 +67,7 @@ impl State {
             | Event::Watched { .. }
             | Event::Triggered { .. }
             | Event::Tallied { .. }
+            | Event::Schema { .. }
             | Event::Missed { .. }
             | Event::Intended(_)
             | Event::Answered { .. }

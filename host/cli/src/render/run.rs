@@ -43,6 +43,9 @@ pub(crate) fn event(event: &Event) -> String {
             format!("{service}: its newest deployment is {deployment}")
         }
         Event::Stands { service, deployment: None } => format!("{service}: has no deployment"),
+        Event::Schema { connection, objects } => {
+            format!("{connection}: its schema has {}", plural(objects.len(), "object"))
+        }
         Event::Counted { watch, before } => format!(
             "watch {watch}: before the run, {} of {} requests failed",
             before.failed, before.requests

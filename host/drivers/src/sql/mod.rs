@@ -14,6 +14,7 @@ mod hold;
 mod names;
 mod proof;
 mod read;
+mod schema;
 mod session;
 mod value;
 

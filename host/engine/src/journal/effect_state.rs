@@ -57,6 +57,7 @@ impl RunState {
             | Event::Counted { .. }
             | Event::Watched { .. }
             | Event::Tallied { .. }
+            | Event::Schema { .. }
             | Event::Missed { .. }
             | Event::Triggered { .. }
             | Event::Moved { .. }

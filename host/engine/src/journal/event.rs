@@ -192,6 +192,14 @@ pub enum Event {
         /// The deployment's id; none where there is none.
         deployment: Option<String>,
     },
+    /// How a database's schema stands, as the run found it: every object with a hash of what defines it. Whoever resumes the
+    /// run afterwards accepts it.
+    Schema {
+        /// The connection.
+        connection: String,
+        /// The objects; none where they could not be read.
+        objects: BTreeMap<String, String>,
+    },
     /// How many requests were answered before the run changed anything: what its error rate is measured by.
     Counted {
         /// The watch.
@@ -352,6 +360,7 @@ impl Event {
             Self::RoundStarted { .. } => "round_started",
             Self::Claimed { .. } => "claimed",
             Self::Stands { .. } => "stands",
+            Self::Schema { .. } => "schema",
             Self::Counted { .. } => "counted",
             Self::Watched { .. } => "watched",
             Self::Triggered { .. } => "triggered",

@@ -55,6 +55,7 @@ impl RunState {
             | Event::Counted { .. }
             | Event::Watched { .. }
             | Event::Tallied { .. }
+            | Event::Schema { .. }
             | Event::Missed { .. }
             | Event::Triggered { .. }
             | Event::Moved { .. }

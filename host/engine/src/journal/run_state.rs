@@ -49,6 +49,8 @@ pub struct RunState {
     pub open: Option<(StepId, Label)>,
     /// The newest deployment of each service that the plan is about, as the run found it.
     pub deployments: BTreeMap<String, Option<String>>,
+    /// How the schema of each database that the plan changes stands, as the run found it.
+    pub schemas: BTreeMap<String, BTreeMap<String, String>>,
     /// What the watches saw, by name.
     pub watches: BTreeMap<String, WatchState>,
     /// What became of the canaries, by name.
@@ -93,6 +95,7 @@ impl Default for RunState {
             partly: BTreeSet::new(),
             open: None,
             deployments: BTreeMap::new(),
+            schemas: BTreeMap::new(),
             watches: BTreeMap::new(),
             canaries: BTreeMap::new(),
             windows: BTreeMap::new(),
@@ -262,6 +265,10 @@ impl RunState {
             Event::Stands { service, deployment } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.deployments.insert(service.clone(), deployment.clone());
+            }
+            Event::Schema { connection, objects } => {
+                self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+                self.schemas.insert(connection.clone(), objects.clone());
             }
             Event::Counted { watch, before } => self.watch(watch)?.before = Some(*before),
             Event::Watched { watch, verdict, evidence } => {

@@ -1,6 +1,6 @@
 //! The frozen plan: its authority, which is hashed and approved, and its evidence, which is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use super::digest::{Digest, canonical};
 use super::draft::{Finding, Step, Undo, Watch};
 use super::effect::Effect;
 use super::failure::Denial;
+use super::kind::Kind;
 use super::name::{Label, StepId};
 use super::plugin::{Grantable, Version};
 use super::time::{Millis, Moment};
@@ -212,6 +213,19 @@ impl Authority {
             HostWatch::Canary(canary) => Some(canary),
             HostWatch::Running(_) | HostWatch::Traffic(_) => None,
         })
+    }
+
+    /// Returns the databases that the plan's own steps change, by the names of their connections.
+    pub fn databases(&self) -> BTreeSet<&str> {
+        let own = self.steps.iter().filter(|frozen| !frozen.derived);
+        let labels = own.flat_map(|frozen| &frozen.step.effects);
+        let of = |label| match &self.effects.get(label)?.kind {
+            Kind::SqlExecute { connection, .. } | Kind::HoldWrites { connection, .. } => {
+                Some(connection.as_str())
+            }
+            _ => None,
+        };
+        labels.filter_map(of).collect()
     }
 
     /// Returns the undo steps that belong to no step in particular: they come last, whichever steps began.

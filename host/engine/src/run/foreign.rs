@@ -1,14 +1,20 @@
-//! Other people's hands: a deployment or a staged change that this run did not make stops it before the next step.
+//! Other people's hands: a deployment, a staged change or a change of a database's schema that this run did not make stops it
+//! before the next step.
 //!
 //! One owner at a time: a colleague, or an update of Railway's own, in the middle of an upgrade makes what was approved
 //! something else than what happens.
 
+use std::collections::BTreeMap;
+
 use super::bounds::line;
-use super::execute::Execution;
+use super::execute::{Execution, RunError};
 use super::interrupt::Interrupt;
 use super::port::{Clock, Control, Journal, News, Reporter, World};
-use crate::journal::Event;
+use crate::journal::{Direction, Event};
 use crate::model::{Deployment, Failure, Read, Reading, ServiceRef, StepId};
+
+/// How many objects of a schema are named that changed.
+const NAMED: usize = 5;
 
 /// How many deployments are looked through: more than anybody makes between two steps.
 const DEPLOYMENTS: u32 = 10;
@@ -24,6 +30,7 @@ where
     /// Looks whether somebody else changed what the plan is about since the run began. What is found is recorded, so that
     /// whoever resumes the run has accepted it.
     pub(super) async fn beware_of_others(&mut self, step: &StepId) -> Result<(), Interrupt> {
+        self.beware_of_schemas(step).await?;
         if self.authority.pins.is_empty() {
             return Ok(());
         }
@@ -55,6 +62,57 @@ where
             }
         }
         Ok(())
+    }
+
+    async fn beware_of_schemas(&mut self, step: &StepId) -> Result<(), Interrupt> {
+        let authority = self.authority;
+        for connection in authority.databases() {
+            let objects = self.surely_schema(step, connection).await?;
+            let known = self.state.schemas.get(connection);
+            if known == Some(&objects) {
+                continue;
+            }
+            let known = known.filter(|known| !known.is_empty());
+            let changed = known.map(|known| changed(known, &objects));
+            self.note(Event::Schema { connection: connection.to_owned(), objects })?;
+            if let Some(changed) = changed {
+                return Err(Interrupt::Moved(format!(
+                    "somebody else changed the schema behind connection `{connection}` since the run looked last: {changed}; see that it is what you want"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the schemas as they stand: what changed while a step went on was the step's doing, as far as anybody can tell.
+    /// Inside a critical section nothing waits for that. What can't be read now is not known, and a step does not fail by it.
+    pub(super) async fn accept_schemas(&mut self) -> Result<(), RunError> {
+        let forward = self.state.direction == Direction::Forward;
+        if !forward || self.section().is_some() {
+            return Ok(());
+        }
+        let authority = self.authority;
+        for connection in authority.databases() {
+            let objects = self.ports.world.schema(connection).await.unwrap_or_default();
+            if self.state.schemas.get(connection) != Some(&objects) {
+                self.note(Event::Schema { connection: connection.to_owned(), objects })?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn surely_schema(
+        &self,
+        step: &StepId,
+        connection: &str,
+    ) -> Result<BTreeMap<String, String>, Interrupt> {
+        let mut attempt = 0;
+        loop {
+            match self.ports.world.schema(connection).await {
+                Ok(objects) => return Ok(objects),
+                Err(failure) => self.again(step, failure, &mut attempt).await?,
+            }
+        }
     }
 
     /// Shows what other people did while nothing waited for anybody. Where that matters, the next step stops for it.
@@ -93,6 +151,20 @@ where
             }
         }
     }
+}
+
+/// Names what differs between two schemas, the first few of it.
+fn changed(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> String {
+    let gone = before.keys().filter(|it| !now.contains_key(*it)).map(|it| format!("{it} is gone"));
+    let other = now.iter().filter_map(|(object, hash)| match before.get(object) {
+        None => Some(format!("{object} is new")),
+        Some(known) if known != hash => Some(format!("{object} is another")),
+        Some(_) => None,
+    });
+    let all: Vec<String> = gone.chain(other).collect();
+    let named = all.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = all.len().saturating_sub(NAMED);
+    line(&if more == 0 { named } else { format!("{named}, and {more} more") })
 }
 
 fn unexpected(asked: &str) -> Interrupt {

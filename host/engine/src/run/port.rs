@@ -5,6 +5,8 @@
     reason = "the engine is generic over its ports and needs no Send bound of them"
 )]
 
+use std::collections::BTreeMap;
+
 use crate::journal::{Epoch, Fate, Head, Intent, Linked, Sent, Standing};
 use crate::model::{
     Answer, Call, Canary, CanaryTally, Description, Draft, Fact, Failure, Label, Level, Millis,
@@ -36,6 +38,9 @@ pub trait World {
 
     /// Reads. Everything it answers has been searched for secrets.
     async fn read(&self, read: &Read) -> Result<Reading, Failure>;
+
+    /// Returns every object of the schema of the database behind a connection, with a hash of what defines it.
+    async fn schema(&self, connection: &str) -> Result<BTreeMap<String, String>, Failure>;
 
     /// Returns the claim on the environment as it is written there, if anything is.
     async fn claim(&self) -> Result<Option<String>, Failure>;

@@ -246,6 +246,7 @@ where
         let facts = left.into_iter().chain(found).collect();
         let soak_until = step.soak.map(|soak| self.ports.clock.now().plus(soak));
         self.note(Event::Checked { step: step.id.clone(), facts, soak_until })?;
+        self.accept_schemas().await?;
         Ok(Round::Over)
     }
 

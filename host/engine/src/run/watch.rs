@@ -14,6 +14,7 @@ use crate::model::{
     Authority, Canary, DeploymentStatus, Failure, HostWatch, Millis, Moment, Read, Reading, Sample,
     ServiceRef, Share, StepCall, StepId, Verdict,
 };
+use crate::policy;
 
 /// How often the host looks whether a deployment runs.
 const RUNNING_LOOK: Millis = Millis::seconds(30);
@@ -259,7 +260,7 @@ where
         watch: &str,
         guest: &mut impl Guest,
     ) -> Result<Result<Sample, Failure>, Interrupt> {
-        let Some(step) = self.current().or_else(|| self.last_step()) else {
+        let Some(step) = self.step_of_watch() else {
             return Ok(Err(Failure::permanent("watch:step", "the plan has no step")));
         };
         let call = self.call_of_watch(&step);
@@ -286,8 +287,27 @@ where
         }
     }
 
+    /// Returns the step that a probe is told of. A plugin knows none of those that the host puts around its own: before them
+    /// all it is told of its first step, and after them of its last one.
+    fn step_of_watch(&self) -> Option<StepId> {
+        let Some(current) = self.current() else { return self.last_step() };
+        let around = self.authority.step(&current).is_some_and(|frozen| frozen.derived)
+            || self.authority.closing().any(|undo| undo.step.id == current);
+        match around {
+            false => Some(current),
+            true if policy::begins(&current) => self.own_steps().next(),
+            true => self.last_step(),
+        }
+    }
+
     fn last_step(&self) -> Option<StepId> {
-        self.authority.steps.last().map(|frozen| frozen.step.id.clone())
+        self.own_steps().last()
+    }
+
+    /// Returns the plugin's own steps of the way there.
+    fn own_steps(&self) -> impl Iterator<Item = StepId> {
+        let own = self.authority.steps.iter().filter(|frozen| !frozen.derived);
+        own.map(|frozen| frozen.step.id.clone())
     }
 
     async fn running(&self, service: &str) -> Result<Sample, Failure> {

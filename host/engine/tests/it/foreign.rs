@@ -1,10 +1,10 @@
 //! Other people's hands: what they change meanwhile stops a run until somebody has looked.
 
 use lockstep_engine::journal::Event;
-use lockstep_engine::model::{Effect, Millis, Step, Undo};
+use lockstep_engine::model::{Atomicity, Effect, Kind, Millis, Step, Undo};
 use lockstep_engine::run::{Clock as _, Ended, Wait, Wish};
 
-use crate::fake::{Bench, FarSide, Shape, deploy, listed, pinned};
+use crate::fake::{Bench, FarSide, Fault, Shape, deploy, effect, listed, pinned};
 
 fn effects(name: &str) -> [Effect; 1] {
     [deploy(name, "litellm")]
@@ -72,4 +72,48 @@ fn a_staged_change_stops_the_run_until_it_is_gone() {
     }
     bench.world.outside.staged.set(None);
     assert_eq!(bench.run_on(), Ended::Done);
+}
+
+/// Two steps that change a database, with an hour of soaking between them.
+fn of_a_database() -> Bench {
+    let statement = |name: &str| {
+        let atomicity = Atomicity::Transaction;
+        [effect(
+            name,
+            Kind::SqlExecute { connection: "main".to_owned(), statements: Vec::new(), atomicity },
+        )]
+    };
+    let (one, two) = (statement("one"), statement("two"));
+    let soak = Some(Millis::seconds(3600));
+    let shape = Shape::default()
+        .step(Step { soak, ..listed("first", &one) }, &one)
+        .step(listed("second", &two), &two);
+    Bench::new(&shape, FarSide::with(&[]))
+}
+
+#[test]
+fn somebody_elses_change_of_a_schema_stops_the_run_before_the_next_step_until_it_is_accepted() {
+    let mut bench = of_a_database();
+    let from = |seconds| bench.clock.now().plus(Millis::seconds(seconds));
+    let objects = [(from(0), "table app.t".to_owned()), (from(60), "table app.theirs".to_owned())];
+    bench.world.outside.objects.replace(objects.into());
+    let why = moved(&bench.run_on()).to_owned();
+    assert!(why.contains("schema behind connection `main`"), "{why}");
+    assert!(why.contains("table app.theirs is new"), "{why}");
+    assert_eq!(bench.world.log(), ["one"]);
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(bench.world.log(), ["one", "two"]);
+}
+
+#[test]
+fn what_changes_in_a_schema_while_a_step_goes_on_is_the_steps_own_doing() {
+    let mut bench = of_a_database();
+    let now = bench.clock.now();
+    bench.world.fault("one", Fault::LateAnswer(Millis(5_000)));
+    let ours = (now.plus(Millis(2_000)), "table app.ours".to_owned());
+    bench.world.outside.objects.replace(vec![(now, "table app.t".to_owned()), ours]);
+    assert_eq!(bench.run_on(), Ended::Done);
+    let schemas = |event: &Event| matches!(event, Event::Schema { .. });
+    assert_eq!(bench.journal.events().into_iter().filter(schemas).count(), 2, "changes only");
 }

@@ -149,8 +149,8 @@ impl FarSide {
             Kind::RedisCommand { words, .. } => {
                 self.count(&words.iter().map(|word| written(word)).collect::<Vec<_>>());
             }
-            // Blocks on writes are kept elsewhere: nothing of them is left.
-            Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => {}
+            // What a statement changes is not looked at, and blocks on writes are kept elsewhere.
+            Kind::SqlExecute { .. } | Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => {}
             Kind::Restart { .. }
             | Kind::CreateVolume { .. }
             | Kind::DeleteVolume { .. }
@@ -160,7 +160,6 @@ impl FarSide {
             | Kind::RestoreVolume { .. }
             | Kind::CommitStaged { .. }
             | Kind::DiscardStaged { .. }
-            | Kind::SqlExecute { .. }
             | Kind::HttpSend { .. } => {
                 panic!("the fake far side can't `{}`", effect.kind.function())
             }

@@ -1,10 +1,10 @@
 //! A plugin whose answers a test writes down.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lockstep_engine::model::{
     Answer, Argument, Call, Description, Draft, Effect, Fact, Failure, Label, Millis, Observation,
-    Pending, Progress, Sample, StepCall, Target, Value, Verdict,
+    Pending, Progress, Sample, StepCall, StepId, Target, Value, Verdict,
 };
 use lockstep_engine::run::{Guest, GuestError, Host, TrapKind};
 
@@ -61,6 +61,8 @@ pub(crate) struct FakeGuest {
     pub(crate) parts: BTreeMap<String, Part>,
     /// From when on each watch finds what, the earliest first.
     pub(crate) watches: BTreeMap<String, Vec<Phase>>,
+    /// The steps that probes were told of.
+    pub(crate) probed: BTreeSet<StepId>,
     /// Every call: the function, the step, what it was given.
     pub(crate) calls: Vec<(&'static str, StepCall, Vec<Fact>)>,
     /// What the host answered.
@@ -213,6 +215,7 @@ impl Guest for FakeGuest {
         call: &StepCall,
         _host: &mut impl Host,
     ) -> Result<Result<Sample, Failure>, GuestError> {
+        self.probed.insert(call.step.clone());
         let Some(phases) = self.watches.get(watch) else { return Err(unavailable("probe")) };
         let (_, found) = phases.iter().rfind(|(from, _)| *from <= call.now.0).unwrap();
         let sample = |verdict| Sample { verdict, evidence: "seen".to_owned(), figure: None };

@@ -1,6 +1,7 @@
 //! What the watches of a run see, by the clock.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use lockstep_engine::model::{Deployment, DeploymentStatus, Failure, Moment, Reading, Tally};
 
@@ -20,6 +21,8 @@ pub(crate) struct Outside {
     pub(crate) crashed: Cell<Option<Moment>>,
     /// Deployments that somebody else made, and since when they are there.
     pub(crate) foreign: RefCell<Vec<(Moment, String)>>,
+    /// Objects of a schema, and since when each is there.
+    pub(crate) objects: RefCell<Vec<(Moment, String)>>,
     /// Since when somebody else has staged a change.
     pub(crate) staged: Cell<Option<Moment>>,
     /// What is written as the claim on the environment.
@@ -54,6 +57,12 @@ impl Outside {
             return Err(Failure::permanent("railway:too-large", "too many"));
         }
         Ok(tally)
+    }
+
+    pub(crate) fn schema(&self, now: Moment) -> BTreeMap<String, String> {
+        let objects = self.objects.borrow();
+        let there = objects.iter().filter(|(since, _)| *since <= now);
+        there.map(|(since, object)| (object.clone(), since.0.to_string())).collect()
     }
 
     pub(crate) fn deployments(&self, now: Moment) -> Reading {

@@ -183,6 +183,10 @@ impl World for FakeWorld {
         Ok(if of_deployment { Reading::Deployment(None) } else { staged() })
     }
 
+    async fn schema(&self, _: &str) -> Result<BTreeMap<String, String>, Failure> {
+        Ok(self.outside.schema(self.journal.now()))
+    }
+
     async fn claim(&self) -> Result<Option<String>, Failure> {
         match self.outside.claim_fails.borrow().clone() {
             Some(failure) => Err(failure),

@@ -14,6 +14,7 @@ pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
     every_record_was_lawful(bench);
     one_process_at_a_time(bench);
     watches_that_held_hold(bench, ended);
+    probes_are_told_of_steps_that_the_plugin_knows(bench);
     sections::hold(bench, ended);
     if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
         let kept = &bench.world.far.borrow().kept;
@@ -102,6 +103,15 @@ fn one_process_at_a_time(bench: &Bench) {
         if let Event::Intended(intent) = &record.event {
             assert_eq!(intent.epoch, newest, "an intent of another lease (L11)");
         }
+    }
+}
+
+fn probes_are_told_of_steps_that_the_plugin_knows(bench: &Bench) {
+    let authority = &bench.plan.authority;
+    for step in &bench.guest.probed {
+        let around = authority.step(step).is_some_and(|frozen| frozen.derived)
+            || authority.closing().any(|undo| undo.step.id == *step);
+        assert!(!around, "a probe is told of `{step}`, which is the host's own");
     }
 }
 

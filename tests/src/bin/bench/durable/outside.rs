@@ -1,11 +1,12 @@
 //! An outside that answers at once, so that what is measured is what a run itself does.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
-    Description, Draft, Effect, Fact, Failure, Kind, Millis, Moment, Observation, Progress, Read,
-    Reading, Sample, StepCall, Survey, Target,
+    Canary, CanaryTally, Description, Draft, Effect, Fact, Failure, Kind, Millis, Moment, Numbers,
+    Observation, Progress, Read, Reading, Sample, StepCall, Survey, Target,
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{
@@ -68,6 +69,22 @@ impl World for Outside {
     }
 
     async fn fence(&self, _: &Admitted) {}
+
+    async fn schema(&self, _: &str) -> Result<BTreeMap<String, String>, Failure> {
+        Ok(BTreeMap::new())
+    }
+
+    fn begin_canaries(&self, _: Vec<Canary>, _: Moment) {}
+
+    async fn end_canaries(&self) {}
+
+    fn tallies(&self) -> Vec<(Canary, CanaryTally)> {
+        Vec::new()
+    }
+
+    async fn missing(&self, _: &Canary, _: &Numbers) -> Result<Numbers, Failure> {
+        Ok(Numbers::default())
+    }
 
     async fn let_go(&self) {}
 }

@@ -1,0 +1,75 @@
+//! How a database's schema stands, so that somebody else's change of it is noticed.
+
+use std::collections::BTreeMap;
+
+use lockstep_engine::model::{Digest, Failure};
+
+use super::session::{Databases, failure};
+
+/// More objects than this are told as one: a record of the journal names each of them.
+const MOST: usize = 2_000;
+
+const LIMITS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '4s'; SET search_path = pg_catalog; \
+     SET default_transaction_read_only = on";
+
+/// Every object of users, and a hash of what defines it. What Lockstep makes for itself is none, nor is anything that changes
+/// by use alone, such as where a sequence stands.
+const OBJECTS: &str = "\
+    WITH own AS (SELECT n.oid, n.nspname FROM pg_namespace n WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', \
+        'lockstep') AND n.nspname !~ '^pg_(toast|temp)'), \
+    rel AS (SELECT c.*, format('%I.%I', own.nspname, c.relname) AS called, CASE c.relkind WHEN 'v' THEN 'view' \
+        WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table' ELSE 'table' END AS word \
+      FROM pg_class c JOIN own ON own.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')), \
+    line(object, text) AS ( \
+      SELECT word || ' ' || called, concat_ws(' ', relkind, relpersistence, relreplident, relrowsecurity, \
+        relforcerowsecurity, relispartition, pg_get_expr(relpartbound, oid), reloptions) FROM rel \
+      UNION ALL SELECT word || ' ' || called, concat_ws(' ', 'column', a.attname, format_type(a.atttypid, a.atttypmod), \
+        a.attnotnull, a.attidentity, a.attgenerated, a.attcollation::regcollation, pg_get_expr(d.adbin, d.adrelid)) FROM rel \
+        JOIN pg_attribute a ON a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped \
+        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+      UNION ALL SELECT word || ' ' || called, concat_ws(' ', 'constraint', k.conname, pg_get_constraintdef(k.oid), \
+        k.convalidated) FROM rel JOIN pg_constraint k ON k.conrelid = rel.oid \
+      UNION ALL SELECT word || ' ' || called, concat_ws(' ', pg_get_indexdef(i.indexrelid), i.indisvalid) FROM rel \
+        JOIN pg_index i ON i.indrelid = rel.oid \
+      UNION ALL SELECT word || ' ' || called, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled) FROM rel \
+        JOIN pg_trigger t ON t.tgrelid = rel.oid AND NOT t.tgisinternal \
+      UNION ALL SELECT word || ' ' || called, concat_ws(' ', 'rule', r.ev_enabled, pg_get_ruledef(r.oid)) FROM rel \
+        JOIN pg_rewrite r ON r.ev_class = rel.oid \
+      UNION ALL SELECT word || ' ' || called, concat_ws(' ', 'policy', p.polname, p.polcmd, p.polpermissive, \
+        pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) FROM rel \
+        JOIN pg_policy p ON p.polrelid = rel.oid \
+      UNION ALL SELECT word || ' ' || called, concat_ws(' ', s.seqtypid, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle) \
+        FROM rel JOIN pg_sequence s ON s.seqrelid = rel.oid \
+      UNION ALL SELECT format('function %I.%I(%s)', own.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), \
+        concat_ws(' ', p.prokind, p.prolang, p.prosecdef, p.provolatile, p.prorettype::regtype, p.proconfig, p.prosrc, \
+        p.probin) FROM pg_proc p JOIN own ON own.oid = p.pronamespace \
+      UNION ALL SELECT format('type %I.%I', own.nspname, t.typname), concat_ws(' ', t.typtype, t.typbasetype::regtype, \
+        (SELECT string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)) \
+        FROM pg_type t JOIN own ON own.oid = t.typnamespace WHERE t.typtype IN ('e', 'd', 'r') \
+      UNION ALL SELECT 'extension ' || extname, extversion FROM pg_extension \
+      UNION ALL SELECT 'schema ' || nspname, '' FROM own) \
+    SELECT object, md5(string_agg(text, E'\\n' ORDER BY text COLLATE \"C\")) FROM line GROUP BY object";
+
+impl Databases {
+    /// Returns every object of a database's schema with a hash of what defines it.
+    pub(crate) async fn schema(&self, name: &str) -> Result<BTreeMap<String, String>, Failure> {
+        let session = self.open(name, "lockstep:schema").await?;
+        let client = &session.client;
+        let failed = |error: tokio_postgres::Error| self.redactor.failure(failure(name, &error));
+        client.batch_execute(LIMITS).await.map_err(failed)?;
+        let rows = client.query(OBJECTS, &[]).await.map_err(failed)?;
+        let object = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+        let found: Result<BTreeMap<String, String>, _> = rows.iter().map(object).collect();
+        Ok(together(found.map_err(failed)?))
+    }
+}
+
+/// Tells very many objects as one.
+fn together(objects: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if objects.len() <= MOST {
+        return objects;
+    }
+    let all: String = objects.iter().map(|(object, hash)| format!("{object} {hash}\n")).collect();
+    let hash = Digest::of(all.as_bytes()).to_string();
+    BTreeMap::from([(format!("all {} objects", objects.len()), hash)])
+}
