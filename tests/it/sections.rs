@@ -164,3 +164,13 @@ fn a_check_that_fails_inside_takes_the_run_back_at_once() {
     cut.flows(writing);
     cut.is_as_before("the other side is not equal");
 }
+
+#[test]
+fn a_schema_that_somebody_else_changed_stops_the_run_before_the_section_until_it_is_accepted() {
+    let mut cut = Cut::with("go", 60_000);
+    cut.stage.lockstep(&[APPLY, &["--until", "mark"]].concat()).expect(10);
+    cut.postgres.run("CREATE TABLE app.theirs(); ALTER TABLE app.t ADD theirs int");
+    let moved = cut.stage.lockstep(&["resume", "--yes"]).expect(13);
+    moved.says("the schema behind connection `postgres`").says("table app.theirs is new");
+    cut.stage.lockstep(&["resume", "--yes"]).expect(0).says("is done");
+}

@@ -242,6 +242,8 @@ where
     async fn run_on(&mut self, guest: &mut impl Guest) -> Result<Ended, RunError> {
         loop {
             let ended = match self.turn(guest).await {
+                // That a step is done is written with what comes next: until then it is only looked at again.
+                Ok(None) => continue,
                 Ok(ended) => ended,
                 Err(interrupt) => self.handle(interrupt)?,
             };

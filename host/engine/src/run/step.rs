@@ -6,9 +6,9 @@ use super::interrupt::Interrupt;
 use super::look::{About, Look};
 use super::port::{Clock, Control, Guest, GuestError, Journal, News, Reporter, World};
 use super::seen::Seen;
-use crate::journal::{Event, StepStatus};
+use crate::journal::{Event, Outcome, Performed, StepStatus};
 use crate::model::{
-    Drive, Fact, Failure, Gate, Label, Millis, Moment, Observation, Pending, Progress, Step,
+    Drive, Fact, Failure, Gate, Label, Millis, Moment, Observation, Pending, Progress, Proof, Step,
     StepCall,
 };
 
@@ -200,7 +200,9 @@ where
         left: Vec<Fact>,
         guest: &mut impl Guest,
     ) -> Result<Round, Interrupt> {
-        self.commit().await?;
+        if !self.can_be_told_again(step) {
+            self.commit().await?;
+        }
         let limit = self.limit(step);
         let state = self.state.step(&step.id);
         let round = state.round;
@@ -248,6 +250,18 @@ where
         self.note(Event::Checked { step: step.id.clone(), facts, soak_until })?;
         self.accept_schemas().await?;
         Ok(Round::Over)
+    }
+
+    /// Returns whether the far side tells again, after a crash, all that is known of the round's effects: then their outcomes
+    /// need not be durable before a look.
+    fn can_be_told_again(&self, step: &Step) -> bool {
+        let told = |performed: &Performed| {
+            let effect = self.authority.effects.get(&performed.intent.label);
+            let by_kind =
+                effect.is_some_and(|it| it.proof == Proof::ByKind && it.kind.service().is_some());
+            by_kind && matches!(&performed.outcome, Outcome::Done(facts) if facts.is_empty())
+        };
+        self.state.step(&step.id).performed.iter().all(told)
     }
 
     /// Watches a checked step until its soak is over. The soak counts on the clock and needs no process; but what no process

@@ -123,12 +123,12 @@ where
         let end = self.ports.clock.now().plus(length);
         loop {
             self.look_around(guest).await?;
-            self.commit().await?;
             let now = self.ports.clock.now();
             let left = end.since(now);
             if left.0 == 0 {
                 return Ok(());
             }
+            self.commit().await?;
             let due = self.watched.iter().map(|watched| watched.due.since(now)).min();
             self.nap(due.map_or(left, |due| due.clamp(Millis(1), left))).await;
             if self.ports.clock.now() < end {
