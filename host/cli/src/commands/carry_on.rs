@@ -9,7 +9,7 @@ use lockstep_engine::run::{
 use lockstep_store::{Lease, Presence, Store, Takeover};
 use tracing::Instrument as _;
 
-use super::ended::tell;
+use super::ended::{Told, tell};
 use super::held::held;
 use super::notices::Notices;
 use crate::args::How;
@@ -51,7 +51,7 @@ pub(crate) async fn carry_on(
     how: &How,
     take_over: bool,
     output: &Output,
-) -> Result<Exit, CliError> {
+) -> Result<Told, CliError> {
     let Worked { run, ended, notices } =
         work(session, opened, carried, how, take_over, output).await?;
     if how.detach
@@ -59,9 +59,9 @@ pub(crate) async fn carry_on(
     {
         session.store.detach(&run, due).await.or_exit(Exit::Failed)?;
     }
-    let exit = tell(&run, &ended, output)?;
+    let told = tell(&run, &ended, output);
     notices.send(&run, &ended).await;
-    Ok(exit)
+    Ok(told)
 }
 
 /// What working on a run came to, and who is to be told of it.

@@ -19,6 +19,7 @@ mod rollback;
 mod runner;
 mod runs;
 mod show;
+mod stages;
 mod status;
 
 pub(crate) use apply::apply;

@@ -16,4 +16,4 @@ pub(crate) use effect::kind as effect;
 pub(crate) use news::{Announcer, lines_to_add};
 pub(crate) use plan::plan;
 pub(crate) use run::{event, standing};
-pub(crate) use text::{brief, length, put, shortened, tame, visible};
+pub(crate) use text::{brief, length, plural, put, shortened, tame, visible};
