@@ -8,6 +8,7 @@
 
 mod break_glass;
 mod broken_guests;
+mod composite;
 mod contract;
 mod doctor;
 mod environment;

@@ -62,7 +62,7 @@ pub(crate) async fn apply(
         known_step(&planned.plan.authority, until)?;
     }
     refuse_held(session, &opened).await?;
-    if !how.yes && !confirm("approve this plan and begin", output)? {
+    if !how.yes && !confirm("approve this plan and begin", output).await? {
         output.say("Not approved; nothing was changed.");
         return Ok(Exit::Failed);
     }
@@ -179,15 +179,21 @@ pub(super) fn moved(field: &str) -> CliError {
 }
 
 /// Asks the person at the keyboard to `agree`.
-pub(super) fn confirm(agree: &str, output: &Output) -> Result<bool, CliError> {
+pub(super) async fn confirm(agree: &str, output: &Output) -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
         return Err(CliError::words(Exit::Usage, format!("nobody is there to {agree}"))
             .hint("read what is written above, then say so with --yes"));
     }
     output.say(&format!("Type `yes` to {agree}:"));
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).or_exit(Exit::Failed)?;
-    Ok(line.trim() == "yes")
+    let (answered, answer) = tokio::sync::oneshot::channel();
+    // A thread of its own, which ends with the process at the latest: nothing can wake it while nobody types, and a runtime
+    // would wait for it at its end.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line);
+        answered.send(read.map(|_| line.trim() == "yes"))
+    });
+    answer.await.or_exit(Exit::Failed)?.or_exit(Exit::Failed)
 }
 
 /// Makes the run, which holds the environment from then on: everything that it rests on is copied into the store first

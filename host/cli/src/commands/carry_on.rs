@@ -52,15 +52,15 @@ pub(crate) async fn carry_on(
     take_over: bool,
     output: &Output,
 ) -> Result<Told, CliError> {
-    let Worked { run, ended, notices } =
+    let Worked { run, ended, asked, notices } =
         work(session, opened, carried, how, take_over, output).await?;
     if how.detach
         && let Some(due) = due(&ended)
     {
         session.store.detach(&run, due).await.or_exit(Exit::Failed)?;
     }
-    let told = tell(&run, &ended, output);
-    notices.send(&run, &ended).await;
+    let mut told = tell(&run, &ended, output);
+    told.asked_to_stop = notices.send(&run, &ended).await || asked;
     Ok(told)
 }
 
@@ -70,6 +70,8 @@ pub(super) struct Worked<'a> {
     pub(super) run: RunId,
     /// How working on it ended.
     pub(super) ended: Ended,
+    /// Whether it was asked to stop.
+    pub(super) asked: bool,
     /// Who is told.
     pub(super) notices: Notices<'a>,
 }
@@ -107,7 +109,7 @@ pub(super) async fn work<'a>(
     let notices = Notices::open(session, &opened, &carried.plan.authority, output);
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
-    let (run, ended) = ended?;
+    let (run, ended, asked) = ended?;
     let over = matches!(ended, Ended::Done | Ended::RolledBack(_));
     let back =
         if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
@@ -115,7 +117,7 @@ pub(super) async fn work<'a>(
     if let Err(error) = back {
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
-    Ok(Worked { run, ended, notices })
+    Ok(Worked { run, ended, asked, notices })
 }
 
 /// Returns when a run that waits for nothing but time may go on.
@@ -173,7 +175,7 @@ async fn run(
     options: Options,
     lease: &Lease,
     how: &How,
-) -> Result<(RunId, Ended), CliError> {
+) -> Result<(RunId, Ended, bool), CliError> {
     let dying =
         Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
     let journal = Measured { journal: dying, metrics: &session.metrics };
@@ -217,7 +219,7 @@ async fn run(
     drop(execution);
     let ended = ended?;
     session.metrics.stands(&carried.run, State::from(&ended));
-    Ok((carried.run, ended))
+    Ok((carried.run, ended, signals.asked()))
 }
 
 /// Refuses to go back when that loses something else than the person was told: the run may have gone on until its lease was

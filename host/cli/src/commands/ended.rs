@@ -19,6 +19,8 @@ pub(super) struct Told {
     pub(super) exit: Exit,
     /// What was said.
     pub(super) message: String,
+    /// Whether the command was asked to stop meanwhile. A run that was at its end is done all the same.
+    pub(super) asked_to_stop: bool,
 }
 
 impl Told {
@@ -27,7 +29,7 @@ impl Told {
     /// # Errors
     /// Standard output can't be written.
     pub(super) fn answer(self, output: &Output) -> Result<Exit, CliError> {
-        let Self { run, exit, message } = self;
+        let Self { run, exit, message, .. } = self;
         output.json(
             "run",
             &serde_json::json!({ "run": run, "exit": exit.code(), "message": message }),
@@ -112,5 +114,5 @@ pub(super) fn tell(run: &RunId, ended: &Ended, output: &Output) -> Told {
     for hint in hints_in(stopped_by) {
         output.say(&format!("Hint: {hint}"));
     }
-    Told { run: run.clone(), exit: exit(ended), message: words }
+    Told { run: run.clone(), exit: exit(ended), message: words, asked_to_stop: false }
 }

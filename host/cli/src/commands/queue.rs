@@ -33,7 +33,7 @@ pub(super) async fn queue(
         session.store.place()
     );
     output.say(&words);
-    Ok(Told { run: run.clone(), exit: Exit::Waiting, message: words })
+    Ok(Told { run: run.clone(), exit: Exit::Waiting, message: words, asked_to_stop: false })
 }
 
 /// Opens every gate of a plan in advance, for a run that somebody else runs.

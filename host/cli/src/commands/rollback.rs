@@ -50,7 +50,7 @@ pub(crate) async fn rollback(
         && let Some(loss) = kept.state.loss_of_going_back(&kept.plan.authority)
     {
         output.say(&format!("Going back from here loses {}.", crate::render::tame(loss)));
-        if !arguments.how.yes && !confirm("go back all the same", output)? {
+        if !arguments.how.yes && !confirm("go back all the same", output).await? {
             output.say("Not rolled back; nothing was changed.");
             return Ok(Exit::Failed);
         }

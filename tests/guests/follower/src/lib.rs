@@ -1,7 +1,8 @@
 //! A plugin of a stage that comes after `steady`: its plan counts the variables that `steady` has set, so it is another plan
-//! once that has run. The version that runs is the variable `FOLLOWER`, so planning for it again finds nothing to do.
+//! once that has run. It upgrades two components. The version that runs is a variable called like the component, so planning
+//! for it again finds nothing to do.
 //!
-//! The option `mode` of the target: `gate` asks a person before the first step, `fail` never reaches the end of its second,
+//! The option `mode` of the target: `gate` asks a person before the second step, `fail` never reaches the end of its second,
 //! `refuse` refuses where `steady` has not run, `blind` makes no plan there, and `hostile` says everything in words that try to be more than words.
 
 use lockstep_sdk::outside::Railway as _;
@@ -36,7 +37,7 @@ impl Guest for Follower {
         Description {
             name: "follower".to_owned(),
             version: "0.1.0".to_owned(),
-            components: vec!["follower".to_owned()],
+            components: vec!["follower".to_owned(), "leader".to_owned()],
             requests: vec![request("read"), request("set-variables")],
             rules: Vec::new(),
             after: vec!["steady".to_owned()],
@@ -53,7 +54,8 @@ impl Guest for Follower {
         if mode == "blind" && set == "0" {
             return Err(Failure::permanently("follower:blind", "there is nothing to follow yet"));
         }
-        let own = variables.iter().find(|it| it.name == "FOLLOWER").map(|it| &it.value);
+        let name = target.component.to_uppercase();
+        let own = variables.iter().find(|it| it.name == name).map(|it| &it.value);
         let current = match own {
             Some(VariableValue::Shown(version)) => version.clone(),
             _ => "0".to_owned(),
@@ -68,16 +70,16 @@ impl Guest for Follower {
         let mut steps = Vec::new();
         if current != wish {
             let counted = if hostile { HOSTILE.to_owned() } else { set.clone() };
-            Live.set_variables("follow", SERVICE, &[("FOLLOWER", wish.as_str())])?;
-            Live.set_variables("count", SERVICE, &[("FOLLOWED", counted.as_str())])?;
-            let mut follow =
+            Live.set_variables("follow", SERVICE, &[(name.as_str(), wish.as_str())])?;
+            Live.set_variables("count", SERVICE, &[(format!("{name}_SAW").as_str(), counted.as_str())])?;
+            let follow =
                 Step::new("follow", words("Follow"), words("to be a stage")).effects(&["follow"]);
-            if mode == "gate" {
-                follow = follow.approved("may it follow?");
-            }
-            let count = Step::new("count", words("Count"), words("to tell plans apart"))
+            let mut count = Step::new("count", words("Count"), words("to tell plans apart"))
                 .effects(&["count"])
                 .outage(SERVICE, OutageKind::Other(words("figures")), 1_000);
+            if mode == "gate" {
+                count = count.approved("may it count?");
+            }
             steps.extend([follow.restored(), count.restored()]);
         }
         Ok(Draft {

@@ -18,15 +18,16 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::render::{self, tame};
-use crate::session::Session;
+use crate::session::{Opened, Session};
+use crate::signals::asked_to_end;
 
-/// What became of a stage that was taken up.
-enum Taken {
+/// What became of a stage that was to be begun.
+enum Ready {
+    /// It was planned anew and approved.
+    Approved(Box<(Opened, Planned)>),
     /// The wanted version runs already.
     Nothing,
-    /// Its run came to this.
-    Ran(Told),
-    /// It was not begun: how the command ends, and why.
+    /// It is not begun: how the command ends, and why.
     Left(Exit, String),
 }
 
@@ -40,6 +41,8 @@ pub(crate) async fn proceed(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let mut passed = BTreeSet::new();
+    // Kept over the stages: whoever wants to stop while one ends does not want the next to begin.
+    let mut ending = std::pin::pin!(asked_to_end());
     loop {
         let known = Known::of(session, composite.clone()).await?;
         let Some(index) = known.at_hand(&passed) else {
@@ -47,18 +50,32 @@ pub(crate) async fn proceed(
             output.say(&words);
             return known.answer(told.as_ref(), Exit::Done, &words, output);
         };
-        let taken = Box::pin(take_up(session, &known, index, how, output)).await;
-        match taken.map_err(|error| known.stopped(index, error))? {
-            Taken::Nothing => {
-                passed.insert(index);
+        let ready = if told.as_ref().is_some_and(|told| told.asked_to_stop) {
+            Ok(known.stopped_before(index))
+        } else {
+            tokio::select! {
+                biased;
+                signal = &mut ending => signal.or_exit(Exit::Failed).map(|()| known.stopped_before(index)),
+                ready = Box::pin(prepare(session, &known, index, how, output)) => ready,
             }
-            Taken::Ran(ran) if ran.exit == Exit::Done => told = Some(ran),
-            Taken::Ran(ran) => return ended(session, ran, output).await,
-            Taken::Left(exit, words) => {
+        };
+        let (opened, planned) = match ready.map_err(|error| known.stopped(index, error))? {
+            Ready::Approved(approved) => *approved,
+            Ready::Nothing => {
+                passed.insert(index);
+                continue;
+            }
+            Ready::Left(exit, words) => {
                 output.say(&words);
                 return known.answer(told.as_ref(), exit, &words, output);
             }
+        };
+        let ran = enter(session, opened, planned, Some(&composite), how, output).await;
+        let ran = ran.map_err(|error| known.stopped(index, error))?;
+        if ran.exit != Exit::Done {
+            return ended(session, ran, output).await;
         }
+        told = Some(ran);
     }
 }
 
@@ -77,15 +94,15 @@ pub(crate) async fn ended(
     known.answer(Some(&told), told.exit, &message, output)
 }
 
-/// Plans a stage anew, shows it, has it approved, and runs it.
-async fn take_up(
+/// Plans a stage anew, shows it, and has it approved.
+async fn prepare(
     session: &Session,
     known: &Known,
     index: usize,
     how: &How,
     output: &Output,
-) -> Result<Taken, CliError> {
-    let Some(stage) = known.stage(index) else { return Ok(Taken::Nothing) };
+) -> Result<Ready, CliError> {
+    let Some(stage) = known.stage(index) else { return Ok(Ready::Nothing) };
     let opened = known.open(session).await?;
     notices::required(session, &opened.document)?;
     let wish = Wish { component: stage.component.clone(), desired: stage.desired.clone() };
@@ -93,7 +110,7 @@ async fn take_up(
     let title = capital(&known.title(index));
     if planned.plan.is_nothing() {
         output.say(&format!("{title}: nothing to do, so it is passed over."));
-        return Ok(Taken::Nothing);
+        return Ok(Ready::Nothing);
     }
     output.say(&format!("\n━━ {title}"));
     output.say(&render::plan(&planned.plan, &planned.digest.to_string()));
@@ -101,21 +118,20 @@ async fn take_up(
         output.say(&words);
     }
     if planned.plan.refuses() {
-        let words = "mend what is marked ✗, then go on";
-        let words = format!("{title} refuses, and is not begun: {words}{}", known.how_to_go_on());
-        return Ok(Taken::Left(Exit::Refused, words));
+        let words = format!("{title} refuses, and is not begun: mend what is marked ✗");
+        return Ok(Ready::Left(Exit::Refused, format!("{words}{}", known.how_to_go_on())));
     }
     if let Some(until) = &how.until {
         known_step(&planned.plan.authority, until)?;
     }
     refuse_held(session, &opened).await?;
     if !how.yes {
-        if let Some((exit, words)) = declined(known, index, output)? {
-            return Ok(Taken::Left(exit, words));
+        if let Some((exit, words)) = declined(known, index, output).await? {
+            return Ok(Ready::Left(exit, words));
         }
         begun_meanwhile(session, known, index).await?;
     }
-    enter(session, opened, planned, Some(known.composite()), how, output).await.map(Taken::Ran)
+    Ok(Ready::Approved(Box::new((opened, planned))))
 }
 
 /// Says what differs from the preview. The first stage is none: like any plan that was written to a file, it must still be what
@@ -141,7 +157,7 @@ fn differs(known: &Known, index: usize, planned: &Planned) -> Result<Option<Stri
 }
 
 /// Asks for the approval of a stage, and returns why it is not given.
-fn declined(
+async fn declined(
     known: &Known,
     index: usize,
     output: &Output,
@@ -149,7 +165,9 @@ fn declined(
     let title = known.title(index);
     let somebody = std::io::stdin().is_terminal();
     // Where nothing was changed so far, it ends as a plan of one component does.
-    if (somebody || !known.any_done()) && confirm(&format!("approve {title} and begin"), output)? {
+    if (somebody || !known.any_done())
+        && confirm(&format!("approve {title} and begin"), output).await?
+    {
         return Ok(None);
     }
     let (exit, why) = match (somebody, known.any_done()) {
@@ -178,13 +196,18 @@ impl Known {
     fn how_to_go_on(&self) -> String {
         let Some(newest) = self.newest() else { return ".".to_owned() };
         let run = &newest.run;
-        let stays = match self.any_done() {
-            true => " What is done stays done.",
-            false => "",
-        };
+        let stays = if self.any_done() { " What is done stays done." } else { "" };
         format!(
-            ": `lockstep resume {run}` plans it anew and asks; with --yes it is approved as it is shown.{stays}"
+            ". `lockstep resume {run}` plans it anew and asks; with --yes it is approved as it is shown.{stays}"
         )
+    }
+
+    /// Says that the command was asked to stop before a stage.
+    fn stopped_before(&self, index: usize) -> Ready {
+        let exit = if self.any_done() { Exit::Waiting } else { Exit::Failed };
+        let title = capital(&self.title(index));
+        let words = format!("{title} is not begun, because the command was asked to stop");
+        Ready::Left(exit, format!("{words}{}", self.how_to_go_on()))
     }
 
     /// Says of an error which stage it stopped.

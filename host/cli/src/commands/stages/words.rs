@@ -71,9 +71,7 @@ pub(super) fn planned(composite: &Composite) -> Vec<Value> {
 fn planned_words(stage: &Stage, first: bool) -> String {
     match &stage.preview {
         Preview::Unplanned(why) => format!("can't be planned yet, and is {AGAIN}: {}", tame(why)),
-        Preview::Planned(it) if it.plan.refuses() && first => {
-            "refuses, as is said above".to_owned()
-        }
+        Preview::Planned(it) if it.plan.refuses() && first => "refuses".to_owned(),
         Preview::Planned(it) if it.plan.refuses() => {
             format!("would refuse now, and is {AGAIN}; `lockstep plan` says why")
         }
