@@ -9,7 +9,7 @@ use crate::guests::{guest, option, write};
 use crate::stage::{Done, Stage};
 
 /// Stages that change variables of one service, so that a lab of one stand-in is enough.
-const BOTH: [&str; 2] = ["steady@1", "follower@3"];
+pub(crate) const BOTH: [&str; 2] = ["steady@1", "follower@3"];
 
 /// How often `steady` and `follower` change something at Railway.
 const CHANGES: (usize, usize) = (4, 2);
@@ -35,7 +35,7 @@ fn settings(settings: &str) -> String {
 }
 
 /// A lab in which `follower` has this mode.
-fn stage(mode: &str) -> Stage {
+pub(crate) fn stage(mode: &str) -> Stage {
     let stage = Stage::up(&["--only", "health-monitor"]);
     configure(&stage, "follower", mode);
     stage

@@ -19,6 +19,7 @@ mod lying_steps;
 mod many;
 mod paths;
 mod plans;
+mod report;
 mod rollback;
 mod runners;
 mod secrets;

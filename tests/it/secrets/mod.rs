@@ -46,6 +46,7 @@ impl<'a> Search<'a> {
     fn show(&mut self) {
         let run = self.stage.run();
         self.call(&["show", &run, "--plan"]).expect(0);
+        self.call(&["report", &run]).expect(0);
     }
 
     /// Returns how often something that could have held a secret had it taken out.

@@ -168,7 +168,7 @@ impl Known {
     }
 
     /// Returns a stage.
-    pub(super) fn stage(&self, index: usize) -> Option<&Stage> {
+    pub(crate) fn stage(&self, index: usize) -> Option<&Stage> {
         self.composite.stages.get(index)
     }
 
@@ -205,7 +205,7 @@ impl Known {
     }
 
     /// Returns the position of every stage.
-    pub(super) fn indices(&self) -> std::ops::Range<usize> {
+    pub(crate) fn indices(&self) -> std::ops::Range<usize> {
         0..self.composite.stages.len()
     }
 
