@@ -10,23 +10,29 @@ fn report(stage: &Stage) -> String {
 }
 
 /// Returns a line without its code spans, in which nothing means anything.
+#[track_caller]
 fn outside_of_code(line: &str) -> String {
+    // Each part is backticks, if there are any, and one other character after them.
+    let mut parts = line.split_inclusive(|character| character != '`').map(|part| {
+        let text = part.trim_start_matches('`');
+        (part.len() - text.len(), text)
+    });
     let mut outside = String::new();
-    let mut rest = line;
-    while let Some(start) = rest.find('`') {
-        let (before, from) = rest.split_at(start);
-        outside.push_str(before);
-        let fence: String = from.chars().take_while(|character| *character == '`').collect();
-        let inside = &from[fence.len()..];
-        let ends = |at: &usize| {
-            let after = &inside[at + fence.len()..];
-            !inside[..*at].ends_with('`') && !after.starts_with('`')
-        };
-        let mut found = inside.match_indices(&fence).map(|(at, _)| at);
-        let end = found.find(ends).unwrap_or_else(|| panic!("a code span does not end: {line}"));
-        rest = &inside[end + fence.len()..];
+    while let Some((ticks, mut text)) = parts.next() {
+        if ticks > 0 {
+            let end = parts.find(|(other, _)| *other == ticks);
+            text = end.unwrap_or_else(|| panic!("a code span does not end: {line}")).1;
+        }
+        outside.push_str(text);
     }
-    outside + rest
+    outside
+}
+
+#[test]
+fn what_is_in_a_code_span_is_told_from_what_is_not() {
+    assert_eq!(outside_of_code("a `b` c ``d ` <e>`` f"), "a  c  f");
+    assert_eq!(outside_of_code("`` ` `` <x>"), " <x>");
+    assert_eq!(outside_of_code("`a`"), "");
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) async fn apply(
         Some(File::Composite(composite)) => {
             return stages::carry_out(session, composite, how, output).await;
         }
-        Some(File::Plan(plan)) => Some(plan),
+        Some(File::Plan(plan)) => Some(*plan),
         None => None,
     };
     let opened = session.environment().await?;
@@ -120,7 +120,7 @@ pub(super) async fn refuse_held(session: &Session, opened: &Opened) -> Result<()
 /// What a file holds that was named instead of a component.
 enum File {
     /// The plan of one component.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// The plans of several.
     Composite(Composite),
 }
@@ -148,7 +148,7 @@ fn read(target: &str) -> Result<Option<File>, CliError> {
         return read.map(|composite| Some(File::Composite(composite)));
     }
     Plan::from_json(&text)
-        .map(|plan| Some(File::Plan(plan)))
+        .map(|plan| Some(File::Plan(Box::new(plan))))
         .map_err(|error| anyhow::Error::new(error).context(no_plan()))
         .or_exit(Exit::Usage)
 }

@@ -18,9 +18,9 @@ pub(crate) async fn runs(session: &Session, output: &Output) -> Result<Exit, Cli
         let records = session.store.records(&run.id).await.or_exit(Exit::Failed)?;
         let state = RunState::fold(&records).or_exit(Exit::Failed)?;
         let standing = standing(&state);
-        let stage = stages.get(&run.id);
+        let of = stages.get(&run.id);
         let which =
-            stage.map_or_else(String::new, |(known, index)| format!(", {}", known.which(*index)));
+            of.map_or_else(String::new, |(known, index)| format!(", {}", known.which(*index)));
         output.say(&format!(
             "{}  {}  {:<10} {standing}{which}",
             run.id,
@@ -30,7 +30,7 @@ pub(crate) async fn runs(session: &Session, output: &Output) -> Result<Exit, Cli
         rows.push(serde_json::json!({
             "run": run.id, "component": run.component, "created": run.created, "plan": run.plan,
             "records": run.records, "standing": standing, "over": run.last.as_deref() == Some("finished"),
-            "stage": stage.map(|(known, index)| known.json(*index)),
+            "stage": of.map(|(known, index)| known.json(*index)),
         }));
     }
     if rows.is_empty() {

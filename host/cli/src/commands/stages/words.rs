@@ -25,7 +25,7 @@ pub(super) fn in_full(composite: &Composite) -> String {
                 out.push_str(&render::plan(&previewed.plan, &previewed.digest.to_string()));
             }
             Preview::Unplanned(why) => {
-                put(&mut out, &format!("  can't be planned yet: {}", tame(why)))
+                put(&mut out, &format!("  can't be planned yet: {}", tame(why)));
             }
         }
         put(&mut out, "");
