@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::guests::{guest, option, write};
+use crate::secrets::hook::Hook;
 use crate::stage::{Done, Stage};
 
 /// Stages that change variables of one service, so that a lab of one stand-in is enough.
@@ -177,15 +178,22 @@ fn killed_in_its_second_stage_a_composite_plan_goes_on_from_there() {
 
 #[test]
 fn what_the_runners_did_of_a_composite_plan_is_gone_on_with_by_a_person() {
-    let stage = stage("");
-    let queued = stage.lockstep(&["apply", BOTH[0], BOTH[1], "-e", "lab", "--yes", "--queue"]);
+    let (stage, hook) = (stage(""), Hook::up());
+    let notify = "[[environments.lab.notify]]\nkind = \"webhook\"\nvariable = \"HOOK_URL\"\n";
+    write(&stage, &settings(notify));
+    let lockstep = |words: &[&str]| stage.lockstep_with(words, &[("HOOK_URL", &hook.url)]);
+    let queued = lockstep(&["apply", BOTH[0], BOTH[1], "-e", "lab", "--yes", "--queue"]);
     queued.expect(10).says("is left to the runners").says("is stage 1 of 2 (`steady`)");
-    let worked = stage.lockstep(&["runner", "--until-idle"]).expect(0).says("is done");
-    worked.says("stage 2 of 2 (`follower`) is not begun and needs a person: `lockstep resume r-");
-    stage.lockstep(&["runner", "--until-idle"]).expect(0);
+    let worked = lockstep(&["runner", "--until-idle"]).expect(0).says("is done");
+    let needed = "stage 2 of 2 (`follower`) is not begun and needs a person: `lockstep resume r-";
+    worked.says(needed);
+    let told = hook.told();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told["message"].as_str().unwrap().contains(needed), "{told}");
+    lockstep(&["runner", "--until-idle"]).expect(0);
     assert_eq!(runs(&stage).len(), 1);
-    stage.lockstep(&["resume", "--yes", "--queue"]).expect(10).says("no stage comes after it");
-    stage.lockstep(&["runner", "--until-idle"]).expect(0).says("every stage is done");
+    lockstep(&["resume", "--yes", "--queue"]).expect(10).says("no stage comes after it");
+    lockstep(&["runner", "--until-idle"]).expect(0).says("every stage is done");
 }
 
 #[test]
@@ -242,5 +250,11 @@ fn the_first_stage_of_a_file_is_no_preview_and_the_step_to_stop_after_is_of_the_
     stage.lockstep(&until).expect(2).says("the plan has no step `count`");
     stage.lockstep(&["apply", BOTH[0], "-e", "lab", "--yes"]).expect(0);
     stage.lockstep(&["apply", "both.plan.json", "--yes"]).expect(13).says("differs");
-    assert_eq!(runs(&stage).len(), 1);
+    // Neither may what had nothing to do when it was planned.
+    stage.lockstep(&["apply", BOTH[1], "-e", "lab", "--yes"]).expect(0);
+    let plan = ["plan", BOTH[1], "leader@2", "-e", "lab", "--out", "second.plan.json"];
+    stage.lockstep(&plan).expect(0).says("follower 3 → 3: nothing to do");
+    stage.lockstep(&["apply", "follower@4", "-e", "lab", "--yes"]).expect(0);
+    stage.lockstep(&["apply", "second.plan.json", "--yes"]).expect(13).says("differs");
+    assert_eq!(runs(&stage).len(), 3);
 }

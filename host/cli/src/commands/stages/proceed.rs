@@ -71,7 +71,8 @@ pub(crate) async fn proceed(
             }
         };
         let ran = enter(session, opened, planned, Some(&composite), how, output).await;
-        let ran = ran.map_err(|error| known.stopped(index, error))?;
+        let ran = ran
+            .map_err(|error| error.within(format!("could not go on in {}", known.title(index))))?;
         if ran.exit != Exit::Done {
             return ended(session, ran, output).await;
         }
@@ -134,8 +135,8 @@ async fn prepare(
     Ok(Ready::Approved(Box::new((opened, planned))))
 }
 
-/// Says what differs from the preview. The first stage is none: like any plan that was written to a file, it must still be what
-/// planning leads to, until it has been begun once.
+/// Says what differs from the preview. The first stage that has something to do is none, and neither are those before it: like
+/// any plan that was written to a file, they must still be what planning leads to, until a stage has been begun.
 fn differs(known: &Known, index: usize, planned: &Planned) -> Result<Option<String>, CliError> {
     let Some(preview) = known.stage(index).and_then(|stage| stage.preview.planned()) else {
         return Ok(Some(
@@ -147,7 +148,8 @@ fn differs(known: &Known, index: usize, planned: &Planned) -> Result<Option<Stri
     }
     let field = difference(&preview.plan.authority, &planned.plan.authority);
     let field = field.or_exit(Exit::Failed)?;
-    if known.composite().first() == Some(index) && known.run(index).is_none() {
+    let planned_to_be_first = known.composite().first().is_none_or(|first| index <= first);
+    if planned_to_be_first && known.newest().is_none() {
         return Err(moved(&field));
     }
     Ok(Some(format!(
@@ -214,7 +216,10 @@ impl Known {
     fn stopped(&self, index: usize, error: CliError) -> CliError {
         let error = error.within(format!("could not go on with {}", self.title(index)));
         match self.newest() {
-            Some(newest) => error.hint(format!("then go on with `lockstep resume {}`", newest.run)),
+            Some(newest) => error.hint(format!(
+                "what is done stays done; then go on with `lockstep resume {}`",
+                newest.run
+            )),
             None => error,
         }
     }

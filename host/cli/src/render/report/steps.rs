@@ -129,7 +129,10 @@ impl Told<'_> {
             Event::RoundStarted { .. } => (self.over, self.came_to) = (None, "not over"),
             Event::GateReached { .. } => self.came_to = "waits at a gate",
             Event::GateOpened { .. } => self.came_to = "not over",
-            Event::SectionBegan { .. } | Event::Again { .. } | Event::Checked { .. } => {
+            Event::SectionBegan { .. } | Event::Again { .. } => self.lines.push((false, plain())),
+            // It may soak from here on.
+            Event::Checked { .. } => {
+                self.came_to = "checked";
                 self.lines.push((false, plain()));
             }
             // None of these belongs to a step.
