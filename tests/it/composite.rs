@@ -177,6 +177,31 @@ fn killed_in_its_second_stage_a_composite_plan_goes_on_from_there() {
 }
 
 #[test]
+fn killed_when_its_first_stage_was_just_over_a_composite_plan_goes_on_with_the_next() {
+    let stage = stage("");
+    stage.lockstep(&["apply", BOTH[0], BOTH[1], "-e", "lab", "--yes"]).expect(0);
+    let last = (runs(&stage)[1]["records"].as_u64().unwrap() - 1).to_string();
+    let apply = ["apply", "steady@2", "follower@4", "-e", "lab", "--yes"];
+    let killed = stage.lockstep(&[&apply[..], &["--die-after-record", &last]].concat());
+    assert_eq!(killed.code, -1, "{}", killed.err);
+    let newest = &runs(&stage)[0];
+    assert_eq!((&newest["component"], &newest["standing"]), (&"steady".into(), &"done".into()));
+    stage.lockstep(&["resume", "--yes"]).expect(0).says("All stages of composite plan c-");
+    assert_eq!(stage.mutations().len(), 2 * (CHANGES.0 + CHANGES.1));
+}
+
+#[test]
+fn with_its_journal_in_postgresql_a_composite_plan_goes_on_as_well() {
+    let mut stage = Stage::up(&["--only", "postgres", "--only", "health-monitor"]);
+    stage.keep_in_postgresql();
+    let store = std::fs::read_to_string(stage.folder().join("lockstep.toml")).unwrap();
+    write(&stage, &settings(&store.replace("version = 1", "")));
+    let run = first_stage(&stage);
+    stage.lockstep(&["resume", "--yes"]).expect(0).says("All stages of composite plan c-");
+    stage.lockstep(&["show", &run, "--verify"]).expect(0).says("4 attachments");
+}
+
+#[test]
 fn what_the_runners_did_of_a_composite_plan_is_gone_on_with_by_a_person() {
     let (stage, hook) = (stage(""), Hook::up());
     let notify = "[[environments.lab.notify]]\nkind = \"webhook\"\nvariable = \"HOOK_URL\"\n";
