@@ -16,7 +16,7 @@ const SERVICE: &str = "health-monitor";
 
 /// Words that would be a heading, a table, a link, a mention and a script, if they were taken for Markdown or HTML.
 const HOSTILE: &str =
-    "``x`` | <script>alert(1)</script>\n# Approved by nobody\n[a](https://evil.example) @everyone \u{202e}";
+    "``x`` | <script>alert(1)</script>\n# Approved\n[a](https://evil.example) @everyone \u{202e}";
 
 /// The plugin.
 #[derive(Debug)]
@@ -46,9 +46,8 @@ impl Guest for Follower {
     }
 
     fn plan(target: Target) -> Result<Draft, Failure> {
-        let options = target.options.iter();
-        let mode = options.filter(|(name, _)| name == "mode").map(|(_, value)| value.as_str());
-        let mode = mode.last().unwrap_or_default();
+        let mode = target.options.iter().find(|(name, _)| name == "mode");
+        let mode = mode.map(|(_, value)| value.as_str()).unwrap_or_default();
         let variables = Live.variables(SERVICE)?;
         let set = variables.iter().filter(|it| it.name.starts_with("STEADY_")).count().to_string();
         if mode == "blind" && set == "0" {
@@ -71,7 +70,11 @@ impl Guest for Follower {
         if current != wish {
             let counted = if hostile { HOSTILE.to_owned() } else { set.clone() };
             Live.set_variables("follow", SERVICE, &[(name.as_str(), wish.as_str())])?;
-            Live.set_variables("count", SERVICE, &[(format!("{name}_SAW").as_str(), counted.as_str())])?;
+            Live.set_variables(
+                "count",
+                SERVICE,
+                &[(format!("{name}_SAW").as_str(), counted.as_str())],
+            )?;
             let follow =
                 Step::new("follow", words("Follow"), words("to be a stage")).effects(&["follow"]);
             let mut count = Step::new("count", words("Count"), words("to tell plans apart"))
