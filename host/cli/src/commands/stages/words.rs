@@ -177,7 +177,7 @@ impl Known {
 
     /// Says that nothing is left to do.
     pub(super) fn all_done(&self) -> String {
-        let of = |index| match self.run(index) {
+        let of = |index| match self.run(index).filter(|ran| ran.is_done()) {
             Some(StageRun { run, .. }) => format!("{} by run {run}", self.title(index)),
             None => format!("{} had nothing to do", self.title(index)),
         };
