@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use crate::stage::{Stage, root};
 
 /// Every guest that tests run.
-const GUESTS: [&str; 11] = [
-    "chatty", "greedy", "holder", "huge", "importer", "liar", "minimal", "panic", "recurse",
-    "spin", "steady",
+const GUESTS: [&str; 12] = [
+    "chatty", "follower", "greedy", "holder", "huge", "importer", "liar", "minimal", "panic",
+    "recurse", "spin", "steady",
 ];
 
 /// Returns the component of a guest. The first call builds all of them, into a folder that is kept between runs.

@@ -8,6 +8,7 @@
 
 mod break_glass;
 mod broken_guests;
+mod composite;
 mod contract;
 mod doctor;
 mod environment;
@@ -19,6 +20,7 @@ mod lying_steps;
 mod many;
 mod paths;
 mod plans;
+mod report;
 mod rollback;
 mod runners;
 mod secrets;

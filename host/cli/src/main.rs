@@ -78,6 +78,7 @@ async fn run(
         Command::Runner(arguments) => commands::runner(&open().await?, &arguments, output).await,
         Command::Runs => commands::runs(&open().await?, output).await,
         Command::Show(arguments) => commands::show(&open().await?, &arguments, output).await,
+        Command::Report(arguments) => commands::report(&open().await?, &arguments, output).await,
         Command::Export(arguments) => match &arguments.verify {
             Some(file) => commands::verify_file(file, output),
             None => commands::export(&open().await?, &arguments, output).await,

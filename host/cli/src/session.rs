@@ -119,8 +119,15 @@ impl Session {
     /// # Errors
     /// It is unknown, or can't be reached.
     pub(crate) async fn environment(&self) -> Result<Opened, CliError> {
+        self.environment_named(self.global.environment.as_deref()).await
+    }
+
+    /// Opens the environment with this name, as it is configured today; without a name, the usual one.
+    ///
+    /// # Errors
+    /// It is unknown, or can't be reached.
+    pub(crate) async fn environment_named(&self, wanted: Option<&str>) -> Result<Opened, CliError> {
         let lab = lab::address(&self.global.directory).await?;
-        let wanted = self.global.environment.as_deref();
         let (name, document) = config::choose(self.document.as_ref(), wanted, lab.as_ref())?;
         self.reach(name, document).await
     }

@@ -31,6 +31,11 @@ impl Signals {
         self.changed.notify_waiters();
     }
 
+    /// Returns whether the run was asked to stop, heard of it or not.
+    pub(crate) fn asked(&self) -> bool {
+        self.wish.borrow().is_some()
+    }
+
     /// Returns once somebody wants something that the run does not know of yet.
     pub(crate) async fn wished(&self) {
         loop {

@@ -18,7 +18,7 @@ use crate::verify::Verified;
 const VERSION: u32 = 1;
 
 /// The attachments whose text is in an export. A plugin is large, and whoever wants it has it by its digest.
-const WITH_TEXT: [&str; 2] = ["configuration", "plan"];
+const WITH_TEXT: [&str; 3] = ["composite", "configuration", "plan"];
 
 /// One run as lines of JSON: a header, then every record's text exactly as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +102,8 @@ impl Export {
 impl Store {
     /// Returns a run as it is kept, whether or not it is still what was written: that is for [`verify_export`] to find.
     ///
-    /// It holds the plan and the configuration as text and the plugin by its digest alone. Neither holds a secret.
+    /// It holds the plan, the composite plan of a stage, and the configuration as text, and the plugin by its digest alone. None of
+    /// them holds a secret.
     pub async fn export(&self, run: &RunId) -> Result<Export, RecordsError> {
         let no_run = || RecordsError::NoRun(run.clone());
         let runs = self.runs().await?;

@@ -5,19 +5,19 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 
 /// What makes the URL a secret.
-pub(super) const TOKEN: &str = "T0K3N-0123456789-abcdef";
+pub(crate) const TOKEN: &str = "T0K3N-0123456789-abcdef";
 
 /// A server that takes everything.
-pub(super) struct Hook {
+pub(crate) struct Hook {
     /// Where it listens.
-    pub(super) origin: String,
+    pub(crate) origin: String,
     /// A URL of it that is a secret.
-    pub(super) url: String,
+    pub(crate) url: String,
     requests: Receiver<Vec<u8>>,
 }
 
 impl Hook {
-    pub(super) fn up() -> Self {
+    pub(crate) fn up() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let url = format!("{origin}/services/{TOKEN}");
@@ -33,12 +33,12 @@ impl Hook {
     }
 
     /// Returns the requests since it was last asked: head and body.
-    pub(super) fn requests(&self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn requests(&self) -> Vec<(String, Vec<u8>)> {
         self.requests.try_iter().map(|request| split(&request).unwrap()).collect()
     }
 
     /// Returns what it was told in JSON since it was last asked.
-    pub(super) fn told(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn told(&self) -> Vec<serde_json::Value> {
         let requests = self.requests().into_iter();
         requests.map(|(_, body)| serde_json::from_slice(&body).unwrap()).collect()
     }

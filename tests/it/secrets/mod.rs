@@ -1,7 +1,7 @@
 //! L3: no secret of the stack is in anything that Lockstep gives to anybody.
 
 mod forms;
-mod hook;
+pub(crate) mod hook;
 mod notices;
 mod planted;
 mod traces;
@@ -46,6 +46,7 @@ impl<'a> Search<'a> {
     fn show(&mut self) {
         let run = self.stage.run();
         self.call(&["show", &run, "--plan"]).expect(0);
+        self.call(&["report", &run, "--out", "report.md"]).expect(0);
     }
 
     /// Returns how often something that could have held a secret had it taken out.

@@ -6,11 +6,11 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct How {
-    /// Approves the plan and every gate in it without asking.
+    /// Approves the plan and every gate in it without asking; of several stages, each as it is shown at its turn.
     #[arg(long)]
     pub(crate) yes: bool,
 
-    /// Stops after this step, leaving the run resumable.
+    /// Stops after this step, leaving the run resumable. Of several stages, it is a step of the one at hand.
     #[arg(long, value_name = "STEP")]
     pub(crate) until: Option<String>,
 
@@ -18,7 +18,8 @@ pub(crate) struct How {
     #[arg(long)]
     pub(crate) detach: bool,
 
-    /// Leaves the run to the runners of the store; with --yes, every gate of the plan is open for them.
+    /// Leaves the run to the runners of the store; with --yes, every gate of the plan is open for them. Of several stages,
+    /// only the one at hand is left to them: the next needs a person.
     #[arg(long, conflicts_with_all = ["detach", "until", "outside_windows"])]
     pub(crate) queue: bool,
 

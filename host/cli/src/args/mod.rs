@@ -1,6 +1,8 @@
 //! What the user typed, and the only place that reads the process's environment.
 
 mod how;
+mod report;
+mod surroundings;
 
 use std::path::PathBuf;
 
@@ -8,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockstep_engine::model::{Digest, Millis};
 
 pub(crate) use how::{How, RunnerArguments};
+pub(crate) use report::ReportArguments;
+pub(crate) use surroundings::Surroundings;
 
 /// Upgrades the components of a LiteLLM + Langfuse stack on Railway: planned, approved, resumable, reversible.
 #[derive(Debug, Parser)]
@@ -64,14 +68,16 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Shows what an upgrade would do, and changes nothing.
-    #[command(after_help = "Example:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json")]
+    #[command(
+        after_help = "Examples:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json\n  lockstep plan redis litellm@1.80.0 -e lab --out both.plan.json"
+    )]
     Plan(PlanArguments),
     /// Plans, asks for approval, and upgrades.
     #[command(
-        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes\n  lockstep apply redis -e lab --queue"
+        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes\n  lockstep apply redis litellm@1.80.0 -e lab\n  lockstep apply redis -e lab --queue"
     )]
     Apply(ApplyArguments),
-    /// Goes on with a run that was interrupted, waits or is stuck.
+    /// Goes on with a run that was interrupted, waits or is stuck; after a stage that is done, with the next one.
     #[command(
         after_help = "Examples:\n  lockstep resume\n  lockstep resume r-3f9a --assume happened:save"
     )]
@@ -92,6 +98,9 @@ pub(crate) enum Command {
     /// Shows one run: its plan, every record, and where it stands.
     #[command(after_help = "Examples:\n  lockstep show r-3f9a\n  lockstep show r-3f9a --verify")]
     Show(ShowArguments),
+    /// Tells what a run did, as Markdown.
+    #[command(after_help = "Example:\n  lockstep report r-3f9a --out r-3f9a.md")]
+    Report(ReportArguments),
     /// Writes one run as lines of JSON, which prove themselves without the store.
     #[command(
         after_help = "Examples:\n  lockstep export r-3f9a --out r-3f9a.jsonl\n  lockstep export --verify r-3f9a.jsonl"
@@ -124,7 +133,8 @@ pub(crate) struct DoctorArguments {
 /// What to plan.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
-    /// What to upgrade, and to which version: `redis` or `redis@7.2.4`.
+    /// What to upgrade, and to which version: `redis` or `redis@7.2.4`. Several become stages, in the order that their plugins
+    /// ask for and otherwise as they stand here.
     #[arg(required = true, value_name = "COMPONENT[@VERSION]")]
     pub(crate) components: Vec<String>,
 
@@ -136,7 +146,7 @@ pub(crate) struct PlanArguments {
 /// What to apply.
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArguments {
-    /// What to upgrade (`redis@7.2.4`), or a plan file.
+    /// What to upgrade (`redis@7.2.4`), or a plan file. Several components become stages, each approved by itself at its turn.
     #[arg(required = true, value_name = "COMPONENT[@VERSION] | PLANFILE")]
     pub(crate) targets: Vec<String>,
 
@@ -327,52 +337,6 @@ pub(crate) struct LabUp {
 
 /// What is shown below the list of commands.
 const EXIT_CODES: &str = "Exit codes:\n  0 done · 1 failed, nothing changed · 2 usage · 3 the plan refuses, and says why · 10 waiting\n  11 rolled back · 12 stuck · 13 the environment moved since the plan · 14 another run holds it\n\nBegin with:\n  lockstep lab up --stack redis-6\n  lockstep plan redis -e lab";
-
-/// What the process's environment holds, read once.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Surroundings {
-    /// Every variable; values may be secrets and are never printed.
-    variables: std::collections::BTreeMap<String, String>,
-}
-
-impl Surroundings {
-    /// Reads the process's environment. Variables that are not text are left out.
-    pub(crate) fn read() -> Self {
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self { variables: std::env::vars_os().filter_map(text).collect() }
-    }
-
-    /// Returns surroundings of a test's own.
-    #[cfg(test)]
-    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self { variables: variables.iter().map(owned).collect() }
-    }
-
-    /// Returns a variable that is set and not empty.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    /// Returns who is at the keyboard, for the journal.
-    pub(crate) fn person(&self) -> String {
-        let user = self.get("USER").or_else(|| self.get("LOGNAME")).unwrap_or("somebody");
-        format!("{user}@{}", host_name())
-    }
-
-    /// Returns every variable, for a child process.
-    pub(crate) fn all(&self) -> &std::collections::BTreeMap<String, String> {
-        &self.variables
-    }
-}
-
-/// Returns this machine's name.
-pub(crate) fn host_name() -> String {
-    let read = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    read.map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
-}
 
 #[cfg(test)]
 mod tests {

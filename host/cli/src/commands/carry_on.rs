@@ -11,7 +11,7 @@ use lockstep_engine::run::{
 use lockstep_store::{Lease, Presence, Store, Takeover};
 use tracing::Instrument as _;
 
-use super::ended::tell;
+use super::ended::{Told, tell};
 use super::held::held;
 use super::notices::Notices;
 use crate::args::How;
@@ -53,20 +53,17 @@ pub(crate) async fn carry_on(
     how: &How,
     take_over: bool,
     output: &Output,
-) -> Result<Exit, CliError> {
-    let Worked { run, ended, cost, notices } =
+) -> Result<Told, CliError> {
+    let Worked { run, ended, cost, asked, notices } =
         work(session, opened, carried, how, take_over, output).await?;
     if how.detach
         && let Some(due) = due(&ended)
     {
         session.store.detach(&run, due).await.or_exit(Exit::Failed)?;
     }
-    for line in render::ledger(&cost) {
-        output.say(&format!("Canary {line}."));
-    }
-    let exit = tell(&run, &ended, &cost, output)?;
-    notices.send(&run, &ended).await;
-    Ok(exit)
+    let mut told = tell(&run, &ended, cost, output);
+    told.asked_to_stop = notices.send(&run, &ended).await || asked;
+    Ok(told)
 }
 
 /// What working on a run came to, and who is to be told of it.
@@ -77,8 +74,17 @@ pub(super) struct Worked<'a> {
     pub(super) ended: Ended,
     /// What its canaries came to.
     pub(super) cost: BTreeMap<String, CanaryState>,
+    /// Whether it was asked to stop.
+    pub(super) asked: bool,
     /// Who is told.
     pub(super) notices: Notices<'a>,
+}
+
+/// What one execution came to.
+struct Came {
+    ended: Ended,
+    cost: BTreeMap<String, CanaryState>,
+    asked: bool,
 }
 
 /// Takes the lease, runs until the run is over or waits, and gives the lease back.
@@ -114,7 +120,7 @@ pub(super) async fn work<'a>(
     let notices = Notices::open(session, &opened, &carried.plan.authority, output);
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
-    let (run, ended, cost) = ended?;
+    let (run, Came { ended, cost, asked }) = ended?;
     let over = matches!(ended, Ended::Done | Ended::RolledBack(_));
     let back =
         if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
@@ -122,7 +128,7 @@ pub(super) async fn work<'a>(
     if let Err(error) = back {
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
-    Ok(Worked { run, ended, cost, notices })
+    Ok(Worked { run, ended, cost, asked, notices })
 }
 
 /// Returns when a run that waits for nothing but time may go on.
@@ -180,7 +186,7 @@ async fn run(
     options: Options,
     lease: &Lease,
     how: &How,
-) -> Result<(RunId, Ended, BTreeMap<String, CanaryState>), CliError> {
+) -> Result<(RunId, Came), CliError> {
     let dying =
         Dying { store: &session.store, after: how.die_after_record, before: how.die_before_record };
     let journal = Measured { journal: dying, metrics: &session.metrics };
@@ -224,7 +230,7 @@ async fn run(
     drop(execution);
     let ended = ended?;
     session.metrics.stands(&carried.run, State::from(&ended));
-    Ok((carried.run, ended, cost))
+    Ok((carried.run, Came { ended, cost, asked: signals.asked() }))
 }
 
 /// Refuses to go back when that loses something else than the person was told: the run may have gone on until its lease was

@@ -53,6 +53,7 @@ fn is_taken(call: &str) {
         | Command::Runner(_)
         | Command::Runs
         | Command::Show(_)
+        | Command::Report(_)
         | Command::Export(_)
         | Command::Prune(_)
         | Command::Status

@@ -4,6 +4,8 @@ use lockstep_drivers::{Notice, Notifier, Occasion, Patience, Recipient};
 use lockstep_engine::model::{Authority, RunId};
 use lockstep_engine::run::{Ended, Wait};
 
+use super::ended::exit;
+use super::stages::Known;
 use crate::clock::{now, written};
 use crate::config::EnvironmentDocument;
 use crate::error::CliError;
@@ -68,9 +70,13 @@ impl<'a> Notices<'a> {
     }
 
     /// Tells everybody how a run ended. What it came to is durable and told already: nothing here changes it.
-    pub(super) async fn send(self, run: &RunId, ended: &Ended) {
-        let Some(notifier) = &self.notifier else { return };
-        let Some((occasion, message, hint)) = words(run, ended) else { return };
+    /// Returns whether this process was asked to end meanwhile.
+    pub(super) async fn send(self, run: &RunId, ended: &Ended) -> bool {
+        let Some(notifier) = &self.notifier else { return false };
+        let Some((occasion, mut message, hint)) = words(run, ended) else { return false };
+        if let Some((known, index)) = Known::of_ended(self.session, run).await {
+            message = format!("{message} {}", known.aftermath(index, exit(ended)));
+        }
         let head = self.session.store.head(run).await;
         let head = head.inspect_err(|error| tracing::warn!(%error, "a notice names no record"));
         let notice = Notice {
@@ -94,8 +100,12 @@ impl<'a> Notices<'a> {
                         self.output.say(&format!("Note: the notice to {recipient} was not delivered: {error}"));
                     }
                 }
+                false
             }
-            _ = asked_to_end() => self.output.say("Note: not everybody may have been told."),
+            _ = asked_to_end() => {
+                self.output.say("Note: not everybody may have been told.");
+                true
+            }
         }
     }
 }

@@ -1,9 +1,12 @@
 //! `lockstep plan`: shows what an upgrade would do, and changes nothing.
 
-use lockstep_engine::model::{Digest, Plan, Severity, Target};
+use std::path::Path;
+
+use lockstep_engine::model::{Digest, Plan, Target};
 use lockstep_engine::policy::{Grant, Watching};
 use lockstep_engine::run::{PlanError, Planner};
 
+use super::stages;
 use crate::args::PlanArguments;
 use crate::clock::now;
 use crate::config;
@@ -30,43 +33,70 @@ pub(crate) async fn plan(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let [component] = arguments.components.as_slice() else {
-        return Err(CliError::words(Exit::Usage, "this version plans one component at a time"));
+        return stages::plan(session, arguments, output).await;
     };
     let opened = session.environment().await?;
-    let planned = make(session, &opened, component).await?;
+    let planned = make(session, &opened, &Wish::of(component)).await?;
     show(&planned, output)?;
     if let Some(path) = &arguments.out {
-        let json = planned.plan.to_json().or_exit(Exit::Failed)?;
-        std::fs::write(path, json + "\n")
-            .map_err(|error| {
-                anyhow::Error::new(error).context(format!("could not write `{}`", path.display()))
-            })
-            .or_exit(Exit::Failed)?;
-        output.say(&format!(
-            "Written to {}. Apply it with `lockstep apply {}`.",
-            path.display(),
-            path.display()
-        ));
+        write(path, &planned.plan.to_json().or_exit(Exit::Failed)?, output)?;
     }
-    Ok(if refused(&planned.plan) { Exit::Refused } else { Exit::Done })
+    Ok(if planned.plan.refuses() { Exit::Refused } else { Exit::Done })
 }
 
-/// Plans `target`, which is `component` or `component@version`.
-pub(crate) async fn make(
+/// Writes a plan file.
+pub(super) fn write(path: &Path, json: &str, output: &Output) -> Result<(), CliError> {
+    let path_shown = path.display();
+    std::fs::write(path, format!("{json}\n"))
+        .map_err(|error| {
+            anyhow::Error::new(error).context(format!("could not write `{path_shown}`"))
+        })
+        .or_exit(Exit::Failed)?;
+    output.say(&format!("Written to {path_shown}. Apply it with `lockstep apply {path_shown}`."));
+    Ok(())
+}
+
+/// What is to be upgraded, and to which version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// The component.
+    pub(super) component: String,
+    /// The version; none means the plugin's recommendation.
+    pub(super) desired: Option<String>,
+}
+
+impl Wish {
+    /// Reads `component` or `component@version`.
+    pub(super) fn of(text: &str) -> Self {
+        let (component, desired) = match text.split_once('@') {
+            Some((component, desired)) => (component, Some(desired.to_owned())),
+            None => (text, None),
+        };
+        Self { component: component.to_owned(), desired }
+    }
+}
+
+/// Plans what is wished for.
+pub(super) async fn make(
     session: &Session,
     opened: &Opened,
-    target: &str,
+    wish: &Wish,
 ) -> Result<Planned, CliError> {
-    let (component, desired) = match target.split_once('@') {
-        Some((component, desired)) => (component, Some(desired.to_owned())),
-        None => (target, None),
-    };
-    let mut loaded = session.plugin_for(component).await?;
+    let loaded = session.plugin_for(&wish.component).await?;
+    make_with(opened, loaded, wish).await
+}
+
+/// Plans what is wished for with a plugin that is loaded already.
+pub(super) async fn make_with(
+    opened: &Opened,
+    mut loaded: Loaded,
+    wish: &Wish,
+) -> Result<Planned, CliError> {
     let grant = opened.grant(&loaded);
     let target = Target {
-        component: component.to_owned(),
+        component: wish.component.clone(),
         environment: opened.name.clone(),
-        desired,
+        desired: wish.desired.clone(),
         options: opened.options(&loaded.called),
         now: now(),
     };
@@ -119,15 +149,10 @@ fn no_plan(error: PlanError, loaded: &Loaded, grant: &Grant) -> CliError {
 /// Shows a plan to people, or as JSON.
 pub(crate) fn show(planned: &Planned, output: &Output) -> Result<(), CliError> {
     output.say(&render::plan(&planned.plan, &planned.digest.to_string()));
-    if refused(&planned.plan) {
+    if planned.plan.refuses() {
         output.say("The plan refuses: mend what is marked ✗ and plan again.");
     } else if planned.plan.authority.steps.is_empty() {
         output.say("Nothing to do.");
     }
     output.json("plan", &serde_json::json!({ "digest": planned.digest, "plan": planned.plan }))
-}
-
-/// Returns whether a finding of the plan refuses it.
-pub(crate) fn refused(plan: &Plan) -> bool {
-    plan.evidence.findings.iter().any(|finding| finding.severity == Severity::Refusal)
 }

@@ -1,10 +1,13 @@
 //! Leaving a run to the runners.
 
+use std::collections::BTreeMap;
+
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::{Authority, RunId};
 use lockstep_store::Lease;
 
 use super::carry_on::lead_in;
+use super::ended::Told;
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -18,7 +21,7 @@ pub(super) async fn queue(
     decided: Vec<Event>,
     lease: &Lease,
     output: &Output,
-) -> Result<Exit, CliError> {
+) -> Result<Told, CliError> {
     let written = lead_in(session, &session.store, run, decided, lease).await;
     let detached = match &written {
         Ok(_) => session.store.detach(run, now()).await.or_exit(Exit::Failed),
@@ -32,10 +35,13 @@ pub(super) async fn queue(
         session.store.place()
     );
     output.say(&words);
-    let exit = Exit::Waiting;
-    output
-        .json("run", &serde_json::json!({ "run": run, "exit": exit.code(), "message": words }))?;
-    Ok(exit)
+    Ok(Told {
+        run: run.clone(),
+        exit: Exit::Waiting,
+        message: words,
+        canaries: BTreeMap::new(),
+        asked_to_stop: false,
+    })
 }
 
 /// Opens every gate of a plan in advance, for a run that somebody else runs.

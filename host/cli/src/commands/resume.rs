@@ -2,12 +2,14 @@
 
 use lockstep_engine::journal::{Event, Phase, RunState};
 use lockstep_engine::model::{Label, Plan, RunId};
-use lockstep_store::Takeover;
+use lockstep_store::{RunSummary, Takeover};
 
 use super::carry_on::{Carried, acquire, carry_on};
+use super::ended::Told;
 use super::notices;
 use super::queue::queue;
-use crate::args::{ResumeArguments, RunArguments};
+use super::stages::{self, Known};
+use crate::args::{How, ResumeArguments, RunArguments};
 use crate::config::EnvironmentDocument;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -34,10 +36,12 @@ pub(crate) async fn resume(
     arguments: &ResumeArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let kept = find(session, &arguments.run).await?;
+    let run = to_resume(session, &arguments.run).await?;
+    let kept = kept(session, run).await?;
     let by = session.surroundings.person();
     let extra = match (&kept.state.phase, &arguments.assume) {
-        (Phase::Finished(_), _) => return Err(over(&kept)),
+        (Phase::Finished(_), None) => return after(session, &kept, &arguments.how, output).await,
+        (Phase::Finished(_), Some(_)) => return Err(over(&kept)),
         (_, Some(assume)) => vec![assumption(assume, &by, &kept)?],
         (Phase::Moved(_) | Phase::Stuck(_), None) => vec![Event::Resumed { by }],
         (Phase::Planned | Phase::Running, None) => Vec::new(),
@@ -46,9 +50,53 @@ pub(crate) async fn resume(
     if arguments.how.queue {
         let allowed = if arguments.take_over { Takeover::Asked } else { Takeover::IfGone };
         let lease = acquire(session, &kept.plan.authority, &kept.run, allowed).await?;
-        return queue(session, &kept.run, extra, &lease, output).await;
+        let told = queue(session, &kept.run, extra, &lease, output).await?;
+        return stages::ended(session, told, output).await;
     }
-    Box::pin(go_on(session, kept, extra, &arguments.how, arguments.take_over, output)).await
+    let (how, take_over) = (&arguments.how, arguments.take_over);
+    let told = Box::pin(go_on(session, kept, extra, how, take_over, output)).await?;
+    if told.exit == Exit::Done
+        && let Some((known, _)) = Known::of_run(session, &told.run).await?
+    {
+        return stages::proceed(session, known.into_composite(), how, Some(told), output).await;
+    }
+    stages::ended(session, told, output).await
+}
+
+/// Goes on with what is left after a run that is over, if it is a stage.
+async fn after(
+    session: &Session,
+    kept: &Kept,
+    how: &How,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let Some((known, index)) = Known::of_run(session, &kept.run).await? else {
+        return Err(over(kept));
+    };
+    let standing = crate::render::standing(&kept.state);
+    output.say(&format!("Run {} is {}: {standing}.", kept.run, known.which(index)));
+    stages::carry_out(session, known.into_composite(), how, output).await
+}
+
+/// Returns the run that is meant: the one named, the only one that is not over, or else, if one composite plan alone is left
+/// after a stage, the run of that.
+async fn to_resume(session: &Session, arguments: &RunArguments) -> Result<RunId, CliError> {
+    let open = |run: &RunSummary| run.last.as_deref() != Some("finished");
+    let runs = session.store.runs().await.or_exit(Exit::Failed)?;
+    if arguments.run.is_some() || runs.iter().any(open) {
+        return named(session, arguments).await;
+    }
+    let left = Known::left(session).await?;
+    let runs: Vec<&RunId> =
+        left.iter().filter_map(|(known, index)| known.run(*index)).map(|it| &it.run).collect();
+    match runs.as_slice() {
+        [] => named(session, arguments).await,
+        [only] => Ok((*only).clone()),
+        [first, second, ..] => {
+            Err(CliError::words(Exit::Usage, "several composite plans are left after a stage")
+                .hint(format!("name the run of one, such as {first} or {second}")))
+        }
+    }
 }
 
 /// Opens what the run rests on, as it was at approval, and goes on.
@@ -56,10 +104,10 @@ pub(crate) async fn go_on(
     session: &Session,
     kept: Kept,
     extra: Vec<Event>,
-    how: &crate::args::How,
+    how: &How,
     take_over: bool,
     output: &Output,
-) -> Result<Exit, CliError> {
+) -> Result<Told, CliError> {
     let name = kept.plan.authority.environment.name.clone();
     let today = session.document.as_ref().and_then(|document| document.environments.get(&name));
     let today = today.filter(|today| !today.is_this_lab(&name));
@@ -75,7 +123,11 @@ pub(crate) async fn go_on(
 
 /// Finds the run that is meant: the one named, or the only one that is not over.
 pub(crate) async fn find(session: &Session, arguments: &RunArguments) -> Result<Kept, CliError> {
-    let run = named(session, arguments).await?;
+    kept(session, named(session, arguments).await?).await
+}
+
+/// Reads a run from the store.
+async fn kept(session: &Session, run: RunId) -> Result<Kept, CliError> {
     let records = session.store.records(&run).await.or_exit(Exit::Failed)?;
     let state = RunState::fold(&records).or_exit(Exit::Failed)?;
     let attachments = session.store.attachments(&run).await.or_exit(Exit::Failed)?;

@@ -4,6 +4,7 @@ use lockstep_engine::journal::{Direction, Event, Phase};
 
 use super::apply::confirm;
 use super::resume::{find, go_on, over};
+use super::stages::{self, Known};
 use crate::args::RollbackArguments;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -49,10 +50,15 @@ pub(crate) async fn rollback(
         && let Some(loss) = kept.state.loss_of_going_back(&kept.plan.authority)
     {
         output.say(&format!("Going back from here loses {}.", crate::render::tame(loss)));
-        if !arguments.how.yes && !confirm("go back all the same", output)? {
+        if !arguments.how.yes && !confirm("go back all the same", output).await? {
             output.say("Not rolled back; nothing was changed.");
             return Ok(Exit::Failed);
         }
+    }
+    if let Some((known, index)) = Known::of_run(session, &kept.run).await? {
+        let stays = known.stays(index).map_or_else(String::new, |stays| format!("; {stays}"));
+        let words = format!("Only {} is taken back{stays}.", known.title(index));
+        output.say(&words);
     }
     let by = session.surroundings.person();
     let extra = match (kept.state.direction, &kept.state.phase) {
@@ -62,5 +68,7 @@ pub(crate) async fn rollback(
             vec![Event::TurnedBack { why: format!("{} ({by})", arguments.why) }]
         }
     };
-    Box::pin(go_on(session, kept, extra, &arguments.how, arguments.take_over, output)).await
+    let (how, take_over) = (&arguments.how, arguments.take_over);
+    let told = Box::pin(go_on(session, kept, extra, how, take_over, output)).await?;
+    stages::ended(session, told, output).await
 }

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use super::carry_on::{Carried, Worked, due, work};
 use super::ended::tell;
 use super::resume::find;
+use super::stages;
 use crate::args::{How, RunArguments, RunnerArguments};
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
@@ -107,10 +108,10 @@ async fn one(session: &Session, lease: Lease, output: &Output) {
     let ours = give_back(session, &lease).await;
     let left = match attempted {
         Ok(Worked { ended, cost, notices, .. }) => {
-            let told = tell(&run, &ended, &cost, output).map(drop);
+            let told = stages::ended(session, tell(&run, &ended, cost, output), output).await;
             let left = leave(session, &run, &ended).await;
             notices.send(&run, &ended).await;
-            told.and(left)
+            told.map(drop).and(left)
         }
         Err(error) => {
             output.say(&format!("Run {run} could not be worked on here: {:#}", error.error));

@@ -3,6 +3,7 @@
 use lockstep_store::Verified;
 
 use super::resume::{find, named};
+use super::stages::Known;
 use crate::args::ShowArguments;
 use crate::clock::written;
 use crate::error::{CliError, OrExit as _};
@@ -31,6 +32,11 @@ pub(crate) async fn show(
         output.say(&render::plan(&kept.plan, &digest.to_string()));
     }
     output.say(&format!("Run {}: {}", kept.run, render::standing(&kept.state)));
+    let stage = Known::of_run(session, &kept.run).await?;
+    if let Some((known, index)) = &stage {
+        output.say(&format!("It is {}.", known.which(*index)));
+        output.say(&known.overview());
+    }
     for record in &records {
         output.say(&format!(
             "  {:>4}  {}  {}",
@@ -46,7 +52,7 @@ pub(crate) async fn show(
     output.say(&format!("Head: record {}, {}", head.next.saturating_sub(1), head.digest));
     output.json("run", &serde_json::json!({
         "run": kept.run, "standing": render::standing(&kept.state), "head": head, "records": records, "plan": kept.plan,
-        "canaries": kept.state.canaries,
+        "canaries": kept.state.canaries, "stage": stage.map(|(known, index)| known.json(index)),
     }))?;
     Ok(Exit::Done)
 }

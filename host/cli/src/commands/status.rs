@@ -8,6 +8,7 @@ use lockstep_store::RunSummary;
 use serde_json::{Value, json};
 
 use super::resume::{Kept, find};
+use super::stages::Known;
 use crate::args::RunArguments;
 use crate::clock::written;
 use crate::config::{connections, endpoints};
@@ -25,6 +26,7 @@ pub(crate) async fn status(session: &Session, output: &Output) -> Result<Exit, C
     output.say(&format!("Environment {}", opened.name));
     let services = services(&opened, output).await?;
     let runs = runs(session, &opened, output).await?;
+    let left = left(session, &opened, output).await?;
     let held = session
         .store
         .holding(&opened.document.environment, &session.holder()?)
@@ -43,7 +45,7 @@ pub(crate) async fn status(session: &Session, output: &Output) -> Result<Exit, C
         "status",
         &json!({
             "environment": opened.name, "services": services, "runs": runs,
-            "held_by": held.map(|held| held.run),
+            "stages_left": left, "held_by": held.map(|held| held.run),
         }),
     )?;
     Ok(Exit::Done)
@@ -113,6 +115,18 @@ async fn runs(session: &Session, opened: &Opened, output: &Output) -> Result<Vec
     Ok(rows)
 }
 
+/// Shows what is left of a composite plan in the environment after its last run.
+async fn left(session: &Session, opened: &Opened, output: &Output) -> Result<Vec<Value>, CliError> {
+    let mut rows = Vec::new();
+    for (known, index) in Known::left(session).await? {
+        if known.composite().environment.environment_id == opened.document.environment {
+            output.say(&known.aftermath(index, Exit::Done));
+            rows.push(known.json(index));
+        }
+    }
+    Ok(rows)
+}
+
 fn is_over(run: &RunSummary) -> bool {
     run.last.as_deref() == Some("finished")
 }
@@ -131,6 +145,10 @@ async fn in_progress(
     let at_step = at.as_ref().map_or_else(String::new, |step| format!(", at step `{step}`"));
     output.say(&format!("Run {}: {} {from} → {to}{at_step}", run.id, tame(&run.component)));
     output.say(&format!("  {}", standing(&state)));
+    let stage = Known::of_run(session, &run.id).await?;
+    if let Some((known, index)) = &stage {
+        output.say(&format!("  {}", known.which(*index)));
+    }
     let way = WayBack::of(&state, authority, &records);
     let since = |since: &Option<_>| {
         since.map_or_else(String::new, |since| format!(", since {}", written(since)))
@@ -149,6 +167,7 @@ async fn in_progress(
     Ok(json!({
         "run": run.id, "component": run.component, "from": authority.from.text, "to": authority.to.text,
         "step": at, "standing": standing(&state), "stuck": matches!(state.phase, Phase::Stuck(_)),
+        "stage": stage.map(|(known, index)| known.json(index)),
         "way_back": { "state": way.name(), "words": words, "since": when },
     }))
 }

@@ -3,6 +3,7 @@
 mod call;
 mod canary;
 mod claim;
+mod composite;
 mod digest;
 mod draft;
 mod effect;
@@ -23,6 +24,7 @@ mod wire;
 pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
 pub use canary::{BITS, Canary, CanaryTally, Gap, NotRising, Numbers};
 pub use claim::Claim;
+pub use composite::{Composite, Preview, Previewed, ReadCompositeError, Stage};
 pub use digest::{Digest, ParseDigestError, canonical};
 pub use draft::{
     Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress, Sample,
@@ -37,7 +39,7 @@ pub(crate) use fact::deployment_id;
 pub use fact::{Fact, Value, facts_size};
 pub use failure::{Denial, Failure, Problem, UNSEEN};
 pub use kind::Kind;
-pub use name::{Label, NameError, RunId, StepId};
+pub use name::{CompositeId, Label, NameError, RunId, StepId};
 pub use plan::{
     Authority, Environment, Evidence, FrozenStep, FrozenUndo, Measured, Pin, Plan, PluginPin,
     ReadPlanError, Way,

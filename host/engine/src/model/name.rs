@@ -79,12 +79,20 @@ macro_rules! name {
 name!(Label, "label", "The name of one effect, unique in its plan.");
 name!(StepId, "step id", "The name of one step, unique in its plan.");
 name!(RunId, "run id", "The name of one run, unique in its store.");
+name!(CompositeId, "composite plan id", "The name of one composite plan.");
 
 impl RunId {
     /// Returns a new name for a run of the plan with this digest, made at this moment by this process.
     pub fn fresh(plan: &Digest, now: Moment, process: u32) -> Self {
         let digits = Digest::of(format!("{plan} {} {process}", now.0).as_bytes()).short();
         Self(format!("r-{digits}"))
+    }
+}
+
+impl CompositeId {
+    /// Returns the name of the composite plan with this digest.
+    pub(super) fn of(content: &Digest) -> Self {
+        Self(format!("c-{}", content.short()))
     }
 }
 

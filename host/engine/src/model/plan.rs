@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canary::Canary;
 use super::digest::{Digest, canonical};
-use super::draft::{Finding, Step, Undo, Watch};
+use super::draft::{Finding, Severity, Step, Undo, Watch};
 use super::effect::Effect;
 use super::failure::Denial;
 use super::kind::Kind;
@@ -248,6 +248,16 @@ impl Authority {
 }
 
 impl Plan {
+    /// Returns whether a finding refuses the plan.
+    pub fn refuses(&self) -> bool {
+        self.evidence.findings.iter().any(|finding| finding.severity == Severity::Refusal)
+    }
+
+    /// Returns whether there is nothing to do: nothing refuses, and there is no step.
+    pub fn is_nothing(&self) -> bool {
+        !self.refuses() && self.authority.steps.is_empty()
+    }
+
     /// Returns the plan as stable, diffable JSON.
     ///
     /// # Errors
@@ -262,7 +272,14 @@ impl Plan {
     /// # Errors
     /// The text is not a plan, or one of a later format.
     pub fn from_json(text: &str) -> Result<Self, ReadPlanError> {
-        let json: serde_json::Value = serde_json::from_str(text)?;
+        Self::from_value(serde_json::from_str(text)?)
+    }
+
+    /// Reads a plan that stands in another document.
+    ///
+    /// # Errors
+    /// As in [`Plan::from_json`].
+    pub(super) fn from_value(json: serde_json::Value) -> Result<Self, ReadPlanError> {
         let found = json.pointer("/authority/format").and_then(serde_json::Value::as_u64);
         if let Some(found) =
             found.and_then(|found| u32::try_from(found).ok()).filter(|found| *found > FORMAT)
