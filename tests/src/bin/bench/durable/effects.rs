@@ -68,7 +68,7 @@ async fn measure(report: &mut Report) -> Fallible<()> {
     }
     report.add(Figure::beside(what, "terraform apply", &applied, Unit::PerSecond));
     report.note(format!(
-        "terraform apply: {RESOURCES} `terraform_data`, one after another; whole process"
+        "terraform apply: {RESOURCES} `terraform_data`, ten at a time; whole process"
     ));
     Ok(())
 }
