@@ -113,7 +113,8 @@ fn where_nobody_is_there_to_approve_the_next_stage_it_is_not_begun_and_the_words
     unapproved.says("nobody is there to approve stage 1 of 2");
     let run = first_stage(&stage);
     assert_eq!(stage.mutations().len(), CHANGES.0);
-    let words = format!("needs a person: `lockstep resume {run}`");
+    let words =
+        format!("an approval of its own: unless this command goes on, `lockstep resume {run}`");
     stage.lockstep(&["runs"]).expect(0).says(&words);
     stage.lockstep(&["status", "-e", "lab"]).expect(0).says(&words);
     let again = stage.lockstep(&["apply", "both.plan.json", "--json"]).expect(10);
@@ -210,7 +211,7 @@ fn what_the_runners_did_of_a_composite_plan_is_gone_on_with_by_a_person() {
     let queued = lockstep(&["apply", BOTH[0], BOTH[1], "-e", "lab", "--yes", "--queue"]);
     queued.expect(10).says("is left to the runners").says("is stage 1 of 2 (`steady`)");
     let worked = lockstep(&["runner", "--until-idle"]).expect(0).says("is done");
-    let needed = "stage 2 of 2 (`follower`) is not begun and needs a person: `lockstep resume r-";
+    let needed = "stage 2 of 2 (`follower`) comes next and needs an approval of its own: unless this command goes on, `lockstep resume r-";
     worked.says(needed);
     let told = hook.told();
     let [told] = told.as_slice() else { panic!("{told:?}") };

@@ -174,3 +174,19 @@ fn a_schema_that_somebody_else_changed_stops_the_run_before_the_section_until_it
     moved.says("the schema behind connection `postgres`").says("table app.theirs is new");
     cut.stage.lockstep(&["resume", "--yes"]).expect(0).says("is done");
 }
+
+#[test]
+fn canaries_wait_as_writers_do_and_the_section_waits_for_none() {
+    let mut cut = Cut::with("wait", 60_000);
+    let toml = std::fs::read_to_string(cut.stage.folder().join("lockstep.toml")).unwrap();
+    write(&cut.stage, &format!("{toml}\n[environments.lab.canaries]\nrows = [\"postgres\"]\n"));
+    let (mut running, said, writing) = cut.begin();
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lockstep.canary'::regclass";
+    poll(|| (cut.postgres.number(waits) == 1).then_some(()));
+    cut.postgres.run("SELECT pg_sleep(1); UPDATE play.word SET word = 'go'");
+    assert_eq!(running.wait().unwrap().code(), Some(0), "{}", said());
+    cut.flows(writing);
+    let said = said();
+    assert!(said.contains("Canary rows:postgres: ") && said.contains(" outage"), "{said}");
+    assert!(said.contains("none of them missing") && !said.contains("no outage seen"), "{said}");
+}

@@ -40,6 +40,11 @@ impl From<OpenError> for CliError {
     }
 }
 
+/// A plugin itself says that it can't plan, and was denied nothing before.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct CannotPlan(String);
+
 impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
         // A plugin's words stay on one line, so that they can't go on with lines that look like Lockstep's own.
@@ -55,10 +60,12 @@ impl From<PlanError> for CliError {
                 let lines = denied.iter().flat_map(lines_to_add);
                 let lines =
                     lines.map(|lines| format!("to allow it, add to lockstep.toml:\n{lines}"));
-                (
-                    Self::words(Exit::Failed, words),
-                    hints(&failure).into_iter().chain(lines).collect(),
-                )
+                let hints = hints(&failure).into_iter().chain(lines).collect();
+                if denied.is_empty() {
+                    (Self::new(Exit::Failed, CannotPlan(words)), hints)
+                } else {
+                    (Self::words(Exit::Failed, words), hints)
+                }
             }
             PlanError::Freeze(_) | PlanError::Unstable { .. } => {
                 (Self::words(Exit::Failed, words), vec![FAULTY.to_owned()])

@@ -56,8 +56,10 @@ pub(crate) async fn resume(
     let (how, take_over) = (&arguments.how, arguments.take_over);
     let told = Box::pin(go_on(session, kept, extra, how, take_over, output)).await?;
     if told.exit == Exit::Done
-        && let Some((known, _)) = Known::of_run(session, &told.run).await?
+        && let Some((known, _)) = Known::of_ended(session, &told.run).await
     {
+        // What was said of one run's windows and claim is not said of what comes next.
+        let how = &How { outside_windows: false, over_claim: None, ..how.clone() };
         return stages::proceed(session, known.into_composite(), how, Some(told), output).await;
     }
     stages::ended(session, told, output).await

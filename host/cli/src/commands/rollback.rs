@@ -55,7 +55,7 @@ pub(crate) async fn rollback(
             return Ok(Exit::Failed);
         }
     }
-    if let Some((known, index)) = Known::of_run(session, &kept.run).await? {
+    if let Some((known, index)) = Known::of_ended(session, &kept.run).await {
         let stays = known.stays(index).map_or_else(String::new, |stays| format!("; {stays}"));
         let words = format!("Only {} is taken back{stays}.", known.title(index));
         output.say(&words);

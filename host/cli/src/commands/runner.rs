@@ -108,8 +108,9 @@ async fn one(session: &Session, lease: Lease, output: &Output) {
     let ours = give_back(session, &lease).await;
     let left = match attempted {
         Ok(Worked { ended, cost, notices, .. }) => {
-            let told = stages::ended(session, tell(&run, &ended, cost, output), output).await;
+            let told = tell(&run, &ended, cost, output);
             let left = leave(session, &run, &ended).await;
+            let told = stages::ended(session, told, output).await;
             notices.send(&run, &ended).await;
             told.map(drop).and(left)
         }

@@ -11,6 +11,9 @@ use super::resolve::{connections, endpoints};
 use crate::error::CliError;
 use crate::exit::Exit;
 
+/// Paths of the nine services that do something each time.
+const COSTS: [(&str, &str); 2] = [("litellm", "/health"), ("backup-service", "/backup")];
+
 /// Where canaries are kept; none where nothing is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -46,6 +49,13 @@ pub(crate) fn canaries(environment: &EnvironmentDocument) -> Result<Vec<Canary>,
     for (name, path) in answers {
         if !endpoints.contains_key(name) {
             return Err(unknown("answers", name, "endpoint"));
+        }
+        if COSTS.contains(&(name.as_str(), path.split('?').next().unwrap_or(path))) {
+            let words = format!(
+                "`canaries.answers` asks `{name}` for `{path}`, which is no look: each time it does something"
+            );
+            return Err(CliError::words(Exit::Usage, words)
+                .hint("LiteLLM's `/health` calls every model and `/backup` begins a backup; `/health/liveliness` and `/health` of the others only answer"));
         }
         if !path.starts_with('/') {
             let words = format!("`canaries.answers` asks `{name}` for `{path}`, which is no path");
@@ -106,6 +116,7 @@ mod tests {
             ("bits = ['postgres']", "`postgres`, which is no connection to Redis"),
             ("bits = ['other']", "`other`, which is no connection to Redis"),
             ("answers = { web = '/' }", "`web`, which is no endpoint"),
+            ("answers = { litellm = '/health?model=x' }", "`/health?model=x`, which is no look"),
             ("answers = { litellm = 'health' }", "`health`, which is no path"),
         ] {
             let error = of(text).unwrap_err();

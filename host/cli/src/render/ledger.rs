@@ -14,11 +14,12 @@ pub(crate) fn ledger(canaries: &BTreeMap<String, CanaryState>) -> Vec<String> {
 }
 
 fn line(name: &str, state: &CanaryState) -> String {
-    let CanaryState { acknowledged, missing, refused, gaps, longest, silent } = state;
-    let kept = match (missing.count(), name.starts_with("answers:")) {
-        (_, true) => String::new(),
-        (0, false) => ", none of them missing".to_owned(),
-        (gone, false) => format!(", {gone} of them MISSING"),
+    let CanaryState { acknowledged, looked_for, missing, refused, gaps, longest, silent, .. } =
+        state;
+    let kept = if name.starts_with("answers:") {
+        String::new()
+    } else {
+        found(acknowledged.count(), *looked_for, missing.count())
     };
     let outage = match longest {
         None => "no outage seen".to_owned(),
@@ -26,6 +27,18 @@ fn line(name: &str, state: &CanaryState) -> String {
     };
     let refused = if *refused == 0 { String::new() } else { format!(", {refused} not") };
     format!("{name}: {} acknowledged{kept}{refused}; {outage}", acknowledged.count())
+}
+
+/// What nobody looked for is not told as found.
+fn found(acknowledged: u64, looked_for: u64, missing: u64) -> String {
+    match (looked_for, missing) {
+        (0, _) => ", none of them looked for".to_owned(),
+        (_, 0) if looked_for < acknowledged => {
+            format!(", none of the first {looked_for} missing and the others not looked for")
+        }
+        (_, 0) => ", none of them missing".to_owned(),
+        (_, gone) => format!(", {gone} of them MISSING"),
+    }
 }
 
 fn outage(gaps: u64, silent: Millis, longest: Gap) -> String {
@@ -57,7 +70,11 @@ mod tests {
     fn the_cost_is_told_in_one_line_a_kind() {
         let gap = |from, until| Gap { from: Moment(from), until: Moment(until) };
         let numbers = |numbers: std::ops::Range<u64>| numbers.collect::<Numbers>();
-        let quiet = CanaryState { acknowledged: numbers(1..301), ..CanaryState::default() };
+        let quiet = CanaryState {
+            acknowledged: numbers(1..301),
+            looked_for: 300,
+            ..CanaryState::default()
+        };
         let one = CanaryState {
             refused: 2,
             gaps: 1,
@@ -80,11 +97,11 @@ mod tests {
         );
         assert_eq!(
             lines[0],
-            "answers:litellm: 300 acknowledged, 2 not; 1 outage of 1.4 s from 1970-01-01 00:00:00 UTC"
+            "answers:litellm: 300 acknowledged, 2 not; 1 outage of 1.4 s from 1970-01-01T00:00:00Z"
         );
         assert_eq!(
             lines[1],
-            "bits:redis: 300 acknowledged, 2 of them MISSING; 3 outages, 40 s together, the longest 36 s from 1970-01-01 00:01:00 UTC"
+            "bits:redis: 300 acknowledged, 2 of them MISSING; 3 outages, 40 s together, the longest 36 s from 1970-01-01T00:01:00Z"
         );
     }
 }

@@ -62,11 +62,11 @@ pub(crate) fn event(event: &Event) -> String {
                 gaps => format!(", {} over", plural(gaps, "outage")),
             }
         ),
-        Event::Missed { canary, numbers } if numbers.is_empty() => {
-            format!("canary {canary}: nothing is missing")
+        Event::Missed { canary, looked_for, numbers } if numbers.is_empty() => {
+            format!("canary {canary}: none of {looked_for} is missing")
         }
-        Event::Missed { canary, numbers } => {
-            format!("canary {canary}: {} acknowledged and MISSING", numbers.count())
+        Event::Missed { canary, looked_for, numbers } => {
+            format!("canary {canary}: {} of {looked_for} acknowledged are MISSING", numbers.count())
         }
         Event::Triggered { watch, why } => format!("watch {watch} TRIPPED: {}", tame(why)),
         Event::Intended(intent) => {

@@ -5,6 +5,9 @@ use lockstep_engine::model::{CanaryTally, Gap, Millis, Moment};
 /// An acknowledgement that takes longer was waited for, as by a lock: that is an outage too.
 const SLOW: Millis = Millis(500);
 
+/// Whoever counts stood still if one attempt, or the time to the next, takes longer: what happened meanwhile nobody saw.
+const ASLEEP: Millis = Millis::seconds(15);
+
 /// The canaries of one kind.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -14,12 +17,19 @@ pub(super) struct Book {
     last: Option<Moment>,
     /// The newest attempt that failed, while nothing has been acknowledged since.
     failing: Option<Moment>,
+    /// When the newest attempt ended.
+    ended: Option<Moment>,
 }
 
 impl Book {
     /// Takes in that `number`, which was attempted at `began`, was acknowledged at `now`.
     pub(super) fn acknowledged(&mut self, number: u64, began: Moment, now: Moment) {
+        self.wake(began, now);
         self.fresh.acknowledged.insert(number);
+        if now.since(began) > ASLEEP {
+            self.last = Some(now);
+            return;
+        }
         let from = match (self.failing.take(), self.last) {
             (Some(_), Some(last)) => Some(last),
             (Some(_), None) => Some(began),
@@ -31,6 +41,7 @@ impl Book {
 
     /// Takes in that what was attempted at `began` was not acknowledged until `now`.
     pub(super) fn refused(&mut self, began: Moment, now: Moment) {
+        self.wake(began, now);
         self.fresh.refused += 1;
         self.last.get_or_insert(began);
         self.failing = Some(now);
@@ -47,6 +58,14 @@ impl Book {
             self.fresh.gaps.push(Gap { from, until });
         }
         self.last = None;
+    }
+
+    /// Closes the book where nobody looked until `began`.
+    fn wake(&mut self, began: Moment, now: Moment) {
+        let before = self.ended.replace(now);
+        if before.is_some_and(|before| began.since(before) > ASLEEP) {
+            self.close();
+        }
     }
 }
 
@@ -79,6 +98,18 @@ mod tests {
         book.acknowledged(2, Moment(2000), Moment(2499));
         let tally = book.take();
         assert_eq!((tally.refused, tally.gaps), (0, vec![gap(1000, 1800)]));
+    }
+
+    #[test]
+    fn the_sleep_of_whoever_counts_is_no_outage() {
+        let hours = 7_200_000;
+        let mut book = Book::default();
+        book.acknowledged(1, Moment(1000), Moment(1003));
+        book.refused(Moment(hours), Moment(hours + 5));
+        book.acknowledged(7201, Moment(hours + 1000), Moment(hours + 1005));
+        assert_eq!(book.take().gaps, [gap(hours, hours + 1005)], "only what was seen");
+        book.acknowledged(7202, Moment(hours + 2000), Moment(2 * hours));
+        assert_eq!(book.take().gaps, [], "it slept while one was under way");
     }
 
     #[test]

@@ -23,6 +23,9 @@ use crate::sql::Session;
 /// How long one canary may take. The servers give up a little earlier, so that what is given up here does not happen later.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long it may take to look which are there.
+const LOOK: Duration = Duration::from_secs(20);
+
 /// How often it is asked anew where a server is that can't be reached: each time is a request to Railway.
 const RESOLVE: Duration = Duration::from_secs(15);
 
@@ -113,11 +116,17 @@ impl Drivers {
         canary: &Canary,
         acknowledged: &Numbers,
     ) -> Result<Numbers, Failure> {
-        match canary {
-            Canary::Rows(connection) => self.sql.missing_rows(connection, acknowledged).await,
-            Canary::Bits(connection) => self.redis.missing_bits(connection, acknowledged).await,
-            Canary::Answers { .. } => Ok(Numbers::default()),
-        }
+        let look = async {
+            match canary {
+                Canary::Rows(connection) => self.sql.missing_rows(connection, acknowledged).await,
+                Canary::Bits(connection) => self.redis.missing_bits(connection, acknowledged).await,
+                Canary::Answers { .. } => Ok(Numbers::default()),
+            }
+        };
+        // A server that vanishes in the middle of an answer says nothing for as long as its network likes.
+        let late =
+            || Failure::transient("canary:timeout", "nobody answered whether they are there");
+        timeout(LOOK, look).await.unwrap_or_else(|_elapsed| Err(late()))
     }
 
     /// Writes one kind of canary until nobody wants it any more.
@@ -222,7 +231,8 @@ impl Drivers {
         let request =
             Request { endpoint: endpoint.to_owned(), path: path.to_owned(), headers: Vec::new() };
         let answer = self.http.read(HttpMethod::Get, &request).await?;
-        if answer.status < 500 {
+        // A gateway without a service behind it answers too, with 404.
+        if answer.status < 400 {
             return Ok(());
         }
         Err(Failure::transient("canary:answer", format!("it answered {}", answer.status)))

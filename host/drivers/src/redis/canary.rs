@@ -5,9 +5,6 @@ use redis::{RedisError, cmd};
 
 use super::client::{Open, Servers, failure};
 
-/// How long the key outlives its newest canary, in seconds: what a lost process leaves behind goes by itself.
-const EXPIRES: u32 = 7 * 24 * 3600;
-
 /// How the connection calls itself.
 const CALLED: &str = "lockstep:canary";
 
@@ -26,19 +23,21 @@ impl Servers {
     ) -> Result<(), Failure> {
         let failed = |error: RedisError| self.redactor.failure(failure(name, &error));
         let mut connection = open.connection.clone();
-        let there: bool = cmd("EXPIRE")
-            .arg(BITS)
-            .arg(EXPIRES)
-            .query_async(&mut connection)
-            .await
-            .map_err(failed)?;
-        if !there {
+        let gone = || {
             let text = format!("the key `{BITS}` is gone from connection `{name}`");
-            return Err(Failure::permanent("canary:place", text));
+            Failure::permanent("canary:place", text)
+        };
+        // Between the look and the write nobody removes the key unseen.
+        cmd("WATCH").arg(BITS).exec_async(&mut connection).await.map_err(failed)?;
+        let there: bool =
+            cmd("EXISTS").arg(BITS).query_async(&mut connection).await.map_err(failed)?;
+        if !there {
+            return Err(gone());
         }
-        let mut set = cmd("SETBIT");
-        set.arg(BITS).arg(number).arg(1);
-        set.query_async::<i64>(&mut connection).await.map(|_| ()).map_err(failed)
+        let mut set = redis::pipe();
+        set.atomic().cmd("SETBIT").arg(BITS).arg(number).arg(1);
+        let written: Option<Vec<i64>> = set.query_async(&mut connection).await.map_err(failed)?;
+        written.map(|_| ()).ok_or_else(gone)
     }
 
     /// Returns those of the acknowledged canaries whose bit is not set. Without the key none is.

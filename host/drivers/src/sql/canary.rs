@@ -4,7 +4,7 @@ use lockstep_engine::model::{Failure, Numbers};
 
 use super::session::{Databases, Session, failure};
 
-/// The server gives up before the host does. The schema of the functions is fixed, whatever the database's path is.
+/// The server gives up before the host does. A name without a schema means the system's own.
 const LIMITS: &str =
     "SET statement_timeout = '4s'; SET lock_timeout = '4s'; SET search_path = pg_catalog";
 

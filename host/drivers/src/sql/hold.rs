@@ -21,12 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether a session is gone.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Every ordinary table of schemas, in one order for everybody who locks them; a schema without any has one row without a table.
+/// Every ordinary table of schemas, and that of the canaries, which are there to wait as writers do, in one order for everybody who locks them; a schema without any has one row without a table.
 const TABLES: &str = "\
     SELECT n.nspname::text, CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END \
     FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c \
       ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
-    WHERE n.nspname::text = ANY($1) ORDER BY c.oid";
+    WHERE n.nspname::text = ANY($1) OR (n.nspname = 'lockstep' AND c.relname = 'canary') ORDER BY c.oid";
 
 /// How many sessions call themselves so, and whether one of them is not done with locking.
 const SESSIONS: &str = "\

@@ -2,24 +2,32 @@
 
 use std::collections::BTreeMap;
 
+use std::time::Duration;
+
 use lockstep_engine::model::{Digest, Failure};
+use tokio::time::timeout;
 
 use super::session::{Databases, failure};
 
 /// More objects than this are told as one: a record of the journal names each of them.
 const MOST: usize = 2_000;
 
+/// How long all of it may take.
+const LONGEST: Duration = Duration::from_secs(40);
+
 const LIMITS: &str = "SET statement_timeout = '30s'; SET lock_timeout = '4s'; SET search_path = pg_catalog; \
      SET default_transaction_read_only = on";
 
-/// Every object of users, and a hash of what defines it. What Lockstep makes for itself is none, nor is anything that changes
-/// by use alone, such as where a sequence stands.
+/// Every object of users, and a hash of what defines it. What Lockstep makes for itself is none, nor is what an extension brings,
+/// a partition, or anything else that changes by use alone, such as where a sequence stands.
 const OBJECTS: &str = "\
     WITH own AS (SELECT n.oid, n.nspname FROM pg_namespace n WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', \
         'lockstep') AND n.nspname !~ '^pg_(toast|temp)'), \
+    made AS (SELECT d.objid FROM pg_depend d WHERE d.deptype = 'e'), \
     rel AS (SELECT c.*, format('%I.%I', own.nspname, c.relname) AS called, CASE c.relkind WHEN 'v' THEN 'view' \
         WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table' ELSE 'table' END AS word \
-      FROM pg_class c JOIN own ON own.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')), \
+      FROM pg_class c JOIN own ON own.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') \
+      AND NOT c.relispartition AND NOT EXISTS (SELECT 1 FROM made WHERE made.objid = c.oid)), \
     line(object, text) AS ( \
       SELECT word || ' ' || called, concat_ws(' ', relkind, relpersistence, relreplident, relrowsecurity, \
         relforcerowsecurity, relispartition, pg_get_expr(relpartbound, oid), reloptions) FROM rel \
@@ -43,16 +51,26 @@ const OBJECTS: &str = "\
       UNION ALL SELECT format('function %I.%I(%s)', own.nspname, p.proname, pg_get_function_identity_arguments(p.oid)), \
         concat_ws(' ', p.prokind, p.prolang, p.prosecdef, p.provolatile, p.prorettype::regtype, p.proconfig, p.prosrc, \
         p.probin) FROM pg_proc p JOIN own ON own.oid = p.pronamespace \
+        WHERE NOT EXISTS (SELECT 1 FROM made WHERE made.objid = p.oid) \
       UNION ALL SELECT format('type %I.%I', own.nspname, t.typname), concat_ws(' ', t.typtype, t.typbasetype::regtype, \
         (SELECT string_agg(e.enumlabel, ',' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid)) \
         FROM pg_type t JOIN own ON own.oid = t.typnamespace WHERE t.typtype IN ('e', 'd', 'r') \
+        AND NOT EXISTS (SELECT 1 FROM made WHERE made.objid = t.oid) \
       UNION ALL SELECT 'extension ' || extname, extversion FROM pg_extension \
       UNION ALL SELECT 'schema ' || nspname, '' FROM own) \
-    SELECT object, md5(string_agg(text, E'\\n' ORDER BY text COLLATE \"C\")) FROM line GROUP BY object";
+    SELECT object, left(encode(sha256(convert_to(string_agg(text, E'\\n' ORDER BY text COLLATE \"C\"), 'UTF8')), 'hex'), 32) FROM line GROUP BY object";
 
 impl Databases {
     /// Returns every object of a database's schema with a hash of what defines it.
     pub(crate) async fn schema(&self, name: &str) -> Result<BTreeMap<String, String>, Failure> {
+        let late = || {
+            let text = format!("connection `{name}` did not tell its schema in time");
+            Failure::transient("sql:timeout", text)
+        };
+        timeout(LONGEST, self.objects(name)).await.unwrap_or_else(|_elapsed| Err(late()))
+    }
+
+    async fn objects(&self, name: &str) -> Result<BTreeMap<String, String>, Failure> {
         let session = self.open(name, "lockstep:schema").await?;
         let client = &session.client;
         let failed = |error: tokio_postgres::Error| self.redactor.failure(failure(name, &error));
@@ -64,12 +82,16 @@ impl Databases {
     }
 }
 
-/// Tells very many objects as one.
+/// Tells very many objects as one for each schema and kind, such as `every table app`.
 fn together(objects: BTreeMap<String, String>) -> BTreeMap<String, String> {
     if objects.len() <= MOST {
         return objects;
     }
-    let all: String = objects.iter().map(|(object, hash)| format!("{object} {hash}\n")).collect();
-    let hash = Digest::of(all.as_bytes()).to_string();
-    BTreeMap::from([(format!("all {} objects", objects.len()), hash)])
+    let mut all: BTreeMap<String, String> = BTreeMap::new();
+    for (object, hash) in objects {
+        let (schema, _) = object.split_once('.').unwrap_or((&object, ""));
+        let text = all.entry(format!("every {schema}")).or_default();
+        text.push_str(&format!("{object} {hash}\n"));
+    }
+    all.into_iter().map(|(name, text)| (name, Digest::of(text.as_bytes()).to_string())).collect()
 }

@@ -9,8 +9,12 @@ use crate::model::{CanaryTally, Gap, Millis, Numbers};
 pub struct CanaryState {
     /// Those that were acknowledged, as far as it was recorded.
     pub acknowledged: Numbers,
-    /// Those of them that were looked for and not found, when they were looked for last.
+    /// How many of them were looked for, when they were looked for last.
+    pub looked_for: u64,
+    /// Those of these that were not found.
     pub missing: Numbers,
+    /// Those of these that whoever resumed the run knew of.
+    pub accepted: Numbers,
     /// How many were not acknowledged.
     pub refused: u64,
     /// How often there was a time without an acknowledgement.

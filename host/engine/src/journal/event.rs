@@ -234,7 +234,9 @@ pub enum Event {
     Missed {
         /// Which.
         canary: String,
-        /// Their numbers.
+        /// How many were looked for.
+        looked_for: u64,
+        /// The numbers of those that are gone.
         numbers: Numbers,
     },
     /// An effect is about to be sent.

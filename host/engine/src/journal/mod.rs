@@ -12,6 +12,6 @@ mod watch_state;
 pub use canary_state::CanaryState;
 pub use event::{Direction, End, Event, Fate, Intent, Sent, Standing, standing_of};
 pub use record::{BrokenChain, Epoch, Head, Linked, Record};
-pub use run_state::{IllegalRecord, Phase, RunState};
+pub use run_state::{IllegalRecord, Phase, RunState, SchemaState};
 pub use step_state::{Outcome, Performed, StepState, StepStatus};
 pub use watch_state::WatchState;

@@ -50,7 +50,7 @@ pub struct RunState {
     /// The newest deployment of each service that the plan is about, as the run found it.
     pub deployments: BTreeMap<String, Option<String>>,
     /// How the schema of each database that the plan changes stands, as the run found it.
-    pub schemas: BTreeMap<String, BTreeMap<String, String>>,
+    pub schemas: BTreeMap<String, SchemaState>,
     /// What the watches saw, by name.
     pub watches: BTreeMap<String, WatchState>,
     /// What became of the canaries, by name.
@@ -69,6 +69,15 @@ pub struct RunState {
     pub at: Moment,
     /// Where every step stands that has not begun.
     unbegun: StepState,
+}
+
+/// How a database's schema stands: every object with a hash of what defines it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SchemaState {
+    /// As it was found last; nothing where it could not be read.
+    pub now: BTreeMap<String, String>,
+    /// As it was found before.
+    pub before: BTreeMap<String, String>,
 }
 
 /// A record that can't follow the records before it.
@@ -268,15 +277,18 @@ impl RunState {
             }
             Event::Schema { connection, objects } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
-                self.schemas.insert(connection.clone(), objects.clone());
+                let known = self.schemas.entry(connection.clone()).or_default();
+                known.before = std::mem::replace(&mut known.now, objects.clone());
             }
             Event::Counted { watch, before } => self.watch(watch)?.before = Some(*before),
             Event::Watched { watch, verdict, evidence } => {
                 self.watch(watch)?.saw(*verdict, evidence, at);
             }
             Event::Tallied { canary, tally } => self.canary(canary)?.add(tally),
-            Event::Missed { canary, numbers } => {
-                numbers.clone_into(&mut self.canary(canary)?.missing)
+            Event::Missed { canary, looked_for, numbers } => {
+                let known = self.canary(canary)?;
+                known.looked_for = *looked_for;
+                numbers.clone_into(&mut known.missing);
             }
             Event::Resumed { .. } => self.resume()?,
             Event::Finished { end } => {
@@ -327,6 +339,9 @@ impl RunState {
             "the run neither is stuck nor waits for a decision",
         )?;
         self.phase = Phase::Running;
+        for known in self.canaries.values_mut() {
+            known.accepted = known.missing.clone();
+        }
         // Whoever says "go on" wants failed and half-done steps looked at again, and what was refused or came to nothing
         // tried again.
         for step in self.steps.values_mut() {

@@ -2,6 +2,8 @@
 //!
 //! Each has a number. What was acknowledged must be there afterwards; how long nothing was acknowledged is an outage.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::time::{Millis, Moment};
@@ -115,6 +117,13 @@ impl Numbers {
         self.0.iter().flat_map(|(first, last)| *first..=*last)
     }
 
+    /// Returns those that are not among `others`.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let known: BTreeSet<u64> = others.iter().collect();
+        self.iter().filter(|number| !known.contains(number)).collect()
+    }
+
     fn insert_stretch(&mut self, first: u64, last: u64) {
         if first > last {
             return;
@@ -176,8 +185,6 @@ impl CanaryTally {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;

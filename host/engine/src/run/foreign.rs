@@ -68,12 +68,13 @@ where
         let authority = self.authority;
         for connection in authority.databases() {
             let objects = self.surely_schema(step, connection).await?;
-            let known = self.state.schemas.get(connection);
-            if known == Some(&objects) {
+            let known = self.state.schemas.get(connection).cloned().unwrap_or_default();
+            if known.now == objects {
                 continue;
             }
-            let known = known.filter(|known| !known.is_empty());
-            let changed = known.map(|known| changed(known, &objects));
+            // What was put back is as it was, and what could not be read says nothing.
+            let expected = known.now.is_empty() || known.before == objects;
+            let changed = (!expected).then(|| changed(&known.now, &objects));
             self.note(Event::Schema { connection: connection.to_owned(), objects })?;
             if let Some(changed) = changed {
                 return Err(Interrupt::Moved(format!(
@@ -93,8 +94,14 @@ where
         }
         let authority = self.authority;
         for connection in authority.databases() {
-            let objects = self.ports.world.schema(connection).await.unwrap_or_default();
-            if self.state.schemas.get(connection) != Some(&objects) {
+            let objects = self.ports.world.schema(connection).await.unwrap_or_else(|failure| {
+                let note = format!(
+                    "the schema behind connection `{connection}` can't be read, so nobody knows whether it changes until the next step: {failure}"
+                );
+                self.ports.reporter.report(News::Note(note));
+                BTreeMap::new()
+            });
+            if self.state.schemas.get(connection).is_none_or(|known| known.now != objects) {
                 self.note(Event::Schema { connection: connection.to_owned(), objects })?;
             }
         }
@@ -108,9 +115,18 @@ where
     ) -> Result<BTreeMap<String, String>, Interrupt> {
         let mut attempt = 0;
         loop {
-            match self.ports.world.schema(connection).await {
+            let failure = match self.ports.world.schema(connection).await {
                 Ok(objects) => return Ok(objects),
-                Err(failure) => self.again(step, failure, &mut attempt).await?,
+                Err(failure) => failure,
+            };
+            match self.again(step, failure, &mut attempt).await {
+                // Somebody who rewrites a table keeps it from being read: nothing of the step is wrong.
+                Err(Interrupt::Unread(failure)) => {
+                    return Err(Interrupt::Moved(format!(
+                        "the schema behind connection `{connection}` can't be read: {failure}"
+                    )));
+                }
+                other => other?,
             }
         }
     }

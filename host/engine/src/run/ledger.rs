@@ -4,7 +4,7 @@ use super::execute::{Ended, Execution};
 use super::port::{Clock, Control, Journal, News, Reporter, World};
 use super::{RunError, bounds::line};
 use crate::journal::{Direction, Event, Phase, StepStatus};
-use crate::model::{Canary, Failure, Millis, Moment, Sample, Step, StepId, Verdict};
+use crate::model::{Canary, Failure, Millis, Moment, Numbers, Sample, Step, StepId, Verdict};
 use crate::policy;
 
 /// How often it is looked whether what was acknowledged is there, while a step goes on.
@@ -35,22 +35,35 @@ where
         self.tally()
     }
 
-    /// Ends the canaries for this process, before their place is removed or the run is left, and notes what became of them.
+    /// Ends the canaries for this process and notes what became of them, before their place is removed or the run is left: only
+    /// what is not written any more can be looked for a last time.
     pub(super) async fn end_ledger(&mut self) -> Result<(), RunError> {
         if self.authority.canaries().next().is_none() {
             return Ok(());
         }
         self.ports.world.end_canaries().await;
-        self.tally()
+        self.tally()?;
+        if !self.ledger_is_open() {
+            return Ok(());
+        }
+        let kept: Vec<Canary> =
+            self.authority.canaries().filter(|it| it.is_kept()).cloned().collect();
+        for canary in kept {
+            if let Err(failure) = self.look_up(&canary, true).await? {
+                let note =
+                    format!("canary {}: nobody could look a last time: {failure}", canary.id());
+                self.ports.reporter.report(News::Note(note));
+            }
+        }
+        Ok(())
     }
 
     /// Leaves the ledger with the run. What the run came to counts more than the last canaries.
     pub(super) async fn leave_ledger(&mut self, ended: &Ended) {
-        self.ports.world.end_canaries().await;
         if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
-            return;
+            return self.ports.world.end_canaries().await;
         }
-        let noted = match self.tally() {
+        let noted = match self.end_ledger().await {
             Ok(()) => self.commit().await,
             Err(error) => Err(error),
         };
@@ -71,43 +84,70 @@ where
         now.plus(if self.current().is_some_and(soaks) { SOAK_LOOK } else { LOOK })
     }
 
-    /// Looks whether what was acknowledged of a canary is there.
+    /// Looks whether what was acknowledged of a canary is there. What is gone can't come back: on the way there it turns the run
+    /// round, or has a person asked, once; on the way back nothing would be won by stopping, so it is told and counted.
     pub(super) async fn look_for(
         &mut self,
         canary: &Canary,
     ) -> Result<Result<Sample, Failure>, RunError> {
         self.tally()?;
-        let id = canary.id();
-        let known = self.state.canaries.get(&id);
-        let acknowledged = known.map(|known| known.acknowledged.clone()).unwrap_or_default();
-        if !canary.is_kept() || acknowledged.is_empty() || !self.ledger_is_open() {
-            let evidence = "nothing of it is to be looked for".to_owned();
-            return Ok(Ok(Sample { verdict: Verdict::Pass, evidence, figure: None }));
+        let sample = |verdict, evidence| Ok(Ok(Sample { verdict, evidence, figure: None }));
+        if !canary.is_kept() || self.acknowledged(canary).is_empty() || !self.ledger_is_open() {
+            return sample(Verdict::Pass, "nothing of it is to be looked for".to_owned());
         }
-        let missing = match self.ports.world.missing(canary, &acknowledged).await {
+        let before = self.state.canaries.get(&canary.id()).cloned().unwrap_or_default();
+        let missing = match self.look_up(canary, false).await? {
             Ok(missing) => missing,
             Err(failure) => return Ok(Err(failure)),
         };
-        if self.state.canaries.get(&id).is_none_or(|known| known.missing != missing) {
-            self.note(Event::Missed { canary: id, numbers: missing.clone() })?;
+        let news = missing.without(&before.accepted);
+        if news.is_empty() {
+            let evidence = "everything that was acknowledged is there, or known to be gone";
+            return sample(Verdict::Pass, evidence.to_owned());
         }
-        if missing.is_empty() {
-            let evidence = "everything that was acknowledged is there".to_owned();
-            return Ok(Ok(Sample { verdict: Verdict::Pass, evidence, figure: None }));
-        }
-        let named: Vec<String> = missing.iter().take(NAMED).map(|it| it.to_string()).collect();
+        let named: Vec<String> = news.iter().take(NAMED).map(|it| it.to_string()).collect();
         let evidence = line(&format!(
             "{} of {} acknowledged writes are gone: number {}{}",
-            missing.count(),
-            acknowledged.count(),
+            news.count(),
+            before.acknowledged.count(),
             named.join(", "),
-            if missing.count() > NAMED as u64 { " …" } else { "" }
+            if news.count() > NAMED as u64 { " …" } else { "" }
         ));
-        // Whoever went back was told what that loses.
-        let announced = self.state.direction == Direction::Back
-            && self.state.loss_of_going_back(self.authority).is_some();
-        let verdict = if announced { Verdict::Pass } else { Verdict::Fail };
-        Ok(Ok(Sample { verdict, evidence, figure: None }))
+        if self.state.direction == Direction::Forward {
+            return sample(Verdict::Fail, evidence);
+        }
+        if missing != before.missing {
+            self.ports.reporter.report(News::Note(format!("canary {}: {evidence}", canary.id())));
+        }
+        sample(Verdict::Pass, evidence)
+    }
+
+    /// Looks which acknowledged writes of a canary are gone. It is noted where it is something else than before, and at the
+    /// `last` look.
+    async fn look_up(
+        &mut self,
+        canary: &Canary,
+        last: bool,
+    ) -> Result<Result<Numbers, Failure>, RunError> {
+        let id = canary.id();
+        let known = self.state.canaries.get(&id).cloned().unwrap_or_default();
+        if known.acknowledged.is_empty() {
+            return Ok(Ok(Numbers::default()));
+        }
+        let numbers = match self.ports.world.missing(canary, &known.acknowledged).await {
+            Ok(numbers) => numbers,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if last || known.looked_for == 0 || known.missing != numbers {
+            let looked_for = known.acknowledged.count();
+            self.note(Event::Missed { canary: id, looked_for, numbers: numbers.clone() })?;
+        }
+        Ok(Ok(numbers))
+    }
+
+    fn acknowledged(&self, canary: &Canary) -> Numbers {
+        let known = self.state.canaries.get(&canary.id());
+        known.map(|known| known.acknowledged.clone()).unwrap_or_default()
     }
 
     /// Notes what became of the canaries since the last time.

@@ -248,6 +248,10 @@ where
         let facts = left.into_iter().chain(found).collect();
         let soak_until = step.soak.map(|soak| self.ports.clock.now().plus(soak));
         self.note(Event::Checked { step: step.id.clone(), facts, soak_until })?;
+        if step.loss.is_some() {
+            // From here on going back loses something, and whoever is asked must be told.
+            self.commit().await?;
+        }
         self.accept_schemas().await?;
         Ok(Round::Over)
     }

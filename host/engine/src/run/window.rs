@@ -49,6 +49,10 @@ where
     /// A stretch begins with the run, after each soak, at a gate that asks for a window, and at the point of no return.
     fn begins_a_stretch(&self, index: usize) -> bool {
         let steps = &self.authority.steps;
+        // What the host puts around the plugin's steps waits for no window of its own, but for the very first of all.
+        if steps.get(index).is_some_and(|it| it.derived) {
+            return index == 0;
+        }
         let asks = |frozen: &FrozenStep| frozen.step.gates.contains(&Gate::Window);
         let soaked = |before: usize| steps.get(before).is_some_and(|it| it.step.soak.is_some());
         let section =
@@ -63,7 +67,9 @@ where
                 return true;
             }
         }
-        index.checked_sub(1).is_none_or(soaked)
+        let is_first = steps.iter().take(index).all(|it| it.derived);
+        is_first
+            || index.checked_sub(1).is_some_and(soaked)
             || steps.get(index).is_some_and(asks)
             || point == Some(index)
     }

@@ -117,3 +117,16 @@ fn what_changes_in_a_schema_while_a_step_goes_on_is_the_steps_own_doing() {
     let schemas = |event: &Event| matches!(event, Event::Schema { .. });
     assert_eq!(bench.journal.events().into_iter().filter(schemas).count(), 2, "changes only");
 }
+
+#[test]
+fn a_schema_that_was_put_back_is_as_it_was() {
+    let mut bench = of_a_database();
+    let from = |seconds| bench.clock.now().plus(Millis::seconds(seconds));
+    let ours = (from(0), "table app.t".to_owned());
+    let theirs = (from(60), "table app.theirs".to_owned());
+    bench.world.outside.objects.replace(vec![ours.clone(), theirs]);
+    moved(&bench.run_on());
+    bench.world.outside.objects.replace(vec![ours]);
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), Ended::Done);
+}

@@ -1,9 +1,11 @@
 //! The ledger: what the canaries beside a run show of its cost, and what it makes of a loss.
 
 use lockstep_engine::journal::{CanaryState, Event};
-use lockstep_engine::model::{Canary, Effect, Failure, Gap, Millis, Moment, Numbers, Step, Undo};
+use lockstep_engine::model::{
+    Canary, Effect, Failure, Gap, Gate, Millis, Moment, Numbers, Step, Undo,
+};
 use lockstep_engine::policy::Watching;
-use lockstep_engine::run::{Ended, Wait, Wish};
+use lockstep_engine::run::{Ended, Wait};
 
 use crate::fake::{Bench, FarSide, Fault, Shape, command, listed, step_id, undo_of};
 
@@ -109,31 +111,46 @@ fn an_acknowledged_write_that_is_gone_takes_the_run_back_at_once() {
     assert!(why.contains("acknowledged writes are gone: number 30, 31, 32"), "{why}");
     let missed = |event: &Event| matches!(event, Event::Missed { numbers, .. } if *numbers == lost);
     assert!(bench.journal.events().iter().any(missed));
-    assert_eq!(found(&bench).missing, Numbers::default(), "they came back with the old side");
+    assert_eq!(found(&bench).missing, lost, "the way back ends all the same, and says so");
     assert_eq!(bench.world.log().last().unwrap(), "undo-canaries-0");
 }
 
 #[test]
-fn what_the_way_back_loses_is_counted_where_it_was_announced_and_asked_about_where_not() {
-    for announced in [true, false] {
-        let loss = announced.then(|| "writes since the switch".to_owned());
-        let lossy = |step| Step { loss: loss.clone(), ..step };
-        let mut bench = Bench::new(&counted(&bits(), lossy), FarSide::with(&[]));
+fn what_is_gone_for_good_is_asked_about_once_and_counted_from_then_on() {
+    let lossy = |step| Step { loss: Some("writes since the switch".to_owned()), ..step };
+    let mut bench = Bench::new(&counted(&bits(), lossy), FarSide::with(&[]));
+    let lost: Numbers = (1..=5).collect();
+    bench.world.canaries.lost.replace(Some((between(1, 600), lost.clone())));
+    let ended = bench.run_on();
+    let Ended::Stuck(question) = ended else { panic!("{ended:?}") };
+    assert!(question.contains("acknowledged writes are gone"), "{question}");
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(found(&bench).missing, lost, "it is told all the same");
+}
+
+#[test]
+fn what_the_way_back_loses_is_told_and_counted_and_ends_it_no_less() {
+    for lost_from in [0, 2] {
+        let mut bench = bench();
         bench.options.detach = true;
         assert!(matches!(bench.run_on(), Ended::Waiting(Wait::Soak { .. })));
         bench.clock.pass(Millis(MINUTE));
-        bench.world.canaries.lost.replace(Some((between(0, 600), (1..=5).collect())));
+        bench.world.canaries.lost.replace(Some((between(lost_from, 600), (1..=5).collect())));
         bench.write(Event::TurnedBack { why: "queues grow".to_owned() });
-        match bench.run_on() {
-            Ended::RolledBack(_) if announced => {}
-            Ended::Stuck(question) if !announced => {
-                assert!(question.contains("acknowledged writes are gone"), "{question}");
-                bench.control.wants(Some(Wish::Pause));
-            }
-            ended => panic!("{announced}: {ended:?}"),
-        }
-        assert!(!found(&bench).missing.is_empty());
+        bench.clock.pass(Millis(MINUTE));
+        let ended = bench.run_on();
+        assert!(matches!(ended, Ended::RolledBack(_)), "{ended:?}");
+        assert!(!bench.world.canaries.any());
     }
+}
+
+#[test]
+fn the_last_look_is_at_what_is_not_written_any_more() {
+    let mut bench = bench();
+    assert_eq!(bench.run_on(), Ended::Done);
+    let found = found(&bench);
+    assert_eq!(found.looked_for, found.acknowledged.count());
 }
 
 #[test]
@@ -168,4 +185,26 @@ fn where_their_place_can_not_be_made_nothing_is_changed() {
     let ended = bench.run_on();
     assert!(matches!(ended, Ended::RolledBack(_)), "{ended:?}");
     assert!(bench.world.log().is_empty());
+}
+
+#[test]
+fn the_plugins_first_step_waits_for_a_window_and_the_hosts_last_one_does_not() {
+    let mut bench = Bench::new(
+        &counted(&bits(), |step| Step { gates: vec![Gate::Approval("sure?".to_owned())], ..step }),
+        FarSide::with(&[]),
+    );
+    bench.options.gates_approved_by = None;
+    bench.control.window.set(Some((Moment(0), minutes(40))));
+    assert!(matches!(bench.run_on(), Ended::Waiting(Wait::Gate { .. })));
+    let (step, gate, by) = (step_id("first"), 0, "ada".to_owned());
+    bench.write(Event::GateOpened { step, gate, by });
+    bench.clock.pass(Millis(41 * MINUTE));
+    let ended = bench.run_on();
+    assert!(
+        matches!(&ended, Ended::Waiting(Wait::Window { step, .. }) if *step == step_id("first")),
+        "{ended:?}"
+    );
+    // Long enough for the step, and over when its soak of an hour is.
+    bench.control.window.set(Some((minutes(41), minutes(90))));
+    assert_eq!(bench.run_on(), Ended::Done);
 }

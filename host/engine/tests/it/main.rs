@@ -5,6 +5,8 @@ mod admit;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]
+mod composite;
+#[cfg(test)]
 mod effects;
 #[cfg(test)]
 mod fake;

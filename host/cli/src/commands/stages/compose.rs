@@ -14,6 +14,7 @@ use crate::clock::now;
 use crate::commands::plan::{Wish, make_with, write};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::failure::CannotPlan;
 use crate::output::Output;
 use crate::render::brief;
 use crate::session::{Loaded, Opened, Session};
@@ -84,7 +85,7 @@ async fn compose(
                 environment.get_or_insert_with(|| plan.authority.environment.clone());
                 Preview::Planned(Box::new(Previewed { digest, plan }))
             }
-            Err(error) if before => return Err(error),
+            Err(error) if before || !is_the_plugins_own(&error) => return Err(error),
             Err(error) => Preview::Unplanned(brief(&format!("{:#}", error.error))),
         };
         let found = preview.planned().map(|previewed| previewed.plan.authority.to.text.clone());
@@ -93,6 +94,12 @@ async fn compose(
     }
     let nothing = || CliError::words(Exit::Usage, "no component was named");
     Composite::new(now(), environment.ok_or_else(nothing)?, stages).or_exit(Exit::Failed)
+}
+
+/// Returns whether a plugin itself says that it can't plan yet. Whatever else keeps a plan from coming about, such as what was
+/// denied, will do so at the stage's turn too.
+fn is_the_plugins_own(error: &CliError) -> bool {
+    error.error.chain().any(|cause| cause.downcast_ref::<CannotPlan>().is_some())
 }
 
 /// Reads what is to be upgraded.

@@ -65,8 +65,18 @@ impl Known {
         }
         let mut all = BTreeMap::new();
         for (digest, runs) in of {
-            let composite = read(session, &digest).await?;
-            let known = Rc::new(Self::with(session, composite, runs.clone()).await?);
+            let found = match read(session, &digest).await {
+                Ok(composite) => Self::with(session, composite, runs.clone()).await,
+                Err(error) => Err(error),
+            };
+            let known = match found {
+                Ok(known) => Rc::new(known),
+                // One that can't be read keeps nobody from seeing all the others.
+                Err(error) => {
+                    tracing::warn!(%digest, error = %error.error, "a composite plan can't be read");
+                    continue;
+                }
+            };
             for run in runs {
                 let index = known.stage_of(&run.component, &run.id)?;
                 all.insert(run.id, (Rc::clone(&known), index));
@@ -108,7 +118,7 @@ impl Known {
         Ok(known)
     }
 
-    /// Returns the same for a run that was just worked on. What that came to counts more than what can't be read beside it.
+    /// Returns the same where the run itself counts more than what can't be read beside it.
     pub(crate) async fn of_ended(session: &Session, run: &RunId) -> Option<(Self, usize)> {
         let found = Self::of_run(session, run).await;
         found.unwrap_or_else(|error| {
@@ -126,7 +136,7 @@ impl Known {
             if !environments.insert(summary.environment.clone()) {
                 continue;
             }
-            let Some((known, index)) = Self::of_run(session, &summary.id).await? else { continue };
+            let Some((known, index)) = Self::of_ended(session, &summary.id).await else { continue };
             let done = known.run(index).is_some_and(|it| it.run == summary.id && it.is_done());
             if done && known.next().is_some() {
                 left.push((known, index));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
-use lockstep_engine::model::Composite;
+use lockstep_engine::model::{Composite, RunId};
 use lockstep_engine::run::difference;
 
 use super::known::Known;
@@ -59,7 +59,7 @@ pub(crate) async fn proceed(
                 ready = Box::pin(prepare(session, &known, index, how, output)) => ready,
             }
         };
-        let (opened, planned) = match ready.map_err(|error| known.stopped(index, error))? {
+        let (opened, planned) = match ready.or_else(|error| known.stopped(index, error))? {
             Ready::Approved(approved) => *approved,
             Ready::Nothing => {
                 passed.insert(index);
@@ -71,8 +71,16 @@ pub(crate) async fn proceed(
             }
         };
         let ran = enter(session, opened, planned, Some(&composite), how, output).await;
-        let ran = ran
-            .map_err(|error| error.within(format!("could not go on in {}", known.title(index))))?;
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(error) => match known.stopped(index, error)? {
+                Ready::Left(exit, words) => {
+                    output.say(&words);
+                    return known.answer(told.as_ref(), exit, &words, output);
+                }
+                Ready::Approved(_) | Ready::Nothing => continue,
+            },
+        };
         if ran.exit != Exit::Done {
             return ended(session, ran, output).await;
         }
@@ -106,6 +114,7 @@ async fn prepare(
     let Some(stage) = known.stage(index) else { return Ok(Ready::Nothing) };
     let opened = known.open(session).await?;
     notices::required(session, &opened.document)?;
+    let before = newest_run(session, known).await?;
     let wish = Wish { component: stage.component.clone(), desired: stage.desired.clone() };
     let planned = plan_unheld(session, &opened, &wish).await?;
     let title = capital(&known.title(index));
@@ -126,17 +135,20 @@ async fn prepare(
         known_step(&planned.plan.authority, until)?;
     }
     refuse_held(session, &opened).await?;
-    if !how.yes {
-        if let Some((exit, words)) = declined(known, index, output).await? {
-            return Ok(Ready::Left(exit, words));
-        }
-        begun_meanwhile(session, known, index).await?;
+    if !how.yes
+        && let Some((exit, words)) = declined(known, index, output).await?
+    {
+        return Ok(Ready::Left(exit, words));
+    }
+    match newest_run(session, known).await? {
+        now if now == before => {}
+        now => return Err(begun_meanwhile(now)),
     }
     Ok(Ready::Approved(Box::new((opened, planned))))
 }
 
 /// Says what differs from the preview. The first stage that has something to do is none, and neither are those before it: like
-/// any plan that was written to a file, they must still be what planning leads to, until a stage has been begun.
+/// any plan that was written to a file, they must still be what planning leads to, until a stage is done.
 fn differs(known: &Known, index: usize, planned: &Planned) -> Result<Option<String>, CliError> {
     let Some(preview) = known.stage(index).and_then(|stage| stage.preview.planned()) else {
         return Ok(Some(
@@ -149,7 +161,7 @@ fn differs(known: &Known, index: usize, planned: &Planned) -> Result<Option<Stri
     let field = difference(&preview.plan.authority, &planned.plan.authority);
     let field = field.or_exit(Exit::Failed)?;
     let planned_to_be_first = known.composite().first().is_none_or(|first| index <= first);
-    if planned_to_be_first && known.newest().is_none() {
+    if planned_to_be_first && !known.any_done() {
         return Err(moved(&field));
     }
     Ok(Some(format!(
@@ -180,17 +192,18 @@ async fn declined(
     Ok(Some((exit, format!("{} {why}{}", capital(&title), known.how_to_go_on()))))
 }
 
-/// Refuses to begin a stage that somebody else has begun while a person was asked.
-async fn begun_meanwhile(session: &Session, known: &Known, index: usize) -> Result<(), CliError> {
-    let now = Known::of(session, known.composite().clone()).await?;
-    match now.run(index).filter(|now| known.run(index).is_none_or(|it| it.run != now.run)) {
-        None => Ok(()),
-        Some(now) => Err(CliError::words(
-            Exit::Held,
-            format!("{} was begun meanwhile by run {}", known.title(index), now.run),
-        )
-        .hint(format!("`lockstep show {}` tells where it stands", now.run))),
-    }
+/// Returns the run that was begun last in the environment.
+async fn newest_run(session: &Session, known: &Known) -> Result<Option<RunId>, CliError> {
+    let environment = &known.composite().environment.environment_id;
+    let runs = session.store.runs().await.or_exit(Exit::Failed)?;
+    Ok(runs.into_iter().find(|run| run.environment == *environment).map(|run| run.id))
+}
+
+/// Refuses to begin what was planned before somebody else began something.
+fn begun_meanwhile(run: Option<RunId>) -> CliError {
+    let run = run.map_or_else(String::new, |run| format!(" by run {run}"));
+    CliError::words(Exit::Held, format!("something was begun in the environment meanwhile{run}"))
+        .hint("nothing of this stage is begun: look at that run, then go on, which plans it anew")
 }
 
 impl Known {
@@ -212,16 +225,20 @@ impl Known {
         Ready::Left(exit, format!("{words}{}", self.how_to_go_on()))
     }
 
-    /// Says of an error which stage it stopped.
-    fn stopped(&self, index: usize, error: CliError) -> CliError {
+    /// Returns how a command ends that an error stopped in a stage. Once another stage is done, something was changed, and
+    /// the command has an answer all the same.
+    fn stopped(&self, index: usize, error: CliError) -> Result<Ready, CliError> {
         let error = error.within(format!("could not go on with {}", self.title(index)));
-        match self.newest() {
-            Some(newest) => error.hint(format!(
-                "what is done stays done; then go on with `lockstep resume {}`",
-                newest.run
-            )),
-            None => error,
+        if !self.any_done() {
+            return Err(error);
         }
+        let exit = match error.exit {
+            Exit::Failed | Exit::Usage => Exit::Waiting,
+            other => other,
+        };
+        let hints = error.hints.iter().map(|hint| format!("\nHint: {hint}")).collect::<String>();
+        let words = format!("{:#}{}{hints}", error.error, self.how_to_go_on());
+        Ok(Ready::Left(exit, words))
     }
 
     /// Prints the answer of a command that worked on stages.

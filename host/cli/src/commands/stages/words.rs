@@ -157,7 +157,7 @@ impl Known {
         let way = match (exit, next) {
             (Exit::Done, None) => "every stage is done".to_owned(),
             (Exit::Done, Some(next)) => format!(
-                "{} is not begun and needs a person: `lockstep resume {run}` plans it anew and asks",
+                "{} comes next and needs an approval of its own: unless this command goes on, `lockstep resume {run}` plans it anew and asks",
                 self.title(next)
             ),
             (Exit::RolledBack, _) => {

@@ -125,8 +125,13 @@ impl Told<'_> {
                 self.came_to = "failed";
                 self.lines.push((false, plain()));
             }
-            // A step that failed may have been taken up again.
-            Event::RoundStarted { .. } => (self.over, self.came_to) = (None, "not over"),
+            // A step that failed may have been taken up again. What was waited for at its gates is none of its time.
+            Event::RoundStarted { round, now, .. } => {
+                if *round == 1 {
+                    self.began = *now;
+                }
+                (self.over, self.came_to) = (None, "not over");
+            }
             Event::GateReached { .. } => self.came_to = "waits at a gate",
             Event::GateOpened { .. } => self.came_to = "not over",
             Event::SectionBegan { .. } | Event::Again { .. } => self.lines.push((false, plain())),
