@@ -1,7 +1,7 @@
 //! A run as people read it: what happened, and where it stands.
 
 use lockstep_engine::journal::{Direction, End, Event, Fate, Phase, RunState, Sent};
-use lockstep_engine::model::Verdict;
+use lockstep_engine::model::{CanaryTally, Numbers, Verdict};
 
 use super::text::{length, plural, tame};
 use crate::clock::written;
@@ -53,21 +53,8 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Watched { watch, verdict, evidence } => {
             format!("watch {watch} {}: {}", found(*verdict), tame(evidence))
         }
-        Event::Tallied { canary, tally } => format!(
-            "canary {canary}: {} acknowledged, {} not{}",
-            tally.acknowledged.count(),
-            tally.refused,
-            match tally.gaps.len() {
-                0 => String::new(),
-                gaps => format!(", {} over", plural(gaps, "outage")),
-            }
-        ),
-        Event::Missed { canary, looked_for, numbers } if numbers.is_empty() => {
-            format!("canary {canary}: none of {looked_for} is missing")
-        }
-        Event::Missed { canary, looked_for, numbers } => {
-            format!("canary {canary}: {} of {looked_for} acknowledged are MISSING", numbers.count())
-        }
+        Event::Tallied { canary, tally } => tallied(canary, tally),
+        Event::Missed { canary, looked_for, numbers } => missed(canary, *looked_for, numbers),
         Event::Triggered { watch, why } => format!("watch {watch} TRIPPED: {}", tame(why)),
         Event::Intended(intent) => {
             let again = if intent.attempt > 0 {
@@ -113,6 +100,22 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Finished { end: End::Done } => "finished: done".to_owned(),
         Event::Finished { end: End::RolledBack } => "finished: rolled back".to_owned(),
     }
+}
+
+fn tallied(canary: &str, tally: &CanaryTally) -> String {
+    let CanaryTally { acknowledged, refused, gaps } = tally;
+    let over = match gaps.len() {
+        0 => String::new(),
+        gaps => format!(", {} over", plural(gaps, "outage")),
+    };
+    format!("canary {canary}: {} acknowledged, {refused} not{over}", acknowledged.count())
+}
+
+fn missed(canary: &str, looked_for: u64, numbers: &Numbers) -> String {
+    if numbers.is_empty() {
+        return format!("canary {canary}: none of {looked_for} is missing");
+    }
+    format!("canary {canary}: {} of {looked_for} acknowledged are MISSING", numbers.count())
 }
 
 fn found(verdict: Verdict) -> &'static str {

@@ -91,7 +91,7 @@ fn together(objects: BTreeMap<String, String>) -> BTreeMap<String, String> {
     for (object, hash) in objects {
         let (schema, _) = object.split_once('.').unwrap_or((&object, ""));
         let text = all.entry(format!("every {schema}")).or_default();
-        text.push_str(&format!("{object} {hash}\n"));
+        text.extend([object.as_str(), " ", &hash, "\n"]);
     }
     all.into_iter().map(|(name, text)| (name, Digest::of(text.as_bytes()).to_string())).collect()
 }

@@ -26,6 +26,12 @@ pub struct CanaryState {
 }
 
 impl CanaryState {
+    /// Takes up what was found when so many of them were looked for.
+    pub(super) fn looked(&mut self, looked_for: u64, missing: &Numbers) {
+        self.looked_for = looked_for;
+        missing.clone_into(&mut self.missing);
+    }
+
     /// Adds what became of more of them.
     pub(super) fn add(&mut self, tally: &CanaryTally) {
         self.acknowledged.extend(&tally.acknowledged);

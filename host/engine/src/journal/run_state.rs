@@ -275,34 +275,17 @@ impl RunState {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.deployments.insert(service.clone(), deployment.clone());
             }
-            Event::Schema { connection, objects } => {
-                self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
-                let known = self.schemas.entry(connection.clone()).or_default();
-                known.before = std::mem::replace(&mut known.now, objects.clone());
-            }
+            Event::Schema { connection, objects } => self.schema(connection, objects)?,
             Event::Counted { watch, before } => self.watch(watch)?.before = Some(*before),
             Event::Watched { watch, verdict, evidence } => {
                 self.watch(watch)?.saw(*verdict, evidence, at);
             }
             Event::Tallied { canary, tally } => self.canary(canary)?.add(tally),
             Event::Missed { canary, looked_for, numbers } => {
-                let known = self.canary(canary)?;
-                known.looked_for = *looked_for;
-                numbers.clone_into(&mut known.missing);
+                self.canary(canary)?.looked(*looked_for, numbers);
             }
             Event::Resumed { .. } => self.resume()?,
-            Event::Finished { end } => {
-                self.expect(self.open.is_none(), "an effect's fate is still open")?;
-                let fits = matches!(
-                    (self.direction, end),
-                    (Direction::Forward, End::Done) | (Direction::Back, End::RolledBack)
-                );
-                self.expect(
-                    fits && matches!(self.phase, Phase::Running),
-                    "the run does not end like that",
-                )?;
-                self.phase = Phase::Finished(*end);
-            }
+            Event::Finished { end } => self.finish(*end)?,
         }
         Ok(())
     }
@@ -322,6 +305,29 @@ impl RunState {
         let counted = !matches!(self.phase, Phase::Planned | Phase::Finished(_));
         self.expect(counted, "the run has not begun or is over")?;
         Ok(self.canaries.entry(canary.to_owned()).or_default())
+    }
+
+    fn schema(
+        &mut self,
+        connection: &str,
+        objects: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
+        let known = self.schemas.entry(connection.to_owned()).or_default();
+        known.before = std::mem::replace(&mut known.now, objects.clone());
+        Ok(())
+    }
+
+    fn finish(&mut self, end: End) -> Result<(), String> {
+        self.expect(self.open.is_none(), "an effect's fate is still open")?;
+        let fits = matches!(
+            (self.direction, end),
+            (Direction::Forward, End::Done) | (Direction::Back, End::RolledBack)
+        );
+        let ends = fits && matches!(self.phase, Phase::Running);
+        self.expect(ends, "the run does not end like that")?;
+        self.phase = Phase::Finished(end);
+        Ok(())
     }
 
     fn begin_section(&mut self, section: &str, deadline: Moment) -> Result<(), String> {

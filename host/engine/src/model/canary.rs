@@ -70,7 +70,9 @@ impl TryFrom<Vec<(u64, u64)>> for Numbers {
 
     fn try_from(stretches: Vec<(u64, u64)>) -> Result<Self, NotRising> {
         let mut numbers = Self::default();
-        stretches.iter().for_each(|(first, last)| numbers.insert_stretch(*first, *last));
+        for (first, last) in &stretches {
+            numbers.insert_stretch(*first, *last);
+        }
         if numbers.0 == stretches { Ok(numbers) } else { Err(NotRising) }
     }
 }
@@ -142,7 +144,9 @@ impl Numbers {
 impl FromIterator<u64> for Numbers {
     fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
         let mut all = Self::default();
-        numbers.into_iter().for_each(|number| all.insert(number));
+        for number in numbers {
+            all.insert(number);
+        }
         all
     }
 }

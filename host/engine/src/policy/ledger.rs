@@ -35,9 +35,9 @@ pub(crate) fn ledger<'a>(
 ) -> Result<Option<Ledger>, NameError> {
     let (mut made, mut ended, mut undone) = (Vec::new(), Vec::new(), Vec::new());
     for (number, canary) in canaries.filter(|canary| canary.is_kept()).enumerate() {
-        made.extend(effect(format!("make-canaries-{number}"), make(canary))?);
-        ended.extend(effect(format!("remove-canaries-{number}"), remove(canary))?);
-        undone.extend(effect(format!("undo-canaries-{number}"), remove(canary))?);
+        made.extend(effect(&format!("make-canaries-{number}"), make(canary))?);
+        ended.extend(effect(&format!("remove-canaries-{number}"), remove(canary))?);
+        undone.extend(effect(&format!("undo-canaries-{number}"), remove(canary))?);
     }
     if made.is_empty() {
         return Ok(None);
@@ -78,7 +78,7 @@ fn step(id: &str, effects: &[Effect]) -> Result<Step, NameError> {
     Ok(Step { title, why, ..Step::listed(id.parse()?, labels, LIMIT) })
 }
 
-fn effect(label: String, kind: Option<Kind>) -> Result<Option<Effect>, NameError> {
+fn effect(label: &str, kind: Option<Kind>) -> Result<Option<Effect>, NameError> {
     let Some(kind) = kind else { return Ok(None) };
     let label: Label = label.parse()?;
     // A key that is emptied or deleted twice is as if it were once.

@@ -232,12 +232,13 @@ impl Known {
         if !self.any_done() {
             return Err(error);
         }
-        let exit = match error.exit {
-            Exit::Failed | Exit::Usage => Exit::Waiting,
-            other => other,
-        };
-        let hints = error.hints.iter().map(|hint| format!("\nHint: {hint}")).collect::<String>();
-        let words = format!("{:#}{}{hints}", error.error, self.how_to_go_on());
+        let waits = matches!(error.exit, Exit::Failed | Exit::Usage);
+        let exit = if waits { Exit::Waiting } else { error.exit };
+        let mut words = format!("{:#}{}", error.error, self.how_to_go_on());
+        for hint in &error.hints {
+            words.push_str("\nHint: ");
+            words.push_str(hint);
+        }
         Ok(Ready::Left(exit, words))
     }
 
