@@ -27,6 +27,7 @@ impl Book {
         self.wake(began, now);
         self.fresh.acknowledged.insert(number);
         if now.since(began) > ASLEEP {
+            self.close();
             self.last = Some(now);
             return;
         }
@@ -43,6 +44,9 @@ impl Book {
     pub(super) fn refused(&mut self, began: Moment, now: Moment) {
         self.wake(began, now);
         self.fresh.refused += 1;
+        if now.since(began) > ASLEEP {
+            return self.close();
+        }
         self.last.get_or_insert(began);
         self.failing = Some(now);
     }
@@ -110,6 +114,9 @@ mod tests {
         assert_eq!(book.take().gaps, [gap(hours, hours + 1005)], "only what was seen");
         book.acknowledged(7202, Moment(hours + 2000), Moment(2 * hours));
         assert_eq!(book.take().gaps, [], "it slept while one was under way");
+        book.refused(Moment(2 * hours + 1000), Moment(3 * hours));
+        book.acknowledged(10_801, Moment(3 * hours + 1000), Moment(3 * hours + 1005));
+        assert_eq!(book.take().gaps, [], "nor is a sleep that ends with a dead connection");
     }
 
     #[test]

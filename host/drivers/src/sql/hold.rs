@@ -26,7 +26,9 @@ const TABLES: &str = "\
     SELECT n.nspname::text, CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END \
     FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c \
       ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
-    WHERE n.nspname::text = ANY($1) OR (n.nspname = 'lockstep' AND c.relname = 'canary') ORDER BY c.oid";
+    WHERE n.nspname::text = ANY($1) OR (n.nspname = 'lockstep' AND c.relname = 'canary' \
+      AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+      AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) ORDER BY c.oid";
 
 /// How many sessions call themselves so, and whether one of them is not done with locking.
 const SESSIONS: &str = "\
@@ -203,7 +205,7 @@ async fn lock(
         block.lock_timeout.0
     );
     client.batch_execute(&begin).await.map_err(failed)?;
-    let tables = tables(client, block).await.map_err(Unlocked::Surely)?;
+    let (tables, count) = tables(client, block).await.map_err(Unlocked::Surely)?;
     if left().0 == 0 {
         return Err(over());
     }
@@ -217,7 +219,7 @@ async fn lock(
     // The server gives up by itself; only one that can't be reached any more does not answer.
     let patience = Millis(longest).duration() + PATIENCE;
     match timeout(patience, client.batch_execute(&locks)).await {
-        Ok(Ok(())) => Ok(tables.len()),
+        Ok(Ok(())) => Ok(count),
         Ok(Err(error)) if error.as_db_error().is_some() => Err(failed(error)),
         Ok(Err(error)) => Err(Unlocked::Perhaps(failure(name, &error))),
         Err(elapsed) => Err(Unlocked::Perhaps(Failure::transient(
@@ -227,8 +229,8 @@ async fn lock(
     }
 }
 
-/// Returns the tables of the schemas as they stand now, each with its schema, quoted.
-async fn tables(client: &Client, block: &Block<'_>) -> Result<Vec<String>, Failure> {
+/// Returns the tables to lock as they stand now, each with its schema, quoted; and how many of them are the plan's.
+async fn tables(client: &Client, block: &Block<'_>) -> Result<(Vec<String>, usize), Failure> {
     let name = block.connection;
     let failed = |error: tokio_postgres::Error| failure(name, &error);
     let rows = client.query(TABLES, &[&block.schemas]).await.map_err(failed)?;
@@ -241,12 +243,15 @@ async fn tables(client: &Client, block: &Block<'_>) -> Result<Vec<String>, Failu
         let text = format!("connection `{name}` has no schema `{schema}`");
         return Err(Failure::permanent("sql:no-schema", text));
     }
-    let tables: Vec<String> = found.into_iter().filter_map(|(_, table)| table).collect();
-    if tables.is_empty() {
+    let is_the_plans = |(schema, table): &&(String, Option<String>)| {
+        table.is_some() && block.schemas.contains(schema)
+    };
+    let count = found.iter().filter(is_the_plans).count();
+    if count == 0 {
         let text = format!("connection `{name}` has no table in {}", block.schemas.join(", "));
         return Err(Failure::permanent("sql:no-table", text));
     }
-    Ok(tables)
+    Ok((found.into_iter().filter_map(|(_, table)| table).collect(), count))
 }
 
 async fn look(client: &Client, name: &str, called: &str) -> Result<Stands, Failure> {

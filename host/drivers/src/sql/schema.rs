@@ -36,7 +36,7 @@ const OBJECTS: &str = "\
         JOIN pg_attribute a ON a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped \
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
       UNION ALL SELECT word || ' ' || called, concat_ws(' ', 'constraint', k.conname, pg_get_constraintdef(k.oid), \
-        k.convalidated) FROM rel JOIN pg_constraint k ON k.conrelid = rel.oid \
+        k.convalidated) FROM rel JOIN pg_constraint k ON k.conrelid = rel.oid AND k.conparentid = 0 \
       UNION ALL SELECT word || ' ' || called, concat_ws(' ', pg_get_indexdef(i.indexrelid), i.indisvalid) FROM rel \
         JOIN pg_index i ON i.indrelid = rel.oid \
       UNION ALL SELECT word || ' ' || called, concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled) FROM rel \

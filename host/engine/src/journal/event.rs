@@ -235,6 +235,7 @@ pub enum Event {
         /// Which.
         canary: String,
         /// How many were looked for.
+        #[serde(default, skip_serializing_if = "is_zero")]
         looked_for: u64,
         /// The numbers of those that are gone.
         numbers: Numbers,
@@ -335,6 +336,11 @@ pub enum Event {
         /// How.
         end: End,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Event {

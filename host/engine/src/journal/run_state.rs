@@ -7,7 +7,9 @@ use super::event::{Direction, End, Event};
 use super::record::{Epoch, Record};
 use super::step_state::{Performed, StepState, StepStatus};
 use super::watch_state::WatchState;
-use crate::model::{Authority, Digest, Fact, Label, Moment, Section, Step, StepId, UNSEEN};
+use crate::model::{
+    Authority, Digest, Fact, Label, Moment, Section, Step, StepId, UNSEEN, Verdict,
+};
 
 /// Whether a run goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -314,7 +316,10 @@ impl RunState {
     ) -> Result<(), String> {
         self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
         let known = self.schemas.entry(connection.to_owned()).or_default();
-        known.before = std::mem::replace(&mut known.now, objects.clone());
+        let before = std::mem::replace(&mut known.now, objects.clone());
+        // What a step made of it is not something that others may take back unseen.
+        let by_a_step = self.steps.values().any(|it| matches!(it.status, StepStatus::Checked(_)));
+        known.before = if by_a_step { objects.clone() } else { before };
         Ok(())
     }
 
@@ -345,8 +350,12 @@ impl RunState {
             "the run neither is stuck nor waits for a decision",
         )?;
         self.phase = Phase::Running;
-        for known in self.canaries.values_mut() {
-            known.accepted = known.missing.clone();
+        for (canary, known) in &mut self.canaries {
+            // Only who was asked about a loss has accepted it.
+            let watch = self.watches.get(&format!("canary:{canary}"));
+            if watch.is_some_and(|watch| watch.verdict == Some(Verdict::Fail)) {
+                known.accepted.extend(&known.missing);
+            }
         }
         // Whoever says "go on" wants failed and half-done steps looked at again, and what was refused or came to nothing
         // tried again.

@@ -1,6 +1,6 @@
 //! The ledger of a run: canaries beside it, and what became of them.
 
-use super::execute::{Ended, Execution};
+use super::execute::{Ended, Execution, Wait};
 use super::port::{Clock, Control, Journal, News, Reporter, World};
 use super::{RunError, bounds::line};
 use crate::journal::{Direction, Event, Phase, StepStatus};
@@ -60,10 +60,14 @@ where
 
     /// Leaves the ledger with the run. What the run came to counts more than the last canaries.
     pub(super) async fn leave_ledger(&mut self, ended: &Ended) {
-        if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
-            return self.ports.world.end_canaries().await;
-        }
-        let noted = match self.end_ledger().await {
+        self.ports.world.end_canaries().await;
+        let noted = match ended {
+            Ended::Done | Ended::RolledBack(_) => return,
+            // Whoever wants to stop waits for no look.
+            Ended::Waiting(Wait::Paused) => self.tally(),
+            Ended::Waiting(_) | Ended::Stuck(_) => self.end_ledger().await,
+        };
+        let noted = match noted {
             Ok(()) => self.commit().await,
             Err(error) => Err(error),
         };

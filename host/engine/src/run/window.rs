@@ -78,7 +78,9 @@ where
     /// so far is taken back. Soaks are left out: nothing is changed in them.
     fn worst_case(&self, index: usize) -> Millis {
         let steps = &self.authority.steps;
-        let later = (index + 1..steps.len()).find(|later| self.begins_a_stretch(*later));
+        // What the host does before the plugin's first step is not begun where that would have to wait.
+        let first = steps.iter().skip(index).take_while(|it| it.derived).count() + index;
+        let later = (first + 1..steps.len()).find(|later| self.begins_a_stretch(*later));
         let end = later.unwrap_or(steps.len());
         let there = steps.iter().take(end).skip(index).map(|frozen| frozen.step.limit.0);
         let back = steps.iter().take(end).flat_map(|frozen| match &frozen.way {

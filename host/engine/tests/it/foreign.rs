@@ -130,3 +130,19 @@ fn a_schema_that_was_put_back_is_as_it_was() {
     bench.answer_the_question();
     assert_eq!(bench.run_on(), Ended::Done);
 }
+
+#[test]
+fn what_a_step_made_of_a_schema_is_not_taken_back_unseen() {
+    let mut bench = of_a_database();
+    bench.options.detach = true;
+    let now = bench.clock.now();
+    bench.world.fault("one", Fault::LateAnswer(Millis(5_000)));
+    let before = (now, "table app.t".to_owned());
+    let ours = (now.plus(Millis(2_000)), "table app.ours".to_owned());
+    bench.world.outside.objects.replace(vec![before.clone(), ours]);
+    assert!(matches!(bench.run_on(), Ended::Waiting(Wait::Soak { .. })));
+    bench.world.outside.objects.replace(vec![before]);
+    bench.clock.pass(Millis::seconds(3600));
+    let why = moved(&bench.run_on()).to_owned();
+    assert!(why.contains("table app.ours is gone"), "{why}");
+}

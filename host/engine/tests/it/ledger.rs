@@ -2,7 +2,7 @@
 
 use lockstep_engine::journal::{CanaryState, Event};
 use lockstep_engine::model::{
-    Canary, Effect, Failure, Gap, Gate, Millis, Moment, Numbers, Step, Undo,
+    Canary, CanaryTally, Effect, Failure, Gap, Gate, Millis, Moment, Numbers, Step, Undo,
 };
 use lockstep_engine::policy::Watching;
 use lockstep_engine::run::{Ended, Wait};
@@ -207,4 +207,30 @@ fn the_plugins_first_step_waits_for_a_window_and_the_hosts_last_one_does_not() {
     // Long enough for the step, and over when its soak of an hour is.
     bench.control.window.set(Some((minutes(41), minutes(90))));
     assert_eq!(bench.run_on(), Ended::Done);
+}
+
+#[test]
+fn the_host_begins_nothing_in_a_window_that_is_too_short_for_the_plugin() {
+    let mut bench = bench();
+    bench.control.window.set(Some((Moment(0), minutes(2))));
+    let ended = bench.run_on();
+    assert!(matches!(ended, Ended::Waiting(Wait::Window { .. })), "{ended:?}");
+    assert!(bench.world.log().is_empty());
+}
+
+#[test]
+fn a_loss_that_nobody_was_asked_about_is_not_accepted_by_going_on() {
+    let mut bench = bench();
+    bench.options.detach = true;
+    assert!(matches!(bench.run_on(), Ended::Waiting(Wait::Soak { .. })));
+    let (canary, lost): (_, Numbers) = (BITS.to_owned(), (1..=5).collect());
+    let tally = CanaryTally { acknowledged: lost.clone(), ..CanaryTally::default() };
+    bench.write(Event::Tallied { canary: canary.clone(), tally });
+    bench.write(Event::Missed { canary, looked_for: 5, numbers: lost.clone() });
+    let why = "somebody else deployed".to_owned();
+    bench.write(Event::Moved { step: step_id("first"), why });
+    bench.answer_the_question();
+    bench.world.canaries.lost.replace(Some((between(0, 600), lost)));
+    let Ended::RolledBack(why) = bench.run_on() else { panic!("it went on") };
+    assert!(why.contains("5 of "), "{why}");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
+use lockstep_engine::journal::Phase;
 use lockstep_engine::model::{Composite, RunId};
 use lockstep_engine::run::difference;
 
@@ -59,7 +60,10 @@ pub(crate) async fn proceed(
                 ready = Box::pin(prepare(session, &known, index, how, output)) => ready,
             }
         };
-        let (opened, planned) = match ready.or_else(|error| known.stopped(index, error))? {
+        let ready = ready.or_else(|error| {
+            known.stopped(index, error).map(|(exit, words)| Ready::Left(exit, words))
+        });
+        let (opened, planned) = match ready? {
             Ready::Approved(approved) => *approved,
             Ready::Nothing => {
                 passed.insert(index);
@@ -73,13 +77,13 @@ pub(crate) async fn proceed(
         let ran = enter(session, opened, planned, Some(&composite), how, output).await;
         let ran = match ran {
             Ok(ran) => ran,
-            Err(error) => match known.stopped(index, error)? {
-                Ready::Left(exit, words) => {
-                    output.say(&words);
-                    return known.answer(told.as_ref(), exit, &words, output);
-                }
-                Ready::Approved(_) | Ready::Nothing => continue,
-            },
+            // Its run may have been made by then, and whoever reads this must be told of that one.
+            Err(error) => {
+                let now = Known::of(session, composite.clone()).await?;
+                let (exit, words) = now.stopped(index, error)?;
+                output.say(&words);
+                return now.answer(told.as_ref(), exit, &words, output);
+            }
         };
         if ran.exit != Exit::Done {
             return ended(session, ran, output).await;
@@ -212,6 +216,11 @@ impl Known {
         let Some(newest) = self.newest() else { return ".".to_owned() };
         let run = &newest.run;
         let stays = if self.any_done() { " What is done stays done." } else { "" };
+        if !matches!(newest.phase, Phase::Finished(_)) {
+            return format!(
+                ". Run {run} is not over: `lockstep resume {run}` or `lockstep rollback {run}`.{stays}"
+            );
+        }
         format!(
             ". `lockstep resume {run}` plans it anew and asks; with --yes it is approved as it is shown.{stays}"
         )
@@ -227,7 +236,7 @@ impl Known {
 
     /// Returns how a command ends that an error stopped in a stage. Once another stage is done, something was changed, and
     /// the command has an answer all the same.
-    fn stopped(&self, index: usize, error: CliError) -> Result<Ready, CliError> {
+    fn stopped(&self, index: usize, error: CliError) -> Result<(Exit, String), CliError> {
         let error = error.within(format!("could not go on with {}", self.title(index)));
         if !self.any_done() {
             return Err(error);
@@ -239,7 +248,7 @@ impl Known {
             words.push_str("\nHint: ");
             words.push_str(hint);
         }
-        Ok(Ready::Left(exit, words))
+        Ok((exit, words))
     }
 
     /// Prints the answer of a command that worked on stages.
