@@ -31,25 +31,19 @@ where
     R: Reporter,
     K: Control,
 {
-    /// Claims the environment, or sees that the claim is still there.
+    /// Claims the environment, or sees that the claim is still there. One that somebody took away is written again: without it
+    /// another store's run would begin.
     pub(super) async fn hold_claim(&mut self, step: &StepId) -> Result<(), Interrupt> {
         let Some(claimant) = self.options.claimant.clone() else { return Ok(()) };
-        if !self.claimed {
-            if let Some(by) = self.foreign_claim(step, &claimant).await? {
-                return Err(Interrupt::Wait(Wait::Claimed { by }));
-            }
-            let claim = self.own_claim(&claimant);
-            self.put_claim(step, &claim).await?;
-            self.ports.clock.sleep(claimant.settle).await;
+        if self.claim_is_there(step, &claimant).await? && self.claimed {
+            return Ok(());
         }
-        if let Some(by) = self.foreign_claim(step, &claimant).await? {
-            return Err(Interrupt::Wait(Wait::Claimed { by }));
-        }
-        if !self.claimed {
-            self.claimed = true;
-            self.note(Event::Claimed { store: claimant.store })?;
-        }
-        Ok(())
+        let claim = self.own_claim(&claimant);
+        self.put_claim(step, &claim).await?;
+        self.ports.clock.sleep(claimant.settle).await;
+        self.claim_is_there(step, &claimant).await?;
+        self.claimed = true;
+        Ok(self.note(Event::Claimed { store: claimant.store })?)
     }
 
     /// Says that the run is over, before its last record: a process that dies in between leaves a run that changes nothing
@@ -72,12 +66,8 @@ where
         Claim::new(self.run.clone(), store, holder, self.epoch.0, self.ports.clock.now())
     }
 
-    /// Returns who else claims the environment, in words.
-    async fn foreign_claim(
-        &self,
-        step: &StepId,
-        claimant: &Claimant,
-    ) -> Result<Option<String>, Interrupt> {
+    /// Returns whether this store claims the environment; nobody does otherwise.
+    async fn claim_is_there(&self, step: &StepId, claimant: &Claimant) -> Result<bool, Interrupt> {
         let mut attempt = 0;
         let found = loop {
             match self.ports.world.claim().await {
@@ -85,18 +75,21 @@ where
                 Err(failure) => self.again(step, failure, &mut attempt).await?,
             }
         };
-        let Some(text) = found.filter(|text| !text.is_empty()) else { return Ok(None) };
+        let Some(text) = found.filter(|text| !text.is_empty()) else { return Ok(false) };
         let Some(claim) = Claim::from_text(&text) else {
-            return Ok(Some(format!("something that this version can't read: {}", line(&text))));
+            let by = format!("something that this version can't read: {}", line(&text));
+            return Err(Interrupt::Wait(Wait::Claimed { by }));
         };
-        let none = claim.over
-            || claim.store == claimant.store
-            || claimant.over.as_ref() == Some(&claim.run);
-        Ok((!none).then(|| {
-            let Claim { run, holder, store, .. } = &claim;
-            let minutes = self.ports.clock.now().since(claim.since).0 / 60_000;
-            line(&format!("run {run} of {holder}, kept in store {store}, for {minutes} min"))
-        }))
+        if claim.over || claimant.over.as_ref() == Some(&claim.run) {
+            return Ok(false);
+        }
+        if claim.store == claimant.store {
+            return Ok(claim.run == self.run);
+        }
+        let Claim { run, holder, store, .. } = &claim;
+        let minutes = self.ports.clock.now().since(claim.since).0 / 60_000;
+        let by = line(&format!("run {run} of {holder}, kept in store {store}, for {minutes} min"));
+        Err(Interrupt::Wait(Wait::Claimed { by }))
     }
 
     async fn put_claim(&self, step: &StepId, claim: &Claim) -> Result<(), Interrupt> {

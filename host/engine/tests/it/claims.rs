@@ -4,7 +4,7 @@ use lockstep_engine::journal::Event;
 use lockstep_engine::model::{Claim, Effect, Millis, Moment, RunId, Undo};
 use lockstep_engine::run::{Claimant, Clock as _, Ended, Wait, Wish};
 
-use crate::fake::{Bench, FarSide, Shape, command, listed, step_id, undo_of};
+use crate::fake::{Bench, FarSide, Fault, Shape, command, listed, step_id, undo_of};
 
 fn effects(name: &str) -> [Effect; 1] {
     [command(name, "INCR", name)]
@@ -98,4 +98,16 @@ fn what_is_no_claim_that_this_version_knows_is_not_overwritten() {
     let ended = bench.run_on();
     let Ended::Waiting(Wait::Claimed { by }) = &ended else { panic!("{ended:?}") };
     assert!(by.contains("can't read") && by.contains('9'), "{by}");
+}
+
+#[test]
+fn a_claim_that_somebody_took_away_is_written_again_before_the_next_step() {
+    let mut bench = bench();
+    bench.world.fault("one", Fault::LateAnswer(Millis::seconds(60)));
+    let taken = bench.clock.now().plus(Millis::seconds(30));
+    bench.world.outside.other_claim.replace(Some((taken, String::new())));
+    assert_eq!(bench.run_on(), Ended::Done);
+    let recorded = |event: &Event| matches!(event, Event::Claimed { .. });
+    assert_eq!(bench.journal.events().into_iter().filter(recorded).count(), 2);
+    assert_eq!(claimed(&bench).store, "ours");
 }
