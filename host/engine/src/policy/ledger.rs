@@ -1,12 +1,12 @@
 //! The place of the canaries: made before everything else, and gone at the end of a run.
 
 use crate::model::{
-    Affects, Atomicity, BITS, Canary, Composed, Effect, FrozenStep, FrozenUndo, Kind, Label,
-    Millis, NameError, Piece, Proof, Statement, Step, StepId, Way,
+    Atomicity, BITS, Canary, Composed, Effect, FrozenStep, FrozenUndo, Kind, Label, Millis,
+    NameError, Piece, Proof, Statement, Step, StepId, Way,
 };
 
 /// The step that comes first of all. A plugin can't take its name, nor those of the other two.
-pub(crate) const BEGIN: &str = "begin-canaries";
+const BEGIN: &str = "begin-canaries";
 
 /// The step that comes last on the way there.
 const END: &str = "end-canaries";
@@ -120,11 +120,8 @@ fn remove(canary: &Canary) -> Option<Kind> {
 }
 
 fn sql(connection: &str, statements: &[&str]) -> Kind {
-    let statement = |text: &&str| Statement {
-        text: composed(text),
-        parameters: Vec::new(),
-        affects: None::<Affects>,
-    };
+    let statement =
+        |text: &&str| Statement { text: composed(text), parameters: Vec::new(), affects: None };
     Kind::SqlExecute {
         connection: connection.to_owned(),
         statements: statements.iter().map(statement).collect(),
