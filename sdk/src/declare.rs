@@ -1,7 +1,7 @@
 //! Declaring effects, as a trait, so that native tests see what a plan declares.
 
 use crate::bindings::lockstep::plugin::{railway_effects, redis_effects, sql_effects};
-use crate::{Failure, Live, Proof, ServiceRef, Times};
+use crate::{Failure, Live, Piece, Proof, SchemaPart, Scope, ServiceRef, Times};
 
 /// Declares effects on named services and on connections. Callable in `plan` only; nothing is sent.
 ///
@@ -71,7 +71,7 @@ impl Declare for Live {
             .iter()
             .map(|(name, text)| railway_effects::Assignment {
                 name: (*name).to_owned(),
-                value: vec![crate::Piece::Text((*text).to_owned())],
+                value: vec![Piece::Text((*text).to_owned())],
             })
             .collect();
         railway_effects::set_variables(label, &named(service), &assignments)
@@ -112,7 +112,7 @@ impl Declare for Live {
 
     fn redis(&self, label: &str, connection: &str, words: &[&str]) -> Result<(), Failure> {
         let words: Vec<_> =
-            words.iter().map(|word| vec![crate::Piece::Text((*word).to_owned())]).collect();
+            words.iter().map(|word| vec![Piece::Text((*word).to_owned())]).collect();
         redis_effects::command(label, connection, &words, &[], &Times::Once, &Proof::Repeatable)
     }
 }
@@ -150,6 +150,138 @@ impl DeclareBlocks for Live {
     fn release_writes(&self, label: &str, connection: &str, hold: &str) -> Result<(), Failure> {
         sql_effects::release_writes(label, connection, hold)
     }
+}
+
+/// Declares work of the host between two databases. A trait of its own, for the same reason.
+pub trait DeclareTransfers {
+    /// Declares the copy of a part of a schema.
+    fn copy_schema(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        part: &SchemaPart,
+    ) -> Result<(), Failure>;
+    /// Declares that every sequence of `target` is set to where it stands at `source`, and `ahead` further.
+    fn copy_sequences(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        ahead: u64,
+    ) -> Result<(), Failure>;
+    /// Declares that both databases are kept to be seen as they stand, for at most so many milliseconds.
+    fn hold_snapshots(
+        &self,
+        label: &str,
+        left: &str,
+        right: &str,
+        longest: u64,
+    ) -> Result<(), Failure>;
+    /// Declares a comparison: at the snapshots that `at` holds, or as both change.
+    fn compare(
+        &self,
+        label: &str,
+        left: &str,
+        right: &str,
+        scope: &Scope,
+        at: Option<&str>,
+        except: &[&str],
+    ) -> Result<(), Failure>;
+}
+
+impl DeclareTransfers for Live {
+    fn copy_schema(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        part: &SchemaPart,
+    ) -> Result<(), Failure> {
+        sql_effects::copy_schema(label, source, target, part)
+    }
+
+    fn copy_sequences(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        ahead: u64,
+    ) -> Result<(), Failure> {
+        sql_effects::copy_sequences(label, source, target, ahead)
+    }
+
+    fn hold_snapshots(
+        &self,
+        label: &str,
+        left: &str,
+        right: &str,
+        longest: u64,
+    ) -> Result<(), Failure> {
+        sql_effects::hold_snapshots(label, left, right, longest)
+    }
+
+    fn compare(
+        &self,
+        label: &str,
+        left: &str,
+        right: &str,
+        scope: &Scope,
+        at: Option<&str>,
+        except: &[&str],
+    ) -> Result<(), Failure> {
+        let except: Vec<String> = except.iter().map(|table| (*table).to_owned()).collect();
+        sql_effects::compare(label, left, right, scope, at, &except)
+    }
+}
+
+/// Declares statements on a database. A trait of its own, for the same reason.
+pub trait DeclareSql {
+    /// Declares statements that are carried out together or not at all; the server itself tells later which.
+    fn transaction(
+        &self,
+        label: &str,
+        connection: &str,
+        statements: Vec<Vec<Piece>>,
+    ) -> Result<(), Failure>;
+    /// Declares one statement that no transaction may contain. `happened` is a read that answers whether it happened.
+    fn alone(
+        &self,
+        label: &str,
+        connection: &str,
+        statement: Vec<Piece>,
+        happened: &str,
+    ) -> Result<(), Failure>;
+}
+
+impl DeclareSql for Live {
+    fn transaction(
+        &self,
+        label: &str,
+        connection: &str,
+        statements: Vec<Vec<Piece>>,
+    ) -> Result<(), Failure> {
+        let statements: Vec<_> = statements.into_iter().map(statement).collect();
+        let (once, proof) = (Times::Once, Proof::ByKind);
+        let together = sql_effects::Atomicity::Transaction;
+        sql_effects::execute(label, connection, &statements, &together, &[], &once, &proof)
+    }
+
+    fn alone(
+        &self,
+        label: &str,
+        connection: &str,
+        text: Vec<Piece>,
+        happened: &str,
+    ) -> Result<(), Failure> {
+        let (once, proof) = (Times::Once, Proof::Read(happened.to_owned()));
+        let alone = sql_effects::Atomicity::Alone;
+        sql_effects::execute(label, connection, &[statement(text)], &alone, &[], &once, &proof)
+    }
+}
+
+fn statement(text: Vec<Piece>) -> sql_effects::Statement {
+    sql_effects::Statement { text, parameters: Vec::new(), affects: None }
 }
 
 fn named(service: &str) -> ServiceRef {

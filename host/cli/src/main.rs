@@ -13,6 +13,7 @@ mod lab;
 mod live;
 mod metrics;
 mod output;
+mod programs;
 mod render;
 mod session;
 mod signals;

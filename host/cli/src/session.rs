@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::failure::unconnected;
 use crate::lab;
 use crate::metrics::Metrics;
+use crate::programs;
 use crate::render::{Announcer, brief, tame};
 
 /// The folder beside `lockstep.toml` that Lockstep keeps its own things in.
@@ -157,7 +158,9 @@ impl Session {
         let lab = lab::address(&self.global.directory).await?;
         let token = config::token(name, document, lab.as_ref(), &self.surroundings)?;
         let key = self.store.fingerprint_key().await.or_exit(Exit::Failed)?;
-        config::settings(name, document, token, *key.expose_secret())
+        let mut settings = config::settings(name, document, token, *key.expose_secret())?;
+        settings.client_programs = programs::of_postgres(&self.surroundings);
+        Ok(settings)
     }
 
     /// Loads the plugin that upgrades `component`.

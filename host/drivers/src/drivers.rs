@@ -13,7 +13,7 @@ use crate::railway::{Railway, Registry};
 use crate::redis::Servers;
 use crate::secrets::Redactor;
 use crate::settings::{Now, Settings};
-use crate::sql::Databases;
+use crate::sql::{Databases, Tools};
 use crate::via::Reach;
 
 /// How many services are asked for their variables at the same time. Railway allows ten requests a second at the least.
@@ -41,7 +41,7 @@ pub struct Drivers {
     pub(crate) railway: Arc<Railway>,
     registry: Registry,
     pub(crate) redis: Servers,
-    pub(crate) sql: Databases,
+    pub(crate) sql: Arc<Databases>,
     pub(crate) http: Endpoints,
     pub(crate) composer: Composer,
     pub(crate) redactor: Redactor,
@@ -71,8 +71,9 @@ impl Drivers {
         }
         drop(rendered);
         let reach = Arc::new(Reach::new(railway.clone(), settings.ssh.clone()));
-        let Settings { connections, endpoints, secrets, fingerprint_key, now, .. } =
-            settings.clone();
+        let Settings {
+            connections, endpoints, secrets, fingerprint_key, now, client_programs, ..
+        } = settings.clone();
         Ok(Self {
             registry: Registry::new(&settings)?,
             redis: Servers::new(
@@ -82,12 +83,13 @@ impl Drivers {
                 connections.clone(),
                 fingerprint_key,
             ),
-            sql: Databases::new(
+            sql: Arc::new(Databases::new(
                 railway.clone(),
                 reach.clone(),
                 redactor.clone(),
                 connections.clone(),
-            ),
+                Tools::in_folders(client_programs),
+            )),
             http: Endpoints::new(railway.clone(), reach.clone(), redactor.clone(), endpoints)?,
             composer: Composer::new(railway.clone(), reach, redactor.clone(), secrets, connections),
             railway,

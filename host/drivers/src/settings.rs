@@ -56,6 +56,8 @@ pub struct Connection {
     pub kind: ConnectionKind,
     /// The service that runs it.
     pub service: String,
+    /// Services that run other nodes of the same cluster. The one that is the primary is used, wherever it is.
+    pub nodes: Vec<String>,
     /// Its port.
     pub port: u16,
     /// The variable of that service that holds its password or its URL.
@@ -66,6 +68,18 @@ pub struct Connection {
     pub database: Option<String>,
     /// How Lockstep reaches it.
     pub via: Via,
+}
+
+impl Connection {
+    /// Returns the services that may be the primary, the named one first.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.service).chain(&self.nodes).map(String::as_str)
+    }
+
+    /// Returns the connection to one node alone.
+    pub(crate) fn at(&self, service: &str) -> Self {
+        Self { service: service.to_owned(), nodes: Vec::new(), ..self.clone() }
+    }
 }
 
 /// Where an HTTP endpoint is.
@@ -188,6 +202,8 @@ pub struct Settings {
     pub fingerprint_key: [u8; 32],
     /// How `ssh` is called.
     pub ssh: Ssh,
+    /// Folders in which `pg_dump` and `pg_restore` are looked for, best first.
+    pub client_programs: Vec<PathBuf>,
     /// How often a long effect is looked at.
     pub poll: Millis,
     /// How long a request that got no answer may still be under way at Railway, counted from the last moment at which it
@@ -234,6 +250,7 @@ impl Settings {
             secrets: BTreeMap::new(),
             fingerprint_key,
             ssh: Ssh::default(),
+            client_programs: Vec::new(),
             // Five services polled every two seconds by one query stay within a tenth of the smallest paid quota's burst.
             poll: Millis(2000),
             quiet: Millis::seconds(15),

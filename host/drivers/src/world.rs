@@ -145,6 +145,11 @@ impl Drivers {
         if let Kind::RedisCommand { connection, .. } = kind {
             return self.redis.fence(order, connection).await;
         }
+        if let Kind::Transfer(transfer) = kind
+            && let Some(changed) = transfer.changes()
+        {
+            return self.sql.fence(order, changed).await;
+        }
         // A block on writes is ended when it is released; the other kinds know no connections.
         Ok(())
     }
@@ -155,6 +160,9 @@ impl Drivers {
         intent: &Intent,
         outcome: &[Fact],
     ) -> Result<Follow, Failure> {
+        if let Kind::Transfer(transfer) = &order.effect.kind {
+            return self.sql.follow_transfer(order, transfer);
+        }
         let values = self.values(order).await?;
         self.railway.follow(order, &values, intent, outcome).await
     }
@@ -163,6 +171,9 @@ impl Drivers {
         let kind = &order.effect.kind;
         if let Kind::SqlExecute { connection, atomicity, .. } = kind {
             return self.sql.standing(order, connection, *atomicity).await;
+        }
+        if let Kind::Transfer(transfer) = kind {
+            return Box::pin(self.sql.transfer_standing(order, transfer)).await;
         }
         if is_railway(kind) { self.railway.standing(order).await } else { Ok(Standing::new()) }
     }
@@ -178,6 +189,9 @@ impl Drivers {
         }
         if let Kind::ReleaseWrites { connection, hold } = &order.effect.kind {
             return self.sql.release(order, connection, hold).await;
+        }
+        if let Kind::Transfer(transfer) = &order.effect.kind {
+            return Box::pin(self.sql.transfer(order, transfer, intent, deadline)).await;
         }
         // What is put together is read from Railway, so it is put together before the effect begins.
         match self.ready(order).await {
@@ -219,6 +233,9 @@ impl Drivers {
         }
         if let Kind::ReleaseWrites { connection, hold } = kind {
             return self.sql.settle_release(order, connection, hold).await;
+        }
+        if let Kind::Transfer(transfer) = kind {
+            return self.sql.settle_transfer(order, transfer, intent).await;
         }
         if let Kind::HttpSend { endpoint, .. } = kind {
             return self.http.settle(order, endpoint, intent).await;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lockstep_engine::model::{Composed, Kind, Message, Piece, Statement};
+use lockstep_engine::model::{Composed, Kind, Message, Piece, SchemaPart, Statement, Transfer};
 
 use super::shell::word;
 
@@ -16,6 +16,7 @@ pub(super) fn of(kind: &Kind) -> Option<String> {
         Kind::SqlExecute { statements, .. } => Some(statements.iter().map(sql).collect()),
         // By hand nobody blocks writes: the way back is to let them flow.
         Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => Some(lift()),
+        Kind::Transfer(transfer) => between(transfer),
         Kind::HttpSend { endpoint, message } => Some(http(endpoint, message)),
         Kind::SetVariables { .. }
         | Kind::GenerateVariable { .. }
@@ -57,6 +58,36 @@ pub(super) fn lift() -> String {
 /// Returns how `psql` is called.
 pub(super) const fn psql() -> &'static str {
     "psql \"${DATABASE_URL:?}\" -v ON_ERROR_STOP=1"
+}
+
+/// What sets the sequences of one database as those of another stand, `@AHEAD@` further.
+const SEQUENCES: &str = "SELECT format('SELECT setval(%L, %s, %L);', format('%I.%I', schemaname, sequencename), \
+     coalesce(last_value + @AHEAD@ * increment_by, start_value), last_value IS NOT NULL) FROM pg_sequences";
+
+/// Returns what a person does between two databases; none for what only compares them.
+fn between(transfer: &Transfer) -> Option<String> {
+    let [source, target] = transfer.connections().map(|name| format!("\"${{{}:?}}\"", base(name)));
+    match transfer {
+        Transfer::CopySchema { part, .. } => {
+            let section = match part {
+                SchemaPart::BeforeRows => "pre-data",
+                SchemaPart::AfterRows => "post-data",
+            };
+            let dump = "pg_dump --schema-only --no-publications --no-subscriptions";
+            Some(format!(
+                "{dump} --section={section} {source} | psql {target} -1 -v ON_ERROR_STOP=1\n\
+                 # Primary keys are among post-data here, so make both parts before any rows follow.\n"
+            ))
+        }
+        Transfer::CopySequences { ahead, .. } => {
+            let query = SEQUENCES.replace("@AHEAD@", &ahead.to_string());
+            Some(format!(
+                "psql {source} -XAt -c {} | psql {target} -1 -v ON_ERROR_STOP=1\n",
+                word(&query)
+            ))
+        }
+        Transfer::HoldSnapshots { .. } | Transfer::Compare { .. } => None,
+    }
 }
 
 fn sql(statement: &Statement) -> String {

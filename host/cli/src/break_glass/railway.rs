@@ -108,6 +108,7 @@ impl Commands<'_> {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. } => return None,
         })
     }

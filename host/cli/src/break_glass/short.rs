@@ -1,6 +1,6 @@
 //! What a person does by hand, in a word or two: the whole commands are in the file.
 
-use lockstep_engine::model::{DeploySource, Kind, ServiceRef};
+use lockstep_engine::model::{DeploySource, Kind, ServiceRef, Transfer};
 
 use crate::render::{effect, shortened, tame};
 
@@ -50,6 +50,13 @@ pub(crate) fn short(kind: &Kind) -> String {
         Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => {
             format!("psql: {}", super::data::LIFT)
         }
+        Kind::Transfer(Transfer::CopySchema { .. }) => "pg_dump | psql".to_owned(),
+        Kind::Transfer(Transfer::CopySequences { .. }) => {
+            "psql: setval of every sequence".to_owned()
+        }
+        Kind::Transfer(Transfer::HoldSnapshots { .. } | Transfer::Compare { .. }) => {
+            "nothing: it changes nothing".to_owned()
+        }
         Kind::HttpSend { .. } => effect(kind).replacen("http", "curl", 1),
     }
 }
@@ -62,6 +69,8 @@ pub(super) fn connection(kind: &Kind) -> Option<&str> {
     | Kind::ReleaseWrites { connection, .. } = kind
     {
         Some(connection)
+    } else if let Kind::Transfer(transfer) = kind {
+        transfer.changes()
     } else {
         None
     }

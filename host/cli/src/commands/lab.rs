@@ -1,7 +1,6 @@
 //! `lockstep lab`: the local twin of Railway and of the stack.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,12 +14,10 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::lab::{daemon as running, folder};
 use crate::output::Output;
+use crate::programs;
 
 /// How long a lab may take to start, and its services to settle: a health check has 300 s by Railway's default.
 const PATIENCE: Duration = Duration::from_secs(320);
-
-/// The variable that names a folder with servers, as `cargo xtask setup` fills one.
-const PROGRAMS: &str = "LOCKSTEP_PROGRAMS";
 
 /// Runs the command.
 pub(crate) async fn lab(
@@ -205,11 +202,7 @@ fn options(
     arguments: &LabUp,
 ) -> Result<Options, CliError> {
     let executable = std::env::current_exe().or_exit(Exit::Failed)?;
-    let beside = executable
-        .parent()
-        .and_then(|folder| folder.parent())
-        .map(|folder| folder.join("programs"));
-    let programs = surroundings.get(PROGRAMS).map(PathBuf::from).or(beside).unwrap_or_default();
+    let programs = programs::fetched(surroundings);
     let mut options =
         Options::new(folder(&global.directory)?, Programs::find(&programs), executable);
     options.stack = arguments.stack.parse().or_exit(Exit::Usage)?;

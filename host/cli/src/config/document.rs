@@ -193,6 +193,9 @@ pub(crate) struct ConnectionDocument {
     pub(crate) kind: ConnectionKindDocument,
     /// The service that runs it.
     pub(crate) service: String,
+    /// Services that run other nodes of the same cluster; the one that is the primary is used.
+    #[serde(default)]
+    pub(crate) nodes: Vec<String>,
     /// Its port.
     pub(crate) port: u16,
     /// The variable of that service that holds its password or URL.

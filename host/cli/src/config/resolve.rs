@@ -19,6 +19,9 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::lab::Address;
 
+/// The database that LiteLLM and Langfuse share.
+const DATABASE: &str = "litellm_langfuse";
+
 /// Railway's GraphQL endpoint.
 pub(super) const RAILWAY: &str = "https://backboard.railway.com/graphql/v2";
 
@@ -218,6 +221,7 @@ fn connection_of(
     Ok(Connection {
         kind,
         service: document.service.clone(),
+        nodes: document.nodes.clone(),
         port: document.port,
         variable: document.variable.clone(),
         user: document.user.clone(),
@@ -226,16 +230,29 @@ fn connection_of(
     })
 }
 
-/// The databases of the nine services.
+/// The databases of the nine services, and of the cluster that the guide names. Nothing is dialled before it is used, so it does
+/// no harm where there is no cluster.
 fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
     let connection = |kind, service: &str, port, variable: &str| Connection {
         kind,
         service: service.to_owned(),
+        nodes: Vec::new(),
         port,
         variable: variable.to_owned(),
         user: None,
         database: None,
         via,
+    };
+    let cluster = |database: &str| Connection {
+        nodes: vec!["pg-1".to_owned(), "pg-2".to_owned()],
+        user: Some("postgres".to_owned()),
+        database: Some(database.to_owned()),
+        ..connection(ConnectionKind::Postgres, "pg-0", 5432, "POSTGRESQL_PASSWORD")
+    };
+    let front = Connection {
+        user: Some("postgres".to_owned()),
+        database: Some("postgres".to_owned()),
+        ..connection(ConnectionKind::Postgres, "pgpool", 5432, "PGPOOL_POSTGRES_PASSWORD")
     };
     BTreeMap::from([
         ("redis".to_owned(), connection(ConnectionKind::Redis, "redis", 6379, "REDIS_PASSWORD")),
@@ -243,6 +260,9 @@ fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
             "postgres".to_owned(),
             connection(ConnectionKind::Postgres, "postgres", 5432, "DATABASE_URL"),
         ),
+        ("cluster".to_owned(), cluster(DATABASE)),
+        ("cluster-admin".to_owned(), cluster("postgres")),
+        ("front".to_owned(), front),
     ])
 }
 

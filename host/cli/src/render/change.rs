@@ -111,6 +111,7 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
         | Kind::SqlExecute { .. }
         | Kind::HoldWrites { .. }
         | Kind::ReleaseWrites { .. }
+        | Kind::Transfer(_)
         | Kind::HttpSend { .. }) => vec![(Mark::Done, words(other))],
     }
 }

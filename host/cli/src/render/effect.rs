@@ -6,6 +6,7 @@ use lockstep_engine::model::{
 };
 
 use super::text::{exactly, tame};
+use super::transfer::transfer;
 
 /// Returns what an effect does.
 pub(super) fn words(effect: &Effect) -> String {
@@ -129,6 +130,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::ReleaseWrites { connection, hold } => {
             format!("sql `{}`: let writes flow again that `{hold}` blocks", tame(connection))
         }
+        Kind::Transfer(it) => transfer(it),
         Kind::HttpSend { endpoint, message } => {
             format!("http `{}`: {}", tame(endpoint), request(message))
         }

@@ -12,6 +12,7 @@ mod run;
 mod step;
 mod text;
 mod total;
+mod transfer;
 mod watch;
 
 pub(crate) use effect::kind as effect;

@@ -139,6 +139,7 @@ const fn is_railways(effect: &Effect) -> bool {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. }
     )
 }
@@ -152,6 +153,7 @@ const fn lasts(kind: &Kind) -> bool {
             | Kind::BackupVolume { .. }
             | Kind::RestoreVolume { .. }
             | Kind::CreateVolume { .. }
+            | Kind::Transfer(_)
     )
 }
 

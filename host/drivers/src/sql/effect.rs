@@ -44,6 +44,8 @@ pub(crate) struct Composed {
 pub(super) struct Prepared {
     session: Session,
     xid: String,
+    /// What is to be sent, where it was put together before.
+    pub(super) script: Option<String>,
 }
 
 impl Databases {
@@ -66,7 +68,10 @@ impl Databases {
                 .await
                 .map_err(|failure| self.redactor.failure(failure))?;
             standing.insert(XID.to_owned(), Some(xid.clone()));
-            self.prepared.lock().await.insert(order.marker.to_owned(), Prepared { session, xid });
+            self.prepared
+                .lock()
+                .await
+                .insert(order.marker.to_owned(), Prepared { session, xid, script: None });
         }
         Ok(standing)
     }
@@ -99,7 +104,7 @@ impl Databases {
         self.redactor.sent(ran)
     }
 
-    async fn session_for(
+    pub(super) async fn session_for(
         &self,
         order: &Order<'_>,
         name: &str,
@@ -170,6 +175,11 @@ async fn transaction(
             Err(elapsed) => return Sent::Refused(too_slow(name, &elapsed)),
         }
     }
+    commit(client, name, facts).await
+}
+
+/// Commits a transaction that did what gives `facts`.
+pub(super) async fn commit(client: &Client, name: &str, facts: Vec<Fact>) -> Sent {
     // However long the statements took: whoever settles meanwhile finds the transaction in progress by its number, and
     // waits for its end, so the commit can't come after a fate that was told already.
     match timeout(LONGEST, client.batch_execute("COMMIT")).await {

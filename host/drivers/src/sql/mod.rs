@@ -7,6 +7,9 @@
 mod admit;
 mod canary;
 mod catalogue;
+mod compare;
+mod copy_schema;
+mod copy_sequences;
 mod effect;
 mod fence;
 mod harmless;
@@ -16,8 +19,12 @@ mod proof;
 mod read;
 mod schema;
 mod session;
+mod snapshots;
+mod tools;
+mod transfer;
 mod value;
 
 pub(crate) use effect::Composed;
 pub(crate) use hold::Block;
 pub(crate) use session::{Databases, Session};
+pub(crate) use tools::Tools;

@@ -16,7 +16,10 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::compare::Comparison;
 use super::effect::Prepared;
+use super::snapshots::Snapshots;
+use super::tools::Tools;
 use crate::railway::Railway;
 use crate::secrets::Redactor;
 use crate::settings::{Connection, ConnectionKind};
@@ -36,6 +39,13 @@ pub(crate) struct Databases {
     pub(super) prepared: Mutex<BTreeMap<String, Prepared>>,
     /// Sessions that block writes, by how they call themselves.
     pub(super) holds: Mutex<BTreeMap<String, Session>>,
+    /// Sessions that keep both databases to be compared as they stood, by how they call themselves.
+    pub(super) snapshots: Mutex<BTreeMap<String, Snapshots>>,
+    /// Comparisons that go on, by the markers of their effects.
+    pub(super) comparisons: std::sync::Mutex<BTreeMap<String, Comparison>>,
+    /// The node of each cluster that led when it was looked for last.
+    leading: Mutex<BTreeMap<String, String>>,
+    pub(super) tools: Tools,
 }
 
 /// An open session. Dropping it ends it.
@@ -57,15 +67,55 @@ impl Databases {
         reach: Arc<Reach>,
         redactor: Redactor,
         connections: BTreeMap<String, Connection>,
+        tools: Tools,
     ) -> Self {
-        let (reads, prepared) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
-        let holds = Mutex::new(BTreeMap::new());
-        Self { railway, reach, redactor, connections, reads, prepared, holds }
+        Self {
+            railway,
+            reach,
+            redactor,
+            connections,
+            tools,
+            reads: Mutex::default(),
+            prepared: Mutex::default(),
+            holds: Mutex::default(),
+            snapshots: Mutex::default(),
+            comparisons: std::sync::Mutex::default(),
+            leading: Mutex::default(),
+        }
     }
 
     /// Opens a session that calls itself `called`, and proves that its server is a primary.
     pub(super) async fn open(&self, name: &str, called: &str) -> Result<Session, Failure> {
         let connection = self.named(name)?;
+        let led = self.leading.lock().await.get(name).cloned();
+        let mut candidates: Vec<&str> = connection.candidates().collect();
+        candidates.sort_by_key(|service| led.as_deref() != Some(*service));
+        let mut last = None;
+        for service in candidates {
+            match self.open_node(name, &connection.at(service), called).await {
+                Ok(session) => {
+                    if !connection.nodes.is_empty() {
+                        self.leading.lock().await.insert(name.to_owned(), service.to_owned());
+                    }
+                    return Ok(session);
+                }
+                // Of several nodes the one that would lead says best why none does.
+                Err(failure) if last.is_none() || failure.problem().code != "sql:standby" => {
+                    last = Some(failure);
+                }
+                Err(_) => {}
+            }
+        }
+        let nowhere = || Failure::permanent("sql:no-connection", "a connection names no service");
+        Err(last.unwrap_or_else(nowhere))
+    }
+
+    async fn open_node(
+        &self,
+        name: &str,
+        connection: &Connection,
+        called: &str,
+    ) -> Result<Session, Failure> {
         let opened = self.resolve_and_dial(name, connection, called).await;
         let session = match opened {
             // What was known of the address may be old, so the next attempt asks again; a wrong password is asked for now.
@@ -95,7 +145,11 @@ impl Databases {
 
     /// Opens a session where the connection was found last, without looking anew where that is or what is there.
     pub(super) async fn dial_again(&self, name: &str, called: &str) -> Result<Session, Failure> {
-        self.resolve_and_dial(name, self.named(name)?, called).await
+        let connection = self.named(name)?;
+        match self.leading.lock().await.get(name).cloned() {
+            Some(service) => self.resolve_and_dial(name, &connection.at(&service), called).await,
+            None => self.resolve_and_dial(name, connection, called).await,
+        }
     }
 
     fn named(&self, name: &str) -> Result<&Connection, Failure> {
@@ -106,6 +160,16 @@ impl Databases {
                 format!("`{name}` is no connection to PostgreSQL"),
             )
         })
+    }
+
+    /// Returns everything that a program of PostgreSQL's own needs to dial the connection's primary.
+    pub(super) async fn dialled_by_programs(&self, name: &str) -> Result<Target, Failure> {
+        // Opening finds out which node leads.
+        drop(self.open(name, "lockstep:look").await?);
+        let connection = self.named(name)?;
+        let led = self.leading.lock().await.get(name).cloned();
+        let connection = connection.at(led.as_deref().unwrap_or(&connection.service));
+        Target::resolve(&self.railway, &self.reach, &connection).await
     }
 
     async fn resolve_and_dial(
@@ -124,6 +188,8 @@ async fn dial(name: &str, target: &Target, called: &str) -> Result<Session, Fail
     config.host(&target.address.host).port(target.address.port).connect_timeout(CONNECT);
     config.user(target.user.as_deref().unwrap_or("postgres"));
     config.application_name(self::called(called));
+    // A database that is sealed against its writers is not sealed against us.
+    config.options("-c default_transaction_read_only=off");
     if let Some(database) = &target.database {
         config.dbname(database);
     }
@@ -184,7 +250,8 @@ pub(super) fn failure(name: &str, error: &tokio_postgres::Error) -> Failure {
     let text = format!("connection `{name}` answered: {}", answer.message());
     let class: String = code.chars().take(2).collect();
     // Connections, resources, locks, shutdowns and conflicts pass; everything else stays.
-    let passing = ["08", "40", "53", "57"].contains(&class.as_str()) || code == "55P03";
+    let passing =
+        ["08", "40", "53", "57"].contains(&class.as_str()) || code == "55P03" || code == "55006";
     let code = format!("sql:{code}");
     if passing { Failure::transient(&code, text) } else { Failure::permanent(&code, text) }
 }

@@ -15,6 +15,7 @@ mod queries;
 mod redis;
 mod services;
 mod statements;
+mod transfers;
 mod tunnels;
 mod variables;
 mod world;

@@ -8,10 +8,16 @@ use tokio_postgres::{Client, NoTls};
 use super::world::World;
 
 pub(super) async fn admin(world: &World) -> Client {
-    let variables = world.lab.variables("postgres").unwrap();
+    admin_of(world, "litellm_langfuse").await
+}
+
+/// Dials a database of the lab's server as its first role.
+pub(super) async fn admin_of(world: &World, database: &str) -> Client {
+    let url = world.lab.variables("postgres").unwrap()["DATABASE_URL"].clone();
+    let url = url.replace("/litellm_langfuse", &format!("/{database}"));
     // A service without a health check counts as up as soon as it runs, and a busy machine takes its time after that.
     for _ in 0..1500 {
-        match tokio_postgres::connect(&variables["DATABASE_URL"], NoTls).await {
+        match tokio_postgres::connect(&url, NoTls).await {
             Ok((client, connection)) => {
                 drop(tokio::spawn(connection));
                 return client;

@@ -235,6 +235,7 @@ pub(super) fn settings(lab: &Lab) -> Settings {
     let connection = |kind, service: &str, port, variable: &str| Connection {
         kind,
         service: service.to_owned(),
+        nodes: Vec::new(),
         port,
         variable: variable.to_owned(),
         user: None,

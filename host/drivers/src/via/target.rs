@@ -80,7 +80,11 @@ pub(crate) async fn conninfo(
     connection: &Connection,
 ) -> Result<String, Failure> {
     let credentials = credentials(railway, connection).await?;
-    let host = reach.private_domain(&ServiceRef::Named(connection.service.clone())).await?;
+    let mut hosts = Vec::new();
+    for service in connection.candidates() {
+        let host = reach.private_domain(&ServiceRef::Named(service.to_owned())).await?;
+        hosts.push(format!("{host}:{}", connection.port));
+    }
     let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let scheme = if connection.kind == ConnectionKind::Postgres { "postgresql" } else { "redis" };
     let user = credentials.user.as_deref().map(encode).unwrap_or_default();
@@ -97,7 +101,9 @@ pub(crate) async fn conninfo(
         .as_deref()
         .map(|name| format!("/{}", encode(name)))
         .unwrap_or_default();
-    Ok(format!("{scheme}://{login}{host}:{}{database}", connection.port))
+    // `read-write` would refuse a primary whose database is sealed against writers.
+    let primary = if hosts.len() > 1 { "?target_session_attrs=primary" } else { "" };
+    Ok(format!("{scheme}://{login}{}{database}{primary}", hosts.join(",")))
 }
 
 async fn credentials(railway: &Railway, connection: &Connection) -> Result<Credentials, Failure> {

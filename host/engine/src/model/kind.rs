@@ -7,6 +7,7 @@ use super::effect::{
 };
 use super::name::Label;
 use super::time::Millis;
+use super::transfer::Transfer;
 
 /// What an effect does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,6 +182,8 @@ pub enum Kind {
         /// The effect that keeps them waiting.
         hold: Label,
     },
+    /// Works between two databases.
+    Transfer(Transfer),
     /// Sends an HTTP request.
     HttpSend {
         /// To which endpoint.
@@ -219,6 +222,7 @@ impl Kind {
             Self::SqlExecute { .. } => "execute",
             Self::HoldWrites { .. } => "hold-writes",
             Self::ReleaseWrites { .. } => "release-writes",
+            Self::Transfer(transfer) => transfer.function(),
             Self::HttpSend { .. } => "send",
         }
     }
@@ -251,6 +255,7 @@ impl Kind {
             | Self::SqlExecute { .. }
             | Self::HoldWrites { .. }
             | Self::ReleaseWrites { .. }
+            | Self::Transfer(_)
             | Self::HttpSend { .. } => None,
         }
     }
@@ -263,6 +268,7 @@ impl Kind {
             | Self::RestoreVolume { backup_of, .. } => Some(backup_of),
             Self::CommitStaged { staged_by } | Self::DiscardStaged { staged_by } => Some(staged_by),
             Self::ReleaseWrites { hold, .. } => Some(hold),
+            Self::Transfer(Transfer::Compare { at, .. }) => at.as_ref(),
             Self::SetVariables { .. }
             | Self::GenerateVariable { .. }
             | Self::DeleteVariables { .. }
@@ -282,6 +288,7 @@ impl Kind {
             | Self::RedisCommand { .. }
             | Self::SqlExecute { .. }
             | Self::HoldWrites { .. }
+            | Self::Transfer(_)
             | Self::HttpSend { .. } => None,
         }
     }

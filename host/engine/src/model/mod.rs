@@ -18,6 +18,7 @@ mod redis;
 mod section;
 mod survey;
 mod time;
+mod transfer;
 mod trigger;
 mod wire;
 
@@ -53,5 +54,6 @@ pub use redis::{Keyspace, Node, Print};
 pub use section::{MAX_OUTAGE, OVERDUE, SECTION, Section};
 pub use survey::{Survey, Surveyed};
 pub use time::{Millis, Moment};
+pub use transfer::{SchemaPart, Scope, Transfer};
 pub use trigger::{HostWatch, Share, Trigger, Triggers, UnknownTrigger};
 pub use wire::{Extra, Hex};

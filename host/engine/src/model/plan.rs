@@ -220,8 +220,11 @@ impl Authority {
         let own = self.steps.iter().filter(|frozen| !frozen.derived);
         let labels = own.flat_map(|frozen| &frozen.step.effects);
         let of = |label| {
-            let (Kind::SqlExecute { connection, .. } | Kind::HoldWrites { connection, .. }) =
-                &self.effects.get(label)?.kind
+            let kind = &self.effects.get(label)?.kind;
+            if let Kind::Transfer(transfer) = kind {
+                return transfer.changes();
+            }
+            let (Kind::SqlExecute { connection, .. } | Kind::HoldWrites { connection, .. }) = kind
             else {
                 return None;
             };

@@ -173,6 +173,7 @@ fn put_back(effect: &Effect, before: Option<&Standing>) -> Result<Vec<Kind>, Str
         | Kind::BackupVolume { .. }
         | Kind::LockBackup { .. }
         | Kind::ReleaseWrites { .. } => Vec::new(),
+        Kind::Transfer(transfer) if transfer.changes().is_none() => Vec::new(),
         Kind::RestoreVolume { .. } | Kind::CommitStaged { .. } | Kind::DiscardStaged { .. } => {
             return cannot("exchanges volumes");
         }
@@ -180,7 +181,7 @@ fn put_back(effect: &Effect, before: Option<&Standing>) -> Result<Vec<Kind>, Str
             return cannot("deletes something");
         }
         Kind::RedisCommand { .. } => return cannot("changes a Redis server"),
-        Kind::SqlExecute { .. } => return cannot("changes a database"),
+        Kind::SqlExecute { .. } | Kind::Transfer(_) => return cannot("changes a database"),
         Kind::HttpSend { .. } => return cannot("sends a request"),
         Kind::RestoreVariables { .. } | Kind::ForgetVariables { .. } => {
             return cannot("is the host's own");

@@ -175,6 +175,7 @@ fn wanted(kind: &Kind) -> Vec<(String, After)> {
         | Kind::SqlExecute { .. }
         | Kind::HoldWrites { .. }
         | Kind::ReleaseWrites { .. }
+        | Kind::Transfer(_)
         | Kind::HttpSend { .. } => Vec::new(),
     }
 }

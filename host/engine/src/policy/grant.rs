@@ -109,6 +109,11 @@ impl Grant {
     /// # Errors
     /// Always [`Failure::Denied`], with the lines that would allow it.
     pub fn declare(&self, effect: &Effect) -> Result<(), Failure> {
+        if let Kind::Transfer(transfer) = &effect.kind {
+            let access = transfer.function();
+            let need = |name| Need { capability: "sql", name: Some(name), access };
+            return transfer.connections().into_iter().try_for_each(|name| self.check(&need(name)));
+        }
         let (capability, name) = match &effect.kind {
             Kind::RestoreVariables { .. } | Kind::ForgetVariables { .. } => {
                 return Err(Failure::denied(
@@ -126,6 +131,7 @@ impl Grant {
             | Kind::DeleteBackup { .. }
             | Kind::CommitStaged { .. }
             | Kind::DiscardStaged { .. } => ("railway", None),
+            Kind::Transfer(_) => ("sql", None),
             Kind::SetVariables { service, .. }
             | Kind::GenerateVariable { service, .. }
             | Kind::DeleteVariables { service, .. }

@@ -2,7 +2,7 @@
 
 use lockstep_engine::model::{
     Affects, Allowed, ArgumentRule, Assignment, Atomicity, Capture, DeploySource, Message, Peer,
-    Piece, Proof, Recipe, ServiceRef, Statement, Times,
+    Piece, Proof, Recipe, SchemaPart, Scope, ServiceRef, Statement, Times,
 };
 
 use super::{Inward, Refused, name, unknown};
@@ -136,6 +136,29 @@ impl Inward for sql_effects::Atomicity {
             Self::Transaction => Ok(Atomicity::Transaction),
             Self::Alone => Ok(Atomicity::Alone),
             Self::Other(case) => Err(unknown("atomicity", &case)),
+        }
+    }
+}
+
+impl Inward for sql_effects::Part {
+    type Inside = SchemaPart;
+    fn inward(self) -> Result<SchemaPart, Refused> {
+        match self {
+            Self::BeforeRows => Ok(SchemaPart::BeforeRows),
+            Self::AfterRows => Ok(SchemaPart::AfterRows),
+            Self::Other(case) => Err(unknown("part", &case)),
+        }
+    }
+}
+
+impl Inward for sql_effects::Scope {
+    type Inside = Scope;
+    fn inward(self) -> Result<Scope, Refused> {
+        match self {
+            Self::Schema => Ok(Scope::Schema),
+            Self::Rows => Ok(Scope::Rows),
+            Self::Everything => Ok(Scope::Everything),
+            Self::Other(case) => Err(unknown("scope", &case)),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `sql-effects`: declaring changes to a database.
 
-use lockstep_engine::model::{Effect, Kind, Millis};
+use lockstep_engine::model::{Effect, Kind, Millis, Transfer};
 
 use super::ask::Answered;
 use crate::bindings::lockstep::plugin::sql_effects::{
-    ArgumentRule, Atomicity, Host, Proof, Statement, Times,
+    ArgumentRule, Atomicity, Host, Part, Proof, Scope, Statement, Times,
 };
-use crate::convert::{Inward as _, name};
+use crate::convert::{Inward as _, Refused, name};
 use crate::instance::Instance;
 
 impl Host for Instance {
@@ -52,4 +52,58 @@ impl Host for Instance {
         });
         self.declare(effect).await
     }
+
+    async fn copy_schema(
+        &mut self,
+        label: String,
+        source: String,
+        target: String,
+        part: Part,
+    ) -> Answered<()> {
+        let transfer = part.inward().map(|part| Transfer::CopySchema { source, target, part });
+        self.declare(transferring(&label, transfer)).await
+    }
+
+    async fn copy_sequences(
+        &mut self,
+        label: String,
+        source: String,
+        target: String,
+        ahead: u64,
+    ) -> Answered<()> {
+        let transfer = Transfer::CopySequences { source, target, ahead };
+        self.declare(transferring(&label, Ok(transfer))).await
+    }
+
+    async fn hold_snapshots(
+        &mut self,
+        label: String,
+        left: String,
+        right: String,
+        longest: u64,
+    ) -> Answered<()> {
+        let transfer = Transfer::HoldSnapshots { left, right, longest: Millis(longest) };
+        self.declare(transferring(&label, Ok(transfer))).await
+    }
+
+    async fn compare(
+        &mut self,
+        label: String,
+        left: String,
+        right: String,
+        scope: Scope,
+        at: Option<String>,
+        except: Vec<String>,
+    ) -> Answered<()> {
+        let transfer = scope.inward().and_then(|scope| {
+            let at = at.as_deref().map(name).transpose()?;
+            Ok(Transfer::Compare { left, right, scope, at, except })
+        });
+        self.declare(transferring(&label, transfer)).await
+    }
+}
+
+fn transferring(label: &str, transfer: Result<Transfer, Refused>) -> Result<Effect, Refused> {
+    let label = name(label)?;
+    transfer.map(|transfer| Effect::plain(label, Kind::Transfer(transfer)))
 }

@@ -1,23 +1,17 @@
 //! What this machine has: the servers that the lab runs, and the plugins of this binary.
 
-use std::path::PathBuf;
-
 use lockstep_lab::programs::Programs;
 
 use super::Finding;
 use crate::args::Surroundings;
+use crate::programs;
 
 /// What to do about a server that only the lab needs.
 const SETUP: &str = "only the lab needs it: `cargo xtask setup` installs it, or prints the command";
 
 /// Looks for the servers that the lab runs, and for the plugins.
 pub(super) fn look(surroundings: &Surroundings) -> Vec<Finding> {
-    let beside = std::env::current_exe()
-        .ok()
-        .and_then(|path| Some(path.parent()?.parent()?.join("programs")));
-    let folder =
-        surroundings.get("LOCKSTEP_PROGRAMS").map(PathBuf::from).or(beside).unwrap_or_default();
-    let programs = Programs::find(&folder);
+    let programs = Programs::find(&programs::fetched(surroundings));
     let mut findings = Vec::new();
     for version in ["6.2", "7.0", "7.2"] {
         let hint = match version {
@@ -36,6 +30,16 @@ pub(super) fn look(surroundings: &Surroundings) -> Vec<Finding> {
             server.major().map_or_else(|| "found".to_owned(), |major| format!("version {major}")),
         ),
         None => Finding::absent("PostgreSQL", "not found", SETUP),
+    });
+    let dumps =
+        programs::of_postgres(surroundings).into_iter().map(|folder| folder.join("pg_dump"));
+    findings.push(match dumps.into_iter().find(|program| program.is_file()) {
+        Some(path) => Finding::fine("pg_dump", path.display().to_string()),
+        None => Finding::absent(
+            "pg_dump",
+            "not found, and moving a database to another server needs it",
+            "install the package postgresql-client, of the server's version or newer",
+        ),
     });
     findings.push(match lockstep_bundle::bundled() {
         [] => Finding::absent(

@@ -19,6 +19,7 @@ pub(crate) const fn is_railway(kind: &Kind) -> bool {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. }
     )
 }
@@ -65,6 +66,7 @@ impl Railway {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. }) => Err(foreign(kind)),
         }
     }
@@ -125,6 +127,7 @@ impl Railway {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. }) => Err(foreign(kind).into()),
         }
     }
@@ -170,6 +173,7 @@ impl Railway {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. }) => Err(foreign(kind)),
         }
     }
@@ -208,6 +212,7 @@ impl Railway {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. } => Ok(Follow::Finished(Vec::new())),
         }
     }

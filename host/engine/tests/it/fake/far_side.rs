@@ -76,6 +76,7 @@ impl FarSide {
             | Kind::SqlExecute { .. }
             | Kind::HoldWrites { .. }
             | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_)
             | Kind::HttpSend { .. } => Vec::new(),
         };
         names.into_iter().map(|name| (name.clone(), values.get(&name).cloned())).collect()
@@ -150,7 +151,10 @@ impl FarSide {
                 self.count(&words.iter().map(|word| written(word)).collect::<Vec<_>>());
             }
             // What a statement changes is not looked at, and blocks on writes are kept elsewhere.
-            Kind::SqlExecute { .. } | Kind::HoldWrites { .. } | Kind::ReleaseWrites { .. } => {}
+            Kind::SqlExecute { .. }
+            | Kind::HoldWrites { .. }
+            | Kind::ReleaseWrites { .. }
+            | Kind::Transfer(_) => {}
             Kind::Restart { .. }
             | Kind::CreateVolume { .. }
             | Kind::DeleteVolume { .. }

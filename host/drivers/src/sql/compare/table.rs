@@ -1,0 +1,180 @@
+//! The tables of a database, as a comparison needs to know them.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::{Client, Error};
+
+/// How many rows one stretch of a table has.
+pub(super) const STRETCH: i64 = 20_000;
+
+/// Every ordinary table of users, leaf partitions included, with its columns by name and its key in order. Generated columns
+/// follow from the others. A key is what the table identifies its rows by: the primary key, or the index named for it.
+const TABLES: &str = "\
+    WITH own AS (SELECT n.oid, n.nspname FROM pg_namespace n WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', \
+        'lockstep') AND n.nspname !~ '^pg_(toast|temp)') \
+    SELECT own.nspname::text, c.relname::text, \
+      coalesce((SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") FROM pg_attribute a \
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '{}'), \
+      coalesce(k.names, '{}'), coalesce(k.types, '{}'), coalesce(k.collates, false), greatest(c.reltuples, 0)::bigint \
+    FROM pg_class c JOIN own ON own.oid = c.relnamespace LEFT JOIN LATERAL ( \
+      SELECT array_agg(a.attname::text ORDER BY p.n) AS names, \
+        array_agg(format_type(a.atttypid, a.atttypmod) ORDER BY p.n) AS types, bool_or(a.attcollation <> 0) AS collates \
+      FROM (SELECT i.indkey FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND (i.indisreplident OR i.indisprimary) \
+        ORDER BY i.indisprimary DESC LIMIT 1) i, unnest(i.indkey::int2[]) WITH ORDINALITY AS p(attnum, n), pg_attribute a \
+      WHERE a.attrelid = c.oid AND a.attnum = p.attnum) k ON true \
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = \
+      'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') \
+    ORDER BY c.relpages DESC, 1, 2";
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) schema: String,
+    pub(super) name: String,
+    columns: Vec<String>,
+    key: Vec<String>,
+    key_types: Vec<String>,
+    /// Whether the order of its keys depends on a collation.
+    pub(super) collates: bool,
+    /// How many rows it has, as far as the server knows without counting.
+    pub(super) rows: u64,
+}
+
+/// The rows after one key, up to another one: each end open where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) after: Option<Vec<String>>,
+    pub(super) up_to: Option<Vec<String>>,
+}
+
+/// Returns the tables of a database by their names, as people write them.
+pub(super) async fn tables(client: &Client) -> Result<BTreeMap<String, Table>, Error> {
+    let mut tables = BTreeMap::new();
+    for row in client.query(TABLES, &[]).await? {
+        let table = Table {
+            schema: row.try_get(0)?,
+            name: row.try_get(1)?,
+            columns: row.try_get(2)?,
+            key: row.try_get(3)?,
+            key_types: row.try_get(4)?,
+            collates: row.try_get(5)?,
+            rows: u64::try_from(row.try_get::<_, i64>(6)?).unwrap_or_default(),
+        };
+        tables.insert(format!("{}.{}", table.schema, table.name), table);
+    }
+    Ok(tables)
+}
+
+impl Table {
+    pub(super) const fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    fn quoted(&self) -> String {
+        format!("{}.{}", ident(&self.schema), ident(&self.name))
+    }
+
+    fn list(names: &[String]) -> String {
+        names.iter().map(|name| ident(name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the query for the last key of each stretch, in order.
+    pub(super) fn stretches(&self) -> String {
+        let (key, table) = (Self::list(&self.key), self.quoted());
+        let texts: Vec<String> =
+            self.key.iter().map(|name| format!("{}::text", ident(name))).collect();
+        format!(
+            "SELECT ARRAY[{}] FROM (SELECT {key}, pg_catalog.row_number() OVER (ORDER BY {key}) AS \"lockstep n\" \
+             FROM ONLY {table}) q WHERE \"lockstep n\" % {STRETCH} = 0 ORDER BY \"lockstep n\"",
+            texts.join(", ")
+        )
+    }
+
+    /// Returns the query for the number of rows in a range, and two sums of their hashes.
+    pub(super) fn sums(&self, range: &Range) -> String {
+        format!(
+            "SELECT count(*), coalesce(sum(pg_catalog.hashtextextended(t, 0)), 0)::text, \
+             coalesce(sum(pg_catalog.hashtextextended(t, 1)), 0)::text \
+             FROM (SELECT ROW({})::text COLLATE \"C\" AS t FROM ONLY {} {} OFFSET 0) q",
+            Self::list(&self.columns),
+            self.quoted(),
+            self.within(range)
+        )
+    }
+
+    /// Returns the query for the keys of the rows in a range, and their hashes.
+    pub(super) fn keys(&self, range: &Range) -> String {
+        format!(
+            "SELECT k, pg_catalog.hashtextextended(t, 0), pg_catalog.hashtextextended(t, 1) \
+             FROM (SELECT ROW({})::text AS k, ROW({})::text COLLATE \"C\" AS t FROM ONLY {} {} OFFSET 0) q",
+            Self::list(&self.key),
+            Self::list(&self.columns),
+            self.quoted(),
+            self.within(range)
+        )
+    }
+
+    fn within(&self, range: &Range) -> String {
+        let key = Self::list(&self.key);
+        let mut next = 0;
+        let mut end = |operator: &str| {
+            let values: Vec<String> = self
+                .key_types
+                .iter()
+                .map(|kind| {
+                    next += 1;
+                    format!("${next}::text::{kind}")
+                })
+                .collect();
+            format!("ROW({key}) {operator} ROW({})", values.join(", "))
+        };
+        let ends =
+            [range.after.as_ref().map(|_| end(">")), range.up_to.as_ref().map(|_| end("<="))];
+        let ends: Vec<String> = ends.into_iter().flatten().collect();
+        if ends.is_empty() { String::new() } else { format!("WHERE {}", ends.join(" AND ")) }
+    }
+}
+
+impl Range {
+    /// Returns the parameters that its queries take.
+    pub(super) fn parameters(&self) -> Vec<&(dyn tokio_postgres::types::ToSql + Sync)> {
+        let both = [&self.after, &self.up_to].into_iter().flatten().flatten();
+        both.map(|text| text as &(dyn tokio_postgres::types::ToSql + Sync)).collect()
+    }
+}
+
+fn ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table {
+            schema: "public".to_owned(),
+            name: "LiteLLM \"x\"".to_owned(),
+            columns: vec!["a".to_owned(), "B".to_owned()],
+            key: vec!["B".to_owned(), "a".to_owned()],
+            key_types: vec!["text".to_owned(), "numeric(3,1)".to_owned()],
+            collates: true,
+            rows: 0,
+        }
+    }
+
+    #[test]
+    fn names_are_quoted_and_both_ends_of_a_range_have_parameters_of_their_own() {
+        let key = || Some(vec!["x".to_owned(), "1".to_owned()]);
+        let range = Range { after: key(), up_to: key() };
+        let query = table().sums(&range);
+        assert!(query.contains("FROM ONLY \"public\".\"LiteLLM \"\"x\"\"\" WHERE"), "{query}");
+        assert!(
+            query.contains("ROW(\"B\", \"a\") > ROW($1::text::text, $2::text::numeric(3,1)) AND"),
+            "{query}"
+        );
+        assert!(query.contains("<= ROW($3::text::text, $4::text::numeric(3,1))"), "{query}");
+        assert_eq!(range.parameters().len(), 4);
+        assert!(table().sums(&Range::default()).ends_with("\"LiteLLM \"\"x\"\"\"  OFFSET 0) q"));
+    }
+}

@@ -1,0 +1,115 @@
+//! Copying a schema in two parts, with the definitions that `pg_dump` gives.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use lockstep_engine::model::{Failure, SchemaPart};
+
+use super::session::{Databases, failure};
+use super::tools::DumpTools;
+
+/// What of a database is not copied: rows, what only its own server needs, and what Lockstep keeps there.
+const WITHOUT: [&str; 4] =
+    ["--schema-only", "--no-publications", "--no-subscriptions", "--exclude-schema=lockstep"];
+
+/// Constraints and indexes by which rows are identified, by the catalogue that they are in: rows that change need them.
+const IDENTITIES: &str = "\
+    SELECT 2606::oid, k.oid FROM pg_catalog.pg_constraint k WHERE k.contype = 'p' \
+    UNION ALL SELECT 2606::oid, k.oid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid \
+      AND i.indrelid = k.conrelid WHERE k.contype = 'u' AND i.indisreplident \
+    UNION ALL SELECT 1259::oid, i.indexrelid FROM pg_catalog.pg_index i WHERE i.indisreplident";
+
+const MAJOR: &str = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000";
+
+impl Databases {
+    /// Returns the SQL that makes a part of the schema of `source` in `target`.
+    pub(super) async fn schema_script(
+        &self,
+        source: &str,
+        target: &str,
+        part: SchemaPart,
+    ) -> Result<String, Failure> {
+        let from = self.open(source, "lockstep:copy-schema").await?;
+        let (major, identities) = {
+            let failed = |error: tokio_postgres::Error| failure(source, &error);
+            let rows = from.client.query(IDENTITIES, &[]).await.map_err(failed)?;
+            let identity = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+            let identities: Result<BTreeSet<(u32, u32)>, _> = rows.iter().map(identity).collect();
+            (self.major(source).await?, identities.map_err(failed)?)
+        };
+        let tools = self.tools.between(major, self.major(target).await?).await?;
+        let dialled = self.dialled_by_programs(source).await?;
+        let folder = tempfile::tempdir().map_err(|error| unwritten(&error))?;
+        let archive = folder.path().join("schema");
+        tools
+            .dump(&dialled, &archive, &WITHOUT)
+            .await
+            .map_err(|failure| self.redactor.failure(failure))?;
+        part_of(tools, folder.path(), &archive, &identities, part).await
+    }
+
+    /// Returns a server's major version.
+    pub(super) async fn major(&self, name: &str) -> Result<u32, Failure> {
+        let session = self.open(name, "lockstep:look").await?;
+        let row = session.client.query_one(MAJOR, &[]).await;
+        let major = row.and_then(|row| row.try_get::<_, i32>(0));
+        let major = major.map_err(|error| self.redactor.failure(failure(name, &error)))?;
+        Ok(u32::try_from(major).unwrap_or_default())
+    }
+}
+
+async fn part_of(
+    tools: &DumpTools,
+    folder: &Path,
+    archive: &Path,
+    identities: &BTreeSet<(u32, u32)>,
+    part: SchemaPart,
+) -> Result<String, Failure> {
+    let later = tools.list(archive, "--section=post-data").await?;
+    let tells_rows_apart = |line: &&str| numbers(line).is_some_and(|it| identities.contains(&it));
+    let entries: String = match part {
+        SchemaPart::BeforeRows => {
+            let first = tools.list(archive, "--section=pre-data").await?;
+            first
+                .lines()
+                .chain(later.lines().filter(tells_rows_apart))
+                .flat_map(|it| [it, "\n"])
+                .collect()
+        }
+        SchemaPart::AfterRows => {
+            let others = later.lines().filter(|line| !tells_rows_apart(line));
+            others.flat_map(|line| [line, "\n"]).collect()
+        }
+    };
+    let list = folder.join("entries");
+    fs::write(&list, entries).map_err(|error| unwritten(&error))?;
+    tools.script(archive, &list).await
+}
+
+/// Returns the catalogue and the number in it of an entry, which its line begins with: `3425; 2606 16390 CONSTRAINT …`.
+fn numbers(line: &str) -> Option<(u32, u32)> {
+    let (_, rest) = line.split_once("; ")?;
+    let mut words = rest.split(' ');
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    let text = format!("could not keep a schema in a temporary folder: {error}");
+    Failure::permanent("sql:temporary-folder", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_known_by_its_catalogue_and_number() {
+        assert_eq!(
+            numbers("3425; 2606 16390 CONSTRAINT public a b a_pkey postgres"),
+            Some((2606, 16390))
+        );
+        assert_eq!(numbers(";     Dump Version: 1.14-0"), None);
+    }
+}
