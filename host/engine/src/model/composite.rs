@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::digest::{Digest, canonical};
+use super::canonical::canonical;
+use super::digest::Digest;
 use super::name::CompositeId;
 use super::plan::{Environment, Plan, ReadPlanError};
 use super::time::Moment;

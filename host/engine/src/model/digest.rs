@@ -1,4 +1,4 @@
-//! SHA-256 digests, and the one text form of JSON that they are taken over.
+//! SHA-256 digests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::canonical::canonical;
 use super::wire::{decode, hex};
 
 /// A SHA-256 digest, written `sha256:` and 64 lowercase hexadecimal digits.
@@ -47,17 +48,6 @@ impl Digest {
     pub fn digits(&self) -> String {
         hex(&self.0)
     }
-}
-
-/// Returns `value` as JSON with sorted keys and no white space, the form that digests are taken over.
-///
-/// Keys sort by their UTF-8 bytes. Numbers print as `serde_json` prints them; hashed documents hold integers only.
-///
-/// # Errors
-/// `value` does not serialize to JSON.
-pub fn canonical(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    // `serde_json::Value` keeps its maps sorted, so one detour through it is the canonical order.
-    serde_json::to_string(&serde_json::to_value(value)?)
 }
 
 impl FromStr for Digest {

@@ -2,6 +2,7 @@
 
 mod call;
 mod canary;
+mod canonical;
 mod claim;
 mod composite;
 mod digest;
@@ -24,9 +25,10 @@ mod wire;
 
 pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
 pub use canary::{BITS, Canary, CanaryTally, Gap, NotRising, Numbers};
+pub use canonical::canonical;
 pub use claim::Claim;
 pub use composite::{Composite, Preview, Previewed, ReadCompositeError, Stage};
-pub use digest::{Digest, ParseDigestError, canonical};
+pub use digest::{Digest, ParseDigestError};
 pub use draft::{
     Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress, Sample,
     Severity, Step, StepCall, Undo, Verdict, Watch,

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::canary::Canary;
-use super::digest::{Digest, canonical};
+use super::canonical::canonical;
+use super::digest::Digest;
 use super::draft::{Finding, Severity, Step, Undo, Watch};
 use super::effect::Effect;
 use super::failure::Denial;

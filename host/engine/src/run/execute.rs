@@ -142,6 +142,8 @@ pub struct Ports<'a, W, J, C, R, K> {
 pub struct Execution<'a, W, J, C, R, K> {
     pub(super) ports: Ports<'a, W, J, C, R, K>,
     pub(super) authority: &'a Authority,
+    /// The databases that the plan's own steps change.
+    pub(super) databases: BTreeSet<&'a str>,
     pub(super) grant: Grant,
     pub(super) options: Options,
     pub(super) run: RunId,
@@ -198,6 +200,7 @@ where
         Ok(Self {
             ports,
             authority,
+            databases: authority.databases(),
             grant,
             options,
             run,

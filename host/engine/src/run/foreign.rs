@@ -65,8 +65,7 @@ where
     }
 
     async fn beware_of_schemas(&mut self, step: &StepId) -> Result<(), Interrupt> {
-        let authority = self.authority;
-        for connection in authority.databases() {
+        for connection in self.databases.clone() {
             let objects = self.surely_schema(step, connection).await?;
             let known = self.state.schemas.get(connection).cloned().unwrap_or_default();
             if known.now == objects {
@@ -92,8 +91,7 @@ where
         if !forward || self.section().is_some() {
             return Ok(());
         }
-        let authority = self.authority;
-        for connection in authority.databases() {
+        for connection in self.databases.clone() {
             let objects = self.ports.world.schema(connection).await.unwrap_or_else(|failure| {
                 let note = format!(
                     "the schema behind connection `{connection}` can't be read, so nobody knows whether it changes until the next step: {failure}"
