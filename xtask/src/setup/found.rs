@@ -46,6 +46,23 @@ pub(crate) fn redis(programs: &Path, name: &str, folder: &str, version: &str) ->
 
 /// Finds a PostgreSQL server that can make a database, so one with `initdb` beside it.
 pub(crate) fn postgres(programs: &Path) -> Option<String> {
+    servers(programs).next().map(|bin| bin.join("postgres").display().to_string())
+}
+
+/// Finds a PostgreSQL server whose version starts with `series` and that has the tools which clone, rewind and dump.
+pub(crate) fn postgres_with_tools(programs: &Path, series: &str) -> Option<String> {
+    let tools = ["psql", "pg_dump", "pg_restore", "pg_basebackup", "pg_rewind"];
+    let complete = |bin: &PathBuf| tools.iter().all(|tool| bin.join(tool).is_file());
+    let marker = format!(" {series}");
+    let bin = servers(programs).filter(complete).find(|bin| {
+        let said = Line::new(bin.join("postgres"), ["--version"]).output();
+        said.is_ok_and(|said| said.contains(&marker))
+    });
+    bin.map(|bin| bin.join("postgres").display().to_string())
+}
+
+/// The folders with a PostgreSQL server and its `initdb`.
+fn servers(programs: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let fetched = folders(programs).map(|folder| folder.join("bin"));
     let packaged = folders(Path::new("/usr/lib/postgresql")).map(|folder| folder.join("bin"));
     let usual = ["/usr/local/pgsql/bin", "/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"]
@@ -53,8 +70,7 @@ pub(crate) fn postgres(programs: &Path) -> Option<String> {
     fetched
         .chain(packaged)
         .chain(usual)
-        .find(|bin| bin.join("postgres").is_file() && bin.join("initdb").is_file())
-        .map(|bin| bin.join("postgres").display().to_string())
+        .filter(|bin| bin.join("postgres").is_file() && bin.join("initdb").is_file())
 }
 
 /// The folders in `folder`, in the order of their names; none if it does not exist.

