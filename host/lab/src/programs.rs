@@ -94,6 +94,17 @@ impl Programs {
         exact.or_else(|| self.postgres.first())
     }
 
+    /// The client tool `name`, such as `pg_basebackup`, for `server`: its own, else the newest of at least its major version.
+    ///
+    /// Older tools refuse a newer server. What reads a server's files, such as `pg_rewind`, must be the server's own.
+    pub fn client_tool(&self, server: &PostgresServer, name: &str) -> Option<PathBuf> {
+        server.tool(name).or_else(|| {
+            // The newest comes first.
+            let fitting = self.postgres.iter().filter(|other| other.major() >= server.major());
+            fitting.into_iter().find_map(|other| other.tool(name))
+        })
+    }
+
     /// The executable of `PgPool`.
     pub fn pgpool(&self) -> Option<&Path> {
         self.pgpool.as_deref()
@@ -140,6 +151,11 @@ impl PostgresServer {
     /// The major version.
     pub fn major(&self) -> Option<u64> {
         numbers(&self.version).first().copied()
+    }
+
+    /// The tool `name` that came with the server, if it did.
+    pub fn tool(&self, name: &str) -> Option<PathBuf> {
+        Some(self.bin.join(name)).filter(|file| file.is_file())
     }
 }
 
@@ -202,6 +218,30 @@ mod tests {
         assert!(within("7.0.15", ""));
         assert!(!within("7.10.1", "7.1"));
         assert!(!within("6.2.14", "7"));
+    }
+
+    #[test]
+    fn a_missing_client_tool_is_another_servers_that_is_not_older() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let server = |version: &str, tools: &[&str]| {
+            let bin = folder.path().join(version);
+            std::fs::create_dir(&bin).unwrap();
+            for tool in tools {
+                std::fs::write(bin.join(tool), "").unwrap();
+            }
+            PostgresServer { bin, version: version.to_owned() }
+        };
+        let postgres = vec![
+            server("18.4", &[]),
+            server("17.2", &["pg_dump"]),
+            server("16.14", &[]),
+            server("15.18", &["pg_dump", "psql"]),
+        ];
+        let programs = Programs { postgres, ..Programs::default() };
+        let sixteen = programs.postgres(Some(16)).unwrap();
+        let found = programs.client_tool(sixteen, "pg_dump");
+        assert_eq!(found, Some(folder.path().join("17.2/pg_dump")));
+        assert_eq!(programs.client_tool(sixteen, "psql"), None);
     }
 
     #[test]
