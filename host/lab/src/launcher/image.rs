@@ -22,6 +22,8 @@ pub(crate) enum Role {
     Valkey,
     /// PostgreSQL as the official image and Railway's variant run it.
     Postgres,
+    /// A node of a PostgreSQL cluster as Bitnami's image runs it.
+    PostgresNode,
     /// A stand-in.
     StandIn(Kind),
 }
@@ -58,6 +60,9 @@ impl Role {
             "valkey/valkey" => Ok(Self::Valkey),
             "postgres" | "ghcr.io/railwayapp-templates/postgres-ssl" | "postgres-ssl" => {
                 Ok(Self::Postgres)
+            }
+            "bitnami/postgresql-repmgr" | "bitnamilegacy/postgresql-repmgr" => {
+                Ok(Self::PostgresNode)
             }
             "ghcr.io/berriai/litellm"
             | "ghcr.io/berriai/litellm-database"

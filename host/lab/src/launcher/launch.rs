@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     image::{Image, Role},
-    postgres, process, redis,
+    postgres, process, redis, repmgr,
     running::Running,
     stand_in,
 };
@@ -132,6 +132,10 @@ pub async fn launch(launch: &Launch) -> Result<Running, LaunchError> {
             let server = postgres::server(&launch.image, &launch.programs)?;
             postgres::prepare(launch, server).await?.spawn(&launch.log)
         }
+        Role::PostgresNode => {
+            let server = postgres::server(&launch.image, &launch.programs)?;
+            repmgr::prepare(launch, server)?.spawn(&launch.log)
+        }
         Role::StandIn(kind) => stand_in::prepare(launch, kind)?.spawn(&launch.log),
     }
 }
@@ -148,6 +152,12 @@ pub fn runs_as(image: &str, programs: &Programs) -> Result<RunsAs, LaunchError> 
         Role::Postgres => {
             let server = postgres::server(image, programs)?;
             in_place_of(&format!("PostgreSQL {}", server.version), &server.version, &tag)
+        }
+        Role::PostgresNode => {
+            let server = postgres::server(image, programs)?;
+            let program =
+                in_place_of(&format!("PostgreSQL {}", server.version), &server.version, &tag);
+            format!("{program} with a stand-in for repmgr")
         }
         Role::StandIn(kind) => {
             return Ok(RunsAs {

@@ -12,6 +12,7 @@ mod launch;
 mod postgres;
 mod process;
 mod redis;
+mod repmgr;
 mod running;
 mod stand_in;
 mod start_command;

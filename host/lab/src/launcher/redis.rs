@@ -25,9 +25,11 @@ pub(crate) fn server<'a>(
     let series = series.join(".");
     let (product, found) = match role {
         Role::Valkey => ("Valkey", programs.valkey_server(&series)),
-        Role::OfficialRedis | Role::BitnamiRedis | Role::Postgres | Role::StandIn(_) => {
-            ("Redis", programs.redis_server(&series))
-        }
+        Role::OfficialRedis
+        | Role::BitnamiRedis
+        | Role::Postgres
+        | Role::PostgresNode
+        | Role::StandIn(_) => ("Redis", programs.redis_server(&series)),
     };
     found.ok_or_else(|| LaunchError::NoProgram {
         image: image.to_owned(),
@@ -47,9 +49,11 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, LaunchError> {
     match role {
         Role::BitnamiRedis => bitnami(launch, server),
-        Role::OfficialRedis | Role::Valkey | Role::Postgres | Role::StandIn(_) => {
-            official(launch, server)
-        }
+        Role::OfficialRedis
+        | Role::Valkey
+        | Role::Postgres
+        | Role::PostgresNode
+        | Role::StandIn(_) => official(launch, server),
     }
 }
 

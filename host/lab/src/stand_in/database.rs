@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{sync::Mutex, task::JoinHandle, time::timeout};
-use tokio_postgres::{Client, Config, NoTls, types::ToSql};
+use tokio_postgres::{Client, Config, NoTls, Row, types::ToSql};
 
 /// How long connecting, and then each statement, may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -82,7 +82,12 @@ impl Database {
                 std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             format!("{error} {cause}").trim_end().to_owned()
         })?;
-        Ok(Self { config, current: Mutex::new(None), reachable: AtomicBool::new(true) })
+        Ok(Self::with(config))
+    }
+
+    /// The database that `config` names; nothing is connected yet.
+    pub(crate) fn with(config: Config) -> Self {
+        Self { config, current: Mutex::new(None), reachable: AtomicBool::new(true) }
     }
 
     /// Runs statements without parameters.
@@ -100,6 +105,12 @@ impl Database {
     ) -> Result<u64, DatabaseError> {
         let result =
             async { self.client().await?.execute(sql, values).await.map_err(DatabaseError::from) };
+        self.bounded(result).await
+    }
+
+    /// Reads one row.
+    pub(crate) async fn row(&self, sql: &str) -> Result<Row, DatabaseError> {
+        let result = async { Ok(self.client().await?.query_one(sql, &[]).await?) };
         self.bounded(result).await
     }
 

@@ -17,11 +17,13 @@ pub enum Kind {
     BackupService,
     /// The stack's own health monitor.
     HealthMonitor,
+    /// repmgr beside a real PostgreSQL server, which the stand-in starts.
+    PostgresNode,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LiteLlm,
         Self::LangfuseWeb,
         Self::LangfuseWorker,
@@ -29,6 +31,7 @@ impl Kind {
         Self::MinIo,
         Self::BackupService,
         Self::HealthMonitor,
+        Self::PostgresNode,
     ];
 
     /// Finds the kind that `lab stand-in` is called with.
@@ -46,6 +49,7 @@ impl Kind {
             Self::MinIo => "minio",
             Self::BackupService => "backup-service",
             Self::HealthMonitor => "health-monitor",
+            Self::PostgresNode => "postgresql-repmgr",
         }
     }
 
@@ -59,6 +63,7 @@ impl Kind {
             Self::MinIo => "MinIO",
             Self::BackupService => "the backup service",
             Self::HealthMonitor => "the health monitor",
+            Self::PostgresNode => "repmgr",
         }
     }
 
@@ -71,10 +76,11 @@ impl Kind {
             Self::ClickHouse => 8123,
             Self::MinIo => 9000,
             Self::BackupService | Self::HealthMonitor => 8080,
+            Self::PostgresNode => 5432,
         }
     }
 
-    /// Whether the variable `PORT` moves it. The two databases do not know that variable.
+    /// Whether the variable `PORT` moves it. The databases do not know that variable.
     pub(crate) const fn follows_port(self) -> bool {
         match self {
             Self::LiteLlm
@@ -82,7 +88,7 @@ impl Kind {
             | Self::LangfuseWorker
             | Self::BackupService
             | Self::HealthMonitor => true,
-            Self::ClickHouse | Self::MinIo => false,
+            Self::ClickHouse | Self::MinIo | Self::PostgresNode => false,
         }
     }
 }

@@ -16,12 +16,14 @@ mod langfuse_worker;
 mod litellm;
 mod minio;
 mod queue;
+pub(crate) mod repmgr;
 mod run;
 mod server;
 mod settings;
 
 pub use self::{
     kind::Kind,
+    repmgr::NodeError,
     run::{StandInError, run},
     settings::{ADDRESS_VARIABLE, IMAGE_VARIABLE, VERSION_VARIABLE},
 };

@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Kind, backup_service, clickhouse, health_monitor, langfuse_web, langfuse_worker, litellm,
-    minio, server::Stop, settings::Settings,
+    Kind, NodeError, backup_service, clickhouse, health_monitor, langfuse_web, langfuse_worker,
+    litellm, minio, repmgr, server::Stop, settings::Settings,
 };
 
 /// Why a stand-in ended otherwise than by SIGTERM.
@@ -40,6 +40,9 @@ pub enum StandInError {
     /// Serving ended.
     #[error("could not go on serving")]
     Serve(#[source] std::io::Error),
+    /// A node of a cluster does not go on.
+    #[error("the node does not go on")]
+    Node(#[from] NodeError),
     /// SIGTERM can't be heard.
     #[error("could not listen for SIGTERM")]
     Signal(#[source] std::io::Error),
@@ -81,6 +84,7 @@ pub async fn run(
             Kind::MinIo => minio::run(settings, stop).await,
             Kind::BackupService => backup_service::run(settings, stop).await,
             Kind::HealthMonitor => health_monitor::run(settings, stop).await,
+            Kind::PostgresNode => repmgr::run(settings, stop).await,
         }
     };
     tokio::pin!(service);

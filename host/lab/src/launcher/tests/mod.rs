@@ -1,5 +1,6 @@
 //! Launchers against the real servers that `cargo xtask setup` brings.
 
+mod cluster;
 mod end;
 pub(crate) mod harness;
 mod images;

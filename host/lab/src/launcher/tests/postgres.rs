@@ -55,7 +55,10 @@ fn service(number: u8) -> Service {
 async fn a_new_volume_becomes_the_database_that_the_variables_name_and_outlives_deployments() {
     let mut service = service(20);
     let running = service.deploy().await;
-    assert_eq!(text(&service, "SHOW lc_collate").await, "C");
+    assert_eq!(
+        text(&service, "SELECT datcollate::text FROM pg_database WHERE datname = 'app'").await,
+        "C"
+    );
     assert_eq!(text(&service, "SHOW server_encoding").await, "UTF8");
     let wrong = connect(&service, "wrong", "app").await.err().expect("a wrong password is refused");
     assert_eq!(wrong.code().map(tokio_postgres::error::SqlState::code), Some("28P01"));
