@@ -11,7 +11,7 @@ use std::{
 pub struct Programs {
     redis: Vec<RedisServer>,
     postgres: Vec<PostgresServer>,
-    pgpool: Option<PathBuf>,
+    pgpool: Option<(PathBuf, String)>,
 }
 
 /// A server that speaks Redis's protocol and reads its files.
@@ -64,7 +64,10 @@ impl Programs {
         // Stable, so of two with the same version the fetched one stays first.
         found.postgres.sort_by_key(|server| Reverse(numbers(&server.version)));
         let mut pgpool = fetched.iter().chain(&system).map(|bin| bin.join("pgpool"));
-        found.pgpool = pgpool.find(|file| file.is_file());
+        found.pgpool = pgpool.find_map(|file| {
+            let version = first_version(&version_text(&file)?)?;
+            Some((file, version))
+        });
         found
     }
 
@@ -107,7 +110,12 @@ impl Programs {
 
     /// The executable of `PgPool`.
     pub fn pgpool(&self) -> Option<&Path> {
-        self.pgpool.as_deref()
+        self.pgpool.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    /// The version of `PgPool`.
+    pub fn pgpool_version(&self) -> Option<&str> {
+        self.pgpool.as_ref().map(|(_, version)| version.as_str())
     }
 
     /// All Redis-like servers, in words, for a message that says which versions are here.
@@ -139,10 +147,8 @@ impl Programs {
             return;
         }
         let Some(said) = version_text(&bin.join("postgres")) else { return };
-        let version =
-            said.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        if let Some(version) = version {
-            self.postgres.push(PostgresServer { bin: bin.to_owned(), version: version.to_owned() });
+        if let Some(version) = first_version(&said) {
+            self.postgres.push(PostgresServer { bin: bin.to_owned(), version });
         }
     }
 }
@@ -181,12 +187,20 @@ fn within(version: &str, series: &str) -> bool {
     numbers(version).starts_with(&numbers(series))
 }
 
+/// The first word that begins with a digit.
+fn first_version(said: &str) -> Option<String> {
+    let mut words = said.split_whitespace();
+    words.find(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
+}
+
 fn version_text(program: &Path) -> Option<String> {
     if !program.is_file() {
         return None;
     }
     let output = Command::new(program).arg("--version").output().ok()?;
-    let said = String::from_utf8(output.stdout).ok()?;
+    // PgPool tells it as an error would be told.
+    let told = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    let said = String::from_utf8(told).ok()?;
     output.status.success().then(|| said.trim().to_owned())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::faults::Faults;
+use crate::launcher::descendants;
 use crate::state::{Deployment, State};
 use crate::twin::Twin;
 
@@ -31,9 +32,16 @@ pub(crate) fn mend(twin: &Arc<Twin>) {
     }
 }
 
-/// Sends a signal to the processes of a service's deployments; one that has none gets none.
+/// Sends a signal to the processes of a service's deployments and to all that they started, as to a whole container.
 fn signal(twin: &Arc<Twin>, service: &str, signal: Signal) {
+    let mut all = Vec::new();
     for pid in twin.read(|state| processes(state, service)) {
+        // Below a process that is gone nothing is found any more, so these are looked for before.
+        let below = descendants(pid);
+        all.push(pid);
+        all.extend(below);
+    }
+    for pid in all {
         let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
         if let Err(error) = kill_process(process, signal) {
             tracing::warn!(service, pid, %error, "could not signal a process of the lab");

@@ -10,6 +10,8 @@ use tokio::process::Command;
 
 use super::{LaunchError, process::prepare};
 
+const OWN_SHARED_MEMORY: &str = "--ipc";
+const UNSHARE: [&str; 2] = ["/usr/bin/unshare", "/bin/unshare"];
 const SETPRIV: [&str; 2] = ["/usr/bin/setpriv", "/bin/setpriv"];
 
 /// The user of a process.
@@ -75,6 +77,20 @@ impl Identity {
         }
     }
 
+    /// Starts a command line for this user whose shared memory is its own and ends with it, as a container's does.
+    ///
+    /// Without the means of that it is the usual one: what a kill leaves behind then stays until the machine restarts.
+    pub(crate) fn isolated_command(&self, program: &Path) -> Command {
+        match (self, unshare()) {
+            (Self::Own, Some(unshare)) => {
+                let mut command = Command::new(unshare);
+                command.arg(OWN_SHARED_MEMORY).arg("--").arg(program);
+                command
+            }
+            (Self::Own | Self::Other(_) | Self::Passing(..), _) => self.command(program),
+        }
+    }
+
     /// Gives `path` and all in it to this user.
     pub(crate) fn own(&self, path: &Path) -> Result<(), LaunchError> {
         match self {
@@ -82,6 +98,14 @@ impl Identity {
             Self::Other(user) | Self::Passing(user, _) => user.own(path),
         }
     }
+}
+
+/// The tool that gives a process shared memory of its own, if it is here and may do that.
+fn unshare() -> Option<&'static str> {
+    let tool = UNSHARE.into_iter().find(|file| Path::new(file).is_file())?;
+    let tried =
+        std::process::Command::new(tool).args([OWN_SHARED_MEMORY, "--", "true"]).output().ok()?;
+    tried.status.success().then_some(tool)
 }
 
 impl User {

@@ -24,6 +24,8 @@ pub(crate) enum Role {
     Postgres,
     /// A node of a PostgreSQL cluster as Bitnami's image runs it.
     PostgresNode,
+    /// PgPool as Bitnami's image runs it.
+    PgPool,
     /// A stand-in.
     StandIn(Kind),
 }
@@ -64,6 +66,7 @@ impl Role {
             "bitnami/postgresql-repmgr" | "bitnamilegacy/postgresql-repmgr" => {
                 Ok(Self::PostgresNode)
             }
+            "bitnami/pgpool" | "bitnamilegacy/pgpool" => Ok(Self::PgPool),
             "ghcr.io/berriai/litellm"
             | "ghcr.io/berriai/litellm-database"
             | "berriai/litellm"

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     image::{Image, Role},
-    postgres, process, redis, repmgr,
+    pgpool, postgres, process, redis, repmgr,
     running::Running,
     stand_in,
 };
@@ -136,6 +136,7 @@ pub async fn launch(launch: &Launch) -> Result<Running, LaunchError> {
             let server = postgres::server(&launch.image, &launch.programs)?;
             repmgr::prepare(launch, server)?.spawn(&launch.log)
         }
+        Role::PgPool => pgpool::prepare(launch, pgpool::program(launch)?)?.spawn(&launch.log),
         Role::StandIn(kind) => stand_in::prepare(launch, kind)?.spawn(&launch.log),
     }
 }
@@ -158,6 +159,10 @@ pub fn runs_as(image: &str, programs: &Programs) -> Result<RunsAs, LaunchError> 
             let program =
                 in_place_of(&format!("PostgreSQL {}", server.version), &server.version, &tag);
             format!("{program} with a stand-in for repmgr")
+        }
+        Role::PgPool => {
+            let version = programs.pgpool_version().ok_or_else(|| pgpool::missing(image))?;
+            in_place_of(&format!("PgPool {version}"), version, &tag)
         }
         Role::StandIn(kind) => {
             return Ok(RunsAs {

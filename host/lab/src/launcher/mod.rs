@@ -9,6 +9,8 @@ mod guard;
 mod identity;
 mod image;
 mod launch;
+mod pgpool;
+mod pgpool_settings;
 mod postgres;
 mod process;
 mod redis;
@@ -17,6 +19,7 @@ mod running;
 mod stand_in;
 mod start_command;
 
+pub(crate) use self::running::descendants;
 pub use self::{
     launch::{Launch, LaunchError, Mounted, RunsAs, launch, runs_as},
     running::Running,

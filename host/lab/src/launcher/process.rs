@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
 };
@@ -25,6 +26,8 @@ pub(crate) struct Prepared {
     /// A folder that comes first on its search path.
     pub(crate) bin: Option<PathBuf>,
     pub(crate) identity: Identity,
+    /// Whether it gets shared memory that ends with it, where this machine can give it that.
+    pub(crate) isolated: bool,
 }
 
 impl Prepared {
@@ -37,6 +40,7 @@ impl Prepared {
             variables,
             bin: None,
             identity: Identity::Own,
+            isolated: false,
         }
     }
 
@@ -84,7 +88,11 @@ impl Prepared {
     fn command(&self, log: &Path) -> Result<Command, LaunchError> {
         let output = append_to(log)?;
         let errors = output.try_clone().map_err(prepare(log))?;
-        let mut command = self.identity.command(&self.program);
+        let mut command = if self.isolated {
+            self.identity.isolated_command(&self.program)
+        } else {
+            self.identity.command(&self.program)
+        };
         let usual = "/usr/local/bin:/usr/bin:/bin";
         let path = self
             .bin
@@ -110,6 +118,19 @@ impl Prepared {
 /// Creates `folder` with its parents.
 pub(crate) fn create_folder(folder: &Path) -> Result<(), LaunchError> {
     fs::create_dir_all(folder).map_err(prepare(folder))
+}
+
+/// Writes a file that only the lab's user can read, for it holds a password.
+pub(crate) fn write_private(file: &Path, text: &str) -> Result<(), LaunchError> {
+    let mut options = OpenOptions::new();
+    let mut open = options
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)
+        .map_err(prepare(file))?;
+    open.write_all(text.as_bytes()).map_err(prepare(file))
 }
 
 /// Adds a line of the lab's own to a process's log.

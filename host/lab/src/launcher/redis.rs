@@ -1,12 +1,12 @@
 //! Redis and Valkey, started as their images start them.
 
-use std::{fs, os::unix::fs::OpenOptionsExt, path::Path};
+use std::path::Path;
 
 use super::{
     Launch, LaunchError,
     entry::Entry,
     image::{Image, Role},
-    process::{Prepared, create_folder, prepare as on},
+    process::{Prepared, create_folder, write_private},
     start_command::{Paths, quoted, words},
 };
 use crate::programs::{Programs, RedisServer, numbers};
@@ -29,6 +29,7 @@ pub(crate) fn server<'a>(
         | Role::BitnamiRedis
         | Role::Postgres
         | Role::PostgresNode
+        | Role::PgPool
         | Role::StandIn(_) => ("Redis", programs.redis_server(&series)),
     };
     found.ok_or_else(|| LaunchError::NoProgram {
@@ -53,6 +54,7 @@ pub(crate) fn prepare(
         | Role::Valkey
         | Role::Postgres
         | Role::PostgresNode
+        | Role::PgPool
         | Role::StandIn(_) => official(launch, server),
     }
 }
@@ -181,13 +183,4 @@ fn in_config(value: &str) -> String {
     let escaped =
         value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
     format!("\"{escaped}\"")
-}
-
-/// Writes a file that only the lab's user can read, for it holds a password.
-fn write_private(file: &Path, text: &str) -> Result<(), LaunchError> {
-    use std::io::Write;
-    let mut options = fs::OpenOptions::new();
-    let mut open =
-        options.create(true).write(true).truncate(true).mode(0o600).open(file).map_err(on(file))?;
-    open.write_all(text.as_bytes()).map_err(on(file))
 }

@@ -105,7 +105,7 @@ fn report(pid: u32, sent: Option<rustix::io::Result<()>>) {
 }
 
 /// All processes below `root`, where the system tells; none elsewhere.
-fn descendants(root: u32) -> Vec<u32> {
+pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let parents: Vec<(u32, u32)> = entries
         .filter_map(|entry| {

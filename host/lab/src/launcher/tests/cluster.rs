@@ -2,22 +2,24 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
 use super::harness::Service;
 use crate::launcher::Running;
 
 const IMAGE: &str = "bitnamilegacy/postgresql-repmgr:16";
 const RECEIVING: &str = "SELECT count(*)::text FROM pg_stat_replication WHERE state = 'streaming'";
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
 const DRAINING: Duration = Duration::from_secs(20);
 
-struct Cluster {
-    nodes: Vec<Service>,
+pub(super) struct Cluster {
+    pub(super) nodes: Vec<Service>,
     running: Vec<Option<Running>>,
 }
 
-struct Connected {
-    client: Client,
+pub(super) struct Connected {
+    pub(super) client: Client,
     driver: tokio::task::JoinHandle<()>,
 }
 
@@ -27,22 +29,29 @@ impl Drop for Connected {
     }
 }
 
-async fn connect(address: Ipv4Addr) -> Result<Connected, tokio_postgres::Error> {
+/// Connects, unless that takes longer than anybody would wait.
+pub(super) async fn connect(address: Ipv4Addr) -> Result<Connected, String> {
+    let connected = tokio::time::timeout(ANSWER, connected(address)).await;
+    connected.map_err(|_elapsed| "no answer".to_owned())?.map_err(|error| error.to_string())
+}
+
+async fn connected(address: Ipv4Addr) -> Result<Connected, tokio_postgres::Error> {
     let mut config = Config::new();
     config.host(address.to_string()).user("postgres").password("it's a secret").dbname("app");
-    config.connect_timeout(Duration::from_secs(5));
     let (client, connection) = config.connect(NoTls).await?;
     let driver = tokio::spawn(async move { drop(connection.await) });
     Ok(Connected { client, driver })
 }
 
 /// Runs one statement at `address` and returns the first column of its first row.
-async fn value(address: Ipv4Addr, sql: &str) -> Result<String, String> {
-    let connected = connect(address).await.map_err(|error| error.to_string())?;
-    let rows = connected.client.simple_query(sql).await.map_err(|error| error.to_string())?;
-    let row = rows.iter().find_map(|message| match message {
-        tokio_postgres::SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default()),
-        _ => None,
+pub(super) async fn value(address: Ipv4Addr, sql: &str) -> Result<String, String> {
+    let connected = connect(address).await?;
+    let asked = tokio::time::timeout(ANSWER, connected.client.simple_query(sql)).await;
+    let asked = asked.map_err(|_elapsed| "no answer".to_owned())?;
+    let rows = asked.map_err(|error| error.to_string())?;
+    let row = rows.iter().find_map(|message| {
+        let SimpleQueryMessage::Row(row) = message else { return None };
+        Some(row.get(0).unwrap_or_default())
     });
     Ok(row.unwrap_or_default().to_owned())
 }
@@ -55,7 +64,7 @@ impl Cluster {
                 let variables = [
                     ("POSTGRESQL_PASSWORD", "it's a secret"),
                     ("POSTGRESQL_DATABASE", "app"),
-                    ("REPMGR_PASSWORD", r"repmgr's \secret"),
+                    ("REPMGR_PASSWORD", r#"the "other" secret"#),
                     ("REPMGR_RECONNECT_ATTEMPTS", "2"),
                     ("REPMGR_RECONNECT_INTERVAL", "1"),
                 ];
@@ -72,7 +81,7 @@ impl Cluster {
         Self { nodes, running: vec![None, None, None] }
     }
 
-    async fn up(number: u8) -> Self {
+    pub(super) async fn up(number: u8) -> Self {
         let mut cluster = Self::new(number);
         for index in 0..3 {
             cluster.start(index).await;
@@ -84,22 +93,22 @@ impl Cluster {
         cluster
     }
 
-    fn address(&self, index: usize) -> Ipv4Addr {
+    pub(super) fn address(&self, index: usize) -> Ipv4Addr {
         self.nodes[index].launch.address
     }
 
-    async fn start(&mut self, index: usize) {
+    pub(super) async fn start(&mut self, index: usize) {
         self.running[index] = Some(self.nodes[index].deploy().await);
     }
 
-    async fn kill(&mut self, index: usize) {
+    pub(super) async fn kill(&mut self, index: usize) {
         let mut running = self.running[index].take().unwrap();
         running.kill_now();
         running.exited().await;
     }
 
     /// Asks a node until it answers with `expected`.
-    async fn says(&self, index: usize, sql: &str, expected: &str) {
+    pub(super) async fn says(&self, index: usize, sql: &str, expected: &str) {
         let node = &self.nodes[index];
         node.until(async || match value(node.launch.address, sql).await {
             Ok(said) if said == expected => Ok(()),

@@ -4,5 +4,6 @@ mod cluster;
 mod end;
 pub(crate) mod harness;
 mod images;
+mod pgpool;
 mod postgres;
 mod redis;
