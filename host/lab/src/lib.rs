@@ -26,6 +26,7 @@ mod state;
 mod status;
 mod store;
 mod strike;
+mod template;
 mod twin;
 mod volume;
 

@@ -91,6 +91,20 @@ pub(crate) fn parts(reference: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// Replaces each `${{…}}` of `text` by what `replacement` makes of its inside.
+pub(crate) fn replaced(
+    text: &str,
+    mut replacement: impl FnMut(&str) -> Result<String, String>,
+) -> Result<String, String> {
+    pieces(text)
+        .into_iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => Ok(text.to_owned()),
+            Piece::Reference(inside) => replacement(inside),
+        })
+        .collect()
+}
+
 enum Piece<'t> {
     Text(&'t str),
     Reference(&'t str),

@@ -16,6 +16,7 @@ use crate::identity;
 use crate::programs::Programs;
 use crate::registry::Registry;
 use crate::state::{End, Happening, Header, Instance, Rights, State, Token, Work};
+use crate::template;
 use crate::volume;
 
 /// The shared heart of a lab.
@@ -207,6 +208,9 @@ impl Twin {
                     backup,
                     volume,
                 ));
+            }
+            Work::DeployTemplate { workflow, services } => {
+                self.spawn(template::deploy(Arc::clone(self), workflow, services));
             }
             Work::Wipe(folder) => self.spawn(async move {
                 if let Err(error) = tokio::fs::remove_dir_all(&folder).await {

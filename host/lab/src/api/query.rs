@@ -10,6 +10,7 @@ use super::{logs, record};
 use crate::clock::printed;
 use crate::reference::{self, Reader};
 use crate::state::{Header, State, WorkflowStatus};
+use crate::template::Template;
 
 pub(super) fn answer(world: &World<'_>, field: &str, arguments: &Arguments) -> Answered {
     let state = world.state.borrow();
@@ -107,6 +108,7 @@ pub(super) fn answer(world: &World<'_>, field: &str, arguments: &Arguments) -> A
             "deletedAt": null,
         }])),
         "privateNetworkEndpoint" => endpoint(state, arguments),
+        "template" => template(arguments),
         _ => Err(Refusal::NotServed(format!("`Query.{field}`"))),
     }
 }
@@ -302,5 +304,25 @@ fn endpoint(state: &State, arguments: &Arguments) -> Answered {
         "tags": [],
         "createdAt": printed(service.created_at),
         "deletedAt": null,
+    }))
+}
+
+fn template(arguments: &Arguments) -> Answered {
+    if text(arguments, "owner").or(text(arguments, "repo")).is_some() {
+        return Err(Refusal::NotServed("`owner` and `repo` of `Query.template`".to_owned()));
+    }
+    let found = match (text(arguments, "code"), text(arguments, "id")) {
+        (Some(code), _) => Template::of_code(code),
+        (None, Some(id)) => Template::of_id(id),
+        (None, None) => None,
+    };
+    let template = found.ok_or(Refusal::NotFound("Template"))?;
+    let config: Value = serde_json::from_str(template.config)
+        .map_err(|error| Refusal::Failed(format!("the lab's own template is broken: {error}")))?;
+    leaf(json!({
+        "id": template.id,
+        "code": template.code,
+        "name": template.name,
+        "serializedConfig": config,
     }))
 }

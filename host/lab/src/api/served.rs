@@ -14,7 +14,7 @@ const SERVED: &[(&str, &str)] = &[
          serviceInstanceIsUpdatable deployment deployments deploymentEvents deploymentSnapshot variables \
          variablesForServiceDeployment deploymentLogs buildLogs environmentLogs httpLogs volumeInstance \
          volumeInstanceBackupList volumeInstanceBackupScheduleList workflowStatus environmentStagedChanges \
-         environmentPatch environmentPatches tcpProxies domains privateNetworks privateNetworkEndpoint",
+         environmentPatch environmentPatches tcpProxies domains privateNetworks privateNetworkEndpoint template",
     ),
     (
         "Mutation",
@@ -24,7 +24,7 @@ const SERVED: &[(&str, &str)] = &[
          deploymentRemove deploymentCancel volumeCreate volumeDelete volumeInstanceUpdate \
          volumeInstanceBackupCreate volumeInstanceBackupDelete volumeInstanceBackupLock \
          volumeInstanceBackupRestore environmentStageChanges environmentPatchCommitStaged environmentPatchCommit \
-         projectTokenCreate projectTokenDelete",
+         projectTokenCreate projectTokenDelete templateDeployV2",
     ),
     ("ApiTokenContext", "workspaces"),
     ("ApiTokenWorkspace", "id name"),
@@ -77,6 +77,8 @@ const SERVED: &[(&str, &str)] = &[
         "id name createdAt expiresAt externalId usedMB referencedMB volumeInstanceSizeMB scheduleId creatorId",
     ),
     ("VolumeInstanceBackupSchedule", "id kind name cron retentionSeconds createdAt"),
+    ("Template", "id code name serializedConfig"),
+    ("TemplateDeployPayload", "projectId workflowId"),
     ("WorkflowId", "workflowId"),
     ("WorkflowResult", "status error"),
     (

@@ -32,3 +32,13 @@ const DEPLOY: &[&str] = &[
 /// Settings that the config holds under `build`.
 const BUILD: &[&str] =
     &["builder", "buildCommand", "dockerfilePath", "watchPatterns", "nixpacksPlan"];
+
+/// Whether `setting` is one that the config holds under `group`.
+pub(crate) fn known(group: &str, setting: &str) -> bool {
+    let settings = match group {
+        "deploy" => DEPLOY,
+        "build" => BUILD,
+        _ => &[],
+    };
+    settings.contains(&setting)
+}

@@ -52,6 +52,10 @@ const MIRRORED: &[(&str, &str)] = &[
     ("bitnami/pgpool", "bitnamilegacy/pgpool"),
 ];
 
+/// No longer to be had under this name. Of the cluster's images too only the legacy ones are kept up, but the template
+/// that names the others was never changed, and what it deploys is to run here.
+const GONE: &[&str] = &["bitnami/redis"];
+
 /// What pulling an image gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pulled {
@@ -88,8 +92,8 @@ impl Registry {
         }
         for (from, to) in MIRRORED {
             registry.mirror(from, to);
-            registry.gone.insert((*from).to_owned());
         }
+        registry.gone.extend(GONE.iter().map(|gone| (*gone).to_owned()));
         registry
     }
 

@@ -3,6 +3,7 @@
 mod deployment;
 mod patch;
 mod service;
+mod template;
 mod token;
 mod variable;
 mod volume;
@@ -67,6 +68,7 @@ fn carry_out(world: &World<'_>, state: &mut State, field: &str, arguments: &Argu
         "environmentPatchCommit" => patch::commit(world, state, arguments),
         "projectTokenCreate" => token::create(world, state, arguments),
         "projectTokenDelete" => token::delete(state, arguments),
+        "templateDeployV2" => template::deploy(state, arguments),
         _ => Err(Refusal::NotServed(format!("`Mutation.{field}`"))),
     }
 }
