@@ -1,0 +1,80 @@
+//! What must be so before writes are blocked.
+
+use lockstep_sdk::blocks::{keep, owner, soon};
+use lockstep_sdk::outside::{Railway, Sql};
+use lockstep_sdk::step::SECOND;
+use lockstep_sdk::{Facts, Failure, Observation, Pending};
+
+use crate::context::Context;
+use crate::front;
+use crate::links::{self, FORTH};
+use crate::names::{FORWARD, OLD, rehearsal};
+use crate::observe::other_servers;
+use crate::server::Server;
+use crate::tables;
+
+/// How often to look again.
+const AGAIN: u64 = SECOND;
+
+/// Proves everything again that the cut rests on. What may still come is waited for; what has changed is told.
+pub(crate) fn observe<O: Railway + Sql>(
+    outside: &O,
+    context: &Context,
+    facts: Facts<'_>,
+) -> Result<Observation, Failure> {
+    if let Some(moved) = moved(outside, context, facts)? {
+        return Ok(Observation::Moved(moved));
+    }
+    let waits = |why: String| Ok(Pending::after(AGAIN, why).into());
+    if let Some(why) = links::broken(outside, FORTH)? {
+        return waits(why);
+    }
+    let behind = links::slot(outside, FORTH)?.map_or(u64::MAX, |slot| slot.behind);
+    if behind > context.lag_bytes {
+        return waits(format!(
+            "the cluster is {behind} bytes behind, and {} are allowed",
+            context.lag_bytes
+        ));
+    }
+    match soon(front::nodes(outside), "PgPool")? {
+        Err(pending) => return Ok(pending.into()),
+        Ok(nodes) => {
+            if let Some(why) = front::unfit(&nodes, context.nodes.len()) {
+                return waits(why);
+            }
+        }
+    }
+    Ok(match front::wrong_setting(outside)? {
+        Some(why) => Observation::Moved(why),
+        None => Observation::Ready(Vec::new()),
+    })
+}
+
+fn moved<O: Railway + Sql>(
+    outside: &O,
+    context: &Context,
+    facts: Facts<'_>,
+) -> Result<Option<String>, Failure> {
+    for client in context.running() {
+        let kept = keep::kept(facts, &client.service).and_then(|kept| kept.deployment);
+        let own = rehearsal(&client.service);
+        if let Some(why) = owner::foreign(outside, &client.service, kept, &[&own])? {
+            return Ok(Some(why));
+        }
+    }
+    if let Some(moved) = other_servers(outside, context)? {
+        return Ok(Some(moved));
+    }
+    let prepared = Server::read(outside, OLD)?.prepared;
+    if prepared > 0 {
+        return Ok(Some(format!("{prepared} transactions are prepared, and would not be carried")));
+    }
+    let anonymous = tables::anonymous(outside)?;
+    if let Some(table) = anonymous.first() {
+        return Ok(Some(format!("nothing identifies the rows of {}", table.name)));
+    }
+    let new = tables::unpublished(outside, OLD, FORWARD)?;
+    Ok(new.first().map(|table| {
+        format!("the table {table} came after the copy began, so somebody changes the schema")
+    }))
+}

@@ -1,0 +1,117 @@
+//! Whether links, seals and sessions stand as they must.
+
+use lockstep_sdk::outside::Sql;
+use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress};
+
+use crate::answer;
+use crate::links::{self, BACK, FORTH, Link};
+use crate::names::OLD;
+use crate::seal;
+
+/// How often to look while writes wait, in milliseconds.
+const SOON: u64 = 20;
+
+/// How long to look on for the end of sessions that have been told to end, in looks.
+const PATIENCE: u64 = 25;
+
+/// Looks without an older session before it is believed that none is left: one that was just beginning when the seal came
+/// shows only a moment later, and these looks are apart by more than that.
+const CLEAN: u64 = 3;
+
+/// How far apart they are, in milliseconds.
+const APART: u64 = 100;
+
+/// Looks whether links run.
+pub(super) fn linked<O: Sql>(outside: &O, links: &[Link]) -> Result<Progress, Failure> {
+    for link in links {
+        if let Some(why) = links::broken(outside, *link)? {
+            return Ok(Pending::after(10 * SOON, why).into());
+        }
+    }
+    Ok(Progress::Done(Vec::new()))
+}
+
+/// Looks whether nothing of links is left.
+pub(super) fn gone<O: Sql>(outside: &O, links: &[Link]) -> Result<Progress, Failure> {
+    for link in links {
+        let subscribed = answer::row(outside, link.subscriber, &links::subscribed(*link), &[])?;
+        if subscribed.truth(0)? {
+            return Ok(Progress::Failed(format!(
+                "the subscription `{}` is still there",
+                link.name
+            )));
+        }
+        if links::slot(outside, *link)?.is_some() {
+            return Ok(Progress::Failed(format!("the slot `{}` is still there", link.name)));
+        }
+    }
+    Ok(Progress::Done(Vec::new()))
+}
+
+/// Looks whether the old server follows the cluster, and the cluster no longer the old server.
+pub(super) fn armed<O: Sql>(outside: &O) -> Result<Progress, Failure> {
+    let found = gone(outside, &[FORTH])?;
+    if !matches!(found, Progress::Done(_)) {
+        return Ok(found);
+    }
+    Ok(match links::broken(outside, BACK)? {
+        Some(why) => Pending::after(SOON, why).into(),
+        None => Progress::Done(Vec::new()),
+    })
+}
+
+/// Looks whether a database is sealed.
+pub(super) fn sealed<O: Sql>(outside: &O, connection: &str) -> Result<Progress, Failure> {
+    Ok(if seal::standing(outside, connection)?.sealed {
+        Progress::Done(Vec::new())
+    } else {
+        Progress::Failed("the database is not sealed".to_owned())
+    })
+}
+
+/// Looks whether every client's session began under the seal.
+///
+/// That there is none is not demanded: pools connect anew at once, and what comes then is sealed.
+pub(super) fn ended<O: Sql>(
+    outside: &O,
+    connection: &str,
+    memo: &[Fact],
+) -> Result<Progress, Failure> {
+    let standing = seal::standing(outside, connection)?;
+    if !standing.sealed {
+        return Ok(Progress::Failed("the database is not sealed".to_owned()));
+    }
+    let memo = Facts(memo);
+    let (clean, looks) = if standing.older == 0 {
+        (memo.maybe_count("clean").unwrap_or(0) + 1, 0)
+    } else {
+        (0, memo.maybe_count("looks").unwrap_or(0) + 1)
+    };
+    if clean >= CLEAN {
+        return Ok(Progress::Done(vec![Fact::one("sealed-sessions", standing.clients)]));
+    }
+    if looks > PATIENCE {
+        return Ok(Progress::Again(format!("{} sessions are older than the seal", standing.older)));
+    }
+    let (after, note) = if clean > 0 {
+        (APART, "no session is older than the seal: looking again".to_owned())
+    } else {
+        (SOON, format!("{} sessions that are older than the seal are ending", standing.older))
+    };
+    Ok(Pending::after(after, note)
+        .remembering(vec![Fact::one("clean", clean), Fact::one("looks", looks)])
+        .into())
+}
+
+/// Looks whether the old database takes writes again, from everybody.
+pub(super) fn unsealed<O: Sql>(outside: &O) -> Result<Progress, Failure> {
+    let standing = seal::standing(outside, OLD)?;
+    Ok(if standing.sealed {
+        Progress::Failed("the database is still sealed".to_owned())
+    } else if standing.stuck > 0 {
+        let note = format!("{} sessions that began under the seal are ending", standing.stuck);
+        Pending::after(10 * SOON, note).into()
+    } else {
+        Progress::Done(Vec::new())
+    })
+}

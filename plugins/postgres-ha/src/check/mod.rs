@@ -1,0 +1,70 @@
+//! Whether each step has reached its end.
+
+pub(crate) mod copy;
+mod cut;
+mod prepare;
+mod services;
+mod switch;
+
+use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
+use lockstep_sdk::{Fact, Failure, Progress, StepCall};
+
+use crate::context::Context;
+use crate::links::{BACK, FORTH, PROBE_BACK, PROBE_FORTH};
+use crate::names::{self, DEPLOY, NEW, OLD, RETURN};
+
+/// Looks whether a step is done.
+pub(crate) fn check<O: Railway + Sql + Http + Effects>(
+    outside: &O,
+    call: &StepCall,
+    memo: &[Fact],
+) -> Result<Progress, Failure> {
+    let context = Context::of(call)?;
+    match call.step.as_str() {
+        names::PIN | names::GRACE | names::FREEZE | names::BACKUP => {
+            prepare::services(outside, &context, call)
+        }
+        names::IDENTITY => prepare::identified(outside),
+        names::WAL_BUDGET => prepare::bounded(outside),
+        names::LOGICAL_WAL => prepare::logical(outside, call),
+        names::CLUSTER => prepare::cluster(outside, &context),
+        names::DATABASE => prepare::database(outside, &context),
+        names::DATABASE_UNDO => prepare::no_database(outside, &context),
+        names::LINK => cut::linked(outside, &[PROBE_FORTH, PROBE_BACK]),
+        names::LINK_END | names::LINK_UNDO => cut::gone(outside, &[PROBE_FORTH, PROBE_BACK]),
+        names::SCHEMA => copy::ended(outside, &[names::SCHEMA]),
+        names::COPY => copy::copied(outside, &context),
+        names::COPY_UNDO => cut::gone(outside, &[FORTH]),
+        names::INDEXES => copy::ended(outside, &[names::INDEXES]),
+        names::ANALYZE => copy::caught_up(outside, &context),
+        names::VERIFY => copy::ended(outside, &["verify-schema", "verify-rows"]),
+        names::ARM => cut::armed(outside),
+        names::ARM_UNDO | names::FINALIZE => cut::gone(outside, &[BACK]),
+        names::SEAL => cut::sealed(outside, OLD),
+        names::END_WRITERS => cut::ended(outside, OLD, memo),
+        names::SEAL_NEW => cut::ended(outside, NEW, memo),
+        names::UNSEAL | names::UNSEAL_OLD => cut::unsealed(outside),
+        names::REFERENCES => switch::referred(outside, &context),
+        names::PROVE => switch::proven(outside, call, memo),
+        names::SOAK => switch::answers(outside, call),
+        names::COMPARE_BACK => copy::ended(outside, &[names::COMPARE_BACK]),
+        names::RETIRE => services::stopped(outside, &context.service),
+        names::KEEP
+        | names::HOLD
+        | names::DRAIN
+        | names::RELEASE
+        | names::IDENTITY_UNDO
+        | names::WAL_BUDGET_UNDO
+        | names::DRAIN_BACK
+        | names::SEQUENCES_BACK
+        | names::SNAPSHOTS_BACK
+        | names::REFERENCES_BACK
+        | names::CLOSE => Ok(Progress::Done(Vec::new())),
+        step if step.starts_with(DEPLOY) || step.starts_with(RETURN) => {
+            services::deployed_by(outside, &context, call)
+        }
+        other => {
+            Err(Failure::permanently("plugin:step", format!("`{other}` is no step of this plugin")))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Whether what comes before the copy is done.
+
+use lockstep_sdk::blocks::{grace, keep, pin, proof, slug, smoke as block, soon};
+use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
+use lockstep_sdk::step::SECOND;
+use lockstep_sdk::{Facts, Failure, Pending, Progress, StepCall, Variable, VariableValue};
+
+use super::services::deployed;
+use crate::cluster;
+use crate::context::Context;
+use crate::front;
+use crate::names::{self, ADMIN, OLD, rehearsal};
+use crate::server::Server;
+use crate::smoke;
+use crate::tables;
+
+/// Looks whether services are pinned, given time, deployed as they are, and backed up.
+pub(super) fn services<O: Railway + Http>(
+    outside: &O,
+    context: &Context,
+    call: &StepCall,
+) -> Result<Progress, Failure> {
+    let facts = Facts(&call.facts);
+    match call.step.as_str() {
+        names::PIN => pin::check(outside, &context.pinned(), facts),
+        names::GRACE => grace::check(outside, &context.graces()),
+        names::BACKUP => proof::check_backup(outside, &context.service, call),
+        _ => frozen(outside, context, facts),
+    }
+}
+
+/// Looks whether migrations are kept from running, and whether everybody still answers after its deployment.
+fn frozen<O: Railway + Http>(
+    outside: &O,
+    context: &Context,
+    facts: Facts<'_>,
+) -> Result<Progress, Failure> {
+    for client in context.running().filter(|client| client.uses.is_rehearsed()) {
+        let service = client.service.as_str();
+        let digest = keep::kept(facts, service).and_then(|kept| kept.digest);
+        let found = deployed(outside, &rehearsal(service), service, digest)?;
+        if !matches!(found, Progress::Done(_)) {
+            return Ok(found);
+        }
+        let variables = outside.variables(service)?;
+        let stands = |name: &str, value: &str| {
+            let is = |variable: &Variable| {
+                variable.name == name && variable.value == VariableValue::Shown(value.to_owned())
+            };
+            variables.iter().any(is)
+        };
+        let missing = client.uses.frozen_by().iter().find(|(name, value)| !stands(name, value));
+        if let Some((name, value)) = missing {
+            return Ok(Progress::Failed(format!(
+                "`{name}` of `{service}` does not stand at {value}"
+            )));
+        }
+    }
+    block::check(outside, &smoke::LOOKS, facts)
+}
+
+/// Looks whether every table's rows can be told apart.
+pub(super) fn identified<O: Sql>(outside: &O) -> Result<Progress, Failure> {
+    Ok(match tables::anonymous(outside)?.first() {
+        Some(table) => Progress::Failed(format!("nothing identifies the rows of {}", table.name)),
+        None => Progress::Done(Vec::new()),
+    })
+}
+
+/// Looks whether the log that a link may hold back is bounded: the server takes a moment to read its settings.
+pub(super) fn bounded<O: Sql>(outside: &O) -> Result<Progress, Failure> {
+    Ok(if Server::read(outside, OLD)?.has_no_budget() {
+        Pending::after(SECOND, "the server has not read its settings yet").into()
+    } else {
+        Progress::Done(Vec::new())
+    })
+}
+
+/// Looks whether the old server was started anew with a log that a link can read.
+pub(super) fn logical<O: Sql>(outside: &O, call: &StepCall) -> Result<Progress, Failure> {
+    let server = match soon(Server::read(outside, OLD), "the old server")? {
+        Ok(server) => server,
+        Err(pending) => return Ok(pending.into()),
+    };
+    if Facts(&call.facts).text("started")? == server.started {
+        return Ok(Pending::after(SECOND, "the server has not been restarted yet").into());
+    }
+    Ok(if server.is_logical() {
+        Progress::Done(Vec::new())
+    } else {
+        Progress::Failed(format!(
+            "the server was restarted, and `wal_level` is still `{}`: something else sets it, such as its start command",
+            server.wal_level
+        ))
+    })
+}
+
+/// Looks whether the cluster came up again with all its nodes.
+pub(super) fn cluster<O: Railway + Sql + Effects>(
+    outside: &O,
+    context: &Context,
+) -> Result<Progress, Failure> {
+    let nodes = context.nodes.iter().filter(|_| context.deploys_nodes);
+    let mut deployments: Vec<_> =
+        nodes.map(|node| (format!("start-{}", slug(node)), node)).collect();
+    if context.deploys_front {
+        deployments.push(("start-front".to_owned(), &context.front));
+    }
+    for (label, service) in deployments {
+        let found = deployed(outside, &label, service, None)?;
+        if !matches!(found, Progress::Done(_)) {
+            return Ok(found);
+        }
+    }
+    let server = match soon(Server::read(outside, ADMIN), "the cluster")? {
+        Ok(server) => server,
+        Err(pending) => return Ok(pending.into()),
+    };
+    if !server.is_logical() {
+        let why =
+            format!("the cluster came up, and its `wal_level` is still `{}`", server.wal_level);
+        return Ok(Progress::Failed(why));
+    }
+    let wanted = context.nodes.len().saturating_sub(1);
+    let receive = usize::try_from(server.receivers).unwrap_or(usize::MAX);
+    Ok(if receive < wanted {
+        let note = format!("{receive} nodes follow the primary, and {wanted} should");
+        Pending::after(SECOND, note).into()
+    } else {
+        Progress::Done(Vec::new())
+    })
+}
+
+/// Looks whether the database is there, and whether PgPool leads to it as it must.
+pub(super) fn database<O: Sql>(outside: &O, context: &Context) -> Result<Progress, Failure> {
+    if !cluster::present(outside, &context.database)? {
+        return Ok(Progress::Failed("the database is not there".to_owned()));
+    }
+    let nodes = match soon(front::nodes(outside), "PgPool")? {
+        Ok(nodes) => nodes,
+        Err(pending) => return Ok(pending.into()),
+    };
+    if let Some(why) = front::unfit(&nodes, context.nodes.len()) {
+        return Ok(Pending::after(SECOND, why).into());
+    }
+    Ok(match front::wrong_setting(outside)? {
+        Some(why) => Progress::Failed(why),
+        None => Progress::Done(Vec::new()),
+    })
+}
+
+/// Looks whether the database is gone.
+pub(super) fn no_database<O: Sql>(outside: &O, context: &Context) -> Result<Progress, Failure> {
+    Ok(if cluster::present(outside, &context.database)? {
+        Progress::Failed("the database is still there".to_owned())
+    } else {
+        Progress::Done(Vec::new())
+    })
+}

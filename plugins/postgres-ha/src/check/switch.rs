@@ -1,0 +1,78 @@
+//! Whether everybody is at the new side.
+
+use lockstep_sdk::blocks::smoke as block;
+use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
+use lockstep_sdk::step::SECOND;
+use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, StepCall};
+
+use super::copy;
+use crate::context::Context;
+use crate::names::{NEW, OLD};
+use crate::seal;
+use crate::sessions::SESSIONS;
+use crate::smoke;
+use crate::tables::pairs;
+
+/// How often to look whether the old server is left.
+const AGAIN: u64 = 5 * SECOND;
+
+/// How long to wait for that, in looks: pools let go of idle connections in minutes.
+const LOOKS: u64 = 120;
+
+/// Looks whether every URL, as Railway renders it, leads to PgPool and the database.
+pub(super) fn referred<O: Railway>(outside: &O, context: &Context) -> Result<Progress, Failure> {
+    for (service, name) in &context.urls {
+        let what = format!("`{name}` of `{service}`");
+        let Some(location) = outside.destination(service, name)? else {
+            return Ok(Progress::Failed(format!("{what} renders to nothing")));
+        };
+        if !location.host.eq_ignore_ascii_case(&context.address) {
+            return Ok(Progress::Failed(format!(
+                "{what} leads to `{}`, and should lead to `{}`",
+                location.host, context.address
+            )));
+        }
+        let database = location.path.trim_start_matches('/').split(['?', '#']).next();
+        if database != Some(context.database.as_str()) {
+            return Ok(Progress::Failed(format!("{what} leads to another database")));
+        }
+    }
+    Ok(Progress::Done(Vec::new()))
+}
+
+/// Looks whether everybody who answered before answers now.
+pub(super) fn answers<O: Http>(outside: &O, call: &StepCall) -> Result<Progress, Failure> {
+    block::check(outside, &smoke::LOOKS, Facts(&call.facts))
+}
+
+/// Looks whether everybody answers, is connected to the cluster and not to the old server, and nothing is missing.
+pub(super) fn proven<O: Http + Sql + Effects>(
+    outside: &O,
+    call: &StepCall,
+    memo: &[Fact],
+) -> Result<Progress, Failure> {
+    let answered = answers(outside, call)?;
+    let Progress::Done(mut recorded) = answered else { return Ok(answered) };
+    let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
+    let waits = |why: String| {
+        Ok(if looks > LOOKS {
+            Progress::Failed(why)
+        } else {
+            Pending::after(AGAIN, why).remembering(vec![Fact::one("looks", looks)]).into()
+        })
+    };
+    let (old, new) = (seal::standing(outside, OLD)?, seal::standing(outside, NEW)?);
+    if new.clients == 0 {
+        return waits("nobody is connected to the cluster".to_owned());
+    }
+    if old.clients > 0 {
+        let who: Vec<String> =
+            pairs(outside, OLD, SESSIONS)?.into_iter().map(|(who, _)| who).collect();
+        return waits(format!("still connected to the old server: {}", who.join("; ")));
+    }
+    recorded.push(Fact::one("sessions-at-the-cluster", new.clients));
+    let compared = copy::ended(outside, &["compare"])?;
+    let Progress::Done(facts) = compared else { return Ok(compared) };
+    recorded.extend(facts);
+    Ok(Progress::Done(recorded))
+}

@@ -1,0 +1,63 @@
+//! Findings about who uses the database.
+
+use lockstep_sdk::Finding;
+
+use super::{Seen, listed};
+use crate::names::REFERENCES;
+
+pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
+    let found = &seen.survey.found;
+    let mut findings = vec![references(seen)];
+    if !found.stuck.is_empty() {
+        let lines =
+            found.stuck.iter().map(|(service, name, why)| format!("{service} {name}: {why}"));
+        findings.push(
+            listed(Finding::refusal("references-stuck", "variables lead to the old server and can't be led elsewhere and back"), lines)
+                .remedy("write each as a reference to the service's variables, such as ${{postgres.DATABASE_URL}}, and plan again")
+                .source("plans.md R8"),
+        );
+    }
+    if !found.unclear.is_empty() {
+        let lines = found.unclear.iter().map(|(service, name)| format!("{service} {name}"));
+        findings.push(
+            listed(Finding::warning("references-unclear", "these variables may lead to the old server; nothing can be seen of them"), lines)
+                .remedy("see where each leads: a client that nobody switches could read the old side and write nowhere")
+                .source("plans.md R10"),
+        );
+    }
+    findings.extend(sessions(seen));
+    findings
+}
+
+fn references(seen: Seen<'_>) -> Finding {
+    let references = &seen.survey.found.references;
+    if references.is_empty() {
+        return Finding::refusal(
+            "references",
+            "no service has a variable that leads to the old server, so nobody could be switched",
+        )
+        .remedy("see that the option `service` names the one that the services use");
+    }
+    let lines = references.iter().map(|reference| {
+        format!("{} {}: {}", reference.service, reference.variable, reference.former)
+    });
+    let finding =
+        listed(Finding::note("references", "variables that lead to the old server"), lines);
+    let idle = seen.survey.clients.iter().filter(|client| client.up().is_none());
+    listed(
+        finding,
+        idle.map(|client| format!("{} does not run, so it is not deployed", client.name())),
+    )
+    .mended_by(REFERENCES)
+    .source("plans.md R10")
+}
+
+fn sessions(seen: Seen<'_>) -> Option<Finding> {
+    let sessions = &seen.inside.sessions;
+    let title = "which service each of these connections belongs to can't be seen here; whoever is not switched can only read afterwards";
+    let lines = sessions.clients.iter().map(|(who, count)| format!("{who}: {count}"));
+    let finding = listed(Finding::warning("sessions", title), lines)
+        .remedy("see that each belongs to one of the services above, or end it")
+        .source("plans.md R10");
+    (!sessions.clients.is_empty()).then_some(finding)
+}

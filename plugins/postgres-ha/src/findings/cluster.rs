@@ -1,0 +1,196 @@
+//! Findings about the cluster and its front.
+
+use lockstep_sdk::Finding;
+
+use super::{Seen, listed, server};
+use crate::front;
+use crate::names::{ADMIN, CLUSTER};
+use crate::needs;
+
+pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
+    let server = &seen.cluster.server;
+    let mut findings = vec![primary(seen), front(seen), connections(seen), disk(seen)];
+    findings.extend(server::role(server, ADMIN));
+    findings.extend(server::sees(server).filter(|_| seen.inside.server.sees_sessions));
+    findings.extend(settings(seen));
+    if seen.cluster.present {
+        findings.push(
+            Finding::refusal(
+                "target",
+                "the database is there already at the cluster, and what is in it is not this run's",
+            )
+            .evidence(format!("`{}` at `{ADMIN}`", seen.inside.server.database))
+            .remedy("if nobody needs it, drop it there and plan again: DROP DATABASE …")
+            .source("domain.md A.5"),
+        );
+    }
+    if !seen.cluster.leftovers.is_empty() {
+        findings.push(server::leftovers("the cluster", &seen.cluster.leftovers));
+    }
+    if server.free_slots < 2 || server.free_senders < 2 {
+        findings.push(
+            Finding::refusal(
+                "cluster-slots",
+                "the cluster has no slot or no walsender free for the way back",
+            )
+            .evidence(format!(
+                "free slots: {}, free walsenders: {}",
+                server.free_slots, server.free_senders
+            ))
+            .remedy("raise max_replication_slots and max_wal_senders of its nodes")
+            .source("domain.md A.3"),
+        );
+    }
+    if server.synchronous.is_empty() {
+        findings.push(
+            Finding::warning(
+                "synchronous",
+                "no node must confirm a commit, so a failover may lose what was acknowledged",
+            )
+            .evidence("synchronous_standby_names is empty")
+            .remedy("set it to `ANY 1 (*)` if that is not wanted, before the cut or afterwards")
+            .source("domain.md A.8"),
+        );
+    }
+    if server.major() < 17 {
+        findings.push(
+            Finding::warning("failover", "if the cluster's primary fails over while the way back is armed, the way back is lost")
+                .evidence("slots are kept over a failover only since PostgreSQL 17")
+                .remedy("the watch `way-back` tells; no row is lost by it, only the way back without loss")
+                .source("plans.md 3.5"),
+        );
+    }
+    findings
+}
+
+fn primary(seen: Seen<'_>) -> Finding {
+    let evidence = format!("servers that receive its log: {}", seen.cluster.server.receivers);
+    let wanted = seen.survey.nodes.len().saturating_sub(1);
+    let standbys = usize::try_from(seen.cluster.server.receivers).unwrap_or(usize::MAX);
+    let Some(primary) = &seen.cluster.primary else {
+        return Finding::refusal("primary", "which node leads can't be told, so the standbys could not be deployed first")
+            .evidence(evidence)
+            .remedy("see that the nodes are named as their services are (REPMGR_NODE_NAME), and that all are up");
+    };
+    let finding = if standbys < wanted {
+        Finding::refusal(
+            "primary",
+            format!("`{primary}` leads, and not all of the other nodes follow it"),
+        )
+        .remedy("bring all nodes up: this is no cluster yet that could take over")
+    } else {
+        Finding::note("primary", format!("`{primary}` leads"))
+    };
+    finding.evidence(evidence)
+}
+
+fn settings(seen: Seen<'_>) -> Option<Finding> {
+    let mut lines = Vec::new();
+    if seen.needs.nodes {
+        lines
+            .push(format!("wal_level: {}, and `logical` is needed", seen.cluster.server.wal_level));
+    }
+    lines.extend(seen.needs.front.iter().map(|(name, value)| format!("{name}: to be {value}")));
+    let title = "the cluster's settings are changed before anybody uses it";
+    let finding = Finding::note("cluster-settings", title)
+        .evidence("reads at a node that is behind, and a primary that PgPool drops because a session ended, are no accidents")
+        .mended_by(CLUSTER)
+        .source("domain.md A.9");
+    (!lines.is_empty()).then(|| listed(finding, lines))
+}
+
+fn front(seen: Seen<'_>) -> Finding {
+    let front = &seen.survey.front;
+    let repository = front.repository().unwrap_or_default();
+    if !repository.contains("pgpool") {
+        return Finding::refusal(
+            "front",
+            format!(
+                "`{}` does not run PgPool, and this version knows no other front",
+                front.name()
+            ),
+        )
+        .evidence(format!(
+            "image: {}",
+            front.service.image.as_deref().unwrap_or("built from a repository")
+        ))
+        .remedy("name the service that runs it in the option `front`");
+    }
+    if front.variable("PGPOOL_POSTGRES_PASSWORD").is_none()
+        && !front.hides("PGPOOL_POSTGRES_PASSWORD")
+    {
+        return Finding::refusal("front", "PgPool's service has no PGPOOL_POSTGRES_PASSWORD, to which the clients' references would lead")
+            .remedy("set it to the password of the cluster's superuser");
+    }
+    match &seen.cluster.front {
+        Err(why) => Finding::note(
+            "front",
+            "PgPool tells nothing of its nodes yet; the cut does not begin before it does",
+        )
+        .evidence(why.as_str()),
+        Ok(nodes) => match front::unfit(nodes, seen.survey.nodes.len()) {
+            Some(why) => Finding::refusal("front", why)
+                .evidence("SHOW pool_nodes")
+                .remedy("bring all nodes up, and attach them"),
+            None => Finding::note("front", "PgPool sees all nodes up and one primary")
+                .evidence("SHOW pool_nodes"),
+        },
+    }
+}
+
+fn connections(seen: Seen<'_>) -> Finding {
+    let sessions = seen.inside.sessions.count();
+    let (has, wanted) = (needs::children(&seen.survey.front), needs::wanted_children(sessions));
+    let most = seen.cluster.server.connections;
+    let finding = if has.max(wanted) >= most {
+        Finding::refusal(
+            "connections",
+            "PgPool may take more clients than the cluster has connections",
+        )
+        .remedy("raise max_connections of the nodes, or let the services keep fewer connections")
+    } else {
+        Finding::note("connections", "PgPool takes twice as many clients as are connected now")
+    };
+    let finding = finding
+        .evidence(format!("connected now: {sessions}; old and new deployments overlap"))
+        .evidence(format!(
+            "PGPOOL_NUM_INIT_CHILDREN: {has}; max_connections of the cluster: {most}"
+        ))
+        .source("domain.md A.9");
+    if has < wanted { finding.mended_by(CLUSTER) } else { finding }
+}
+
+/// Half as much again as the database takes must be free on each node.
+fn disk(seen: Seen<'_>) -> Finding {
+    let needed = seen.inside.contents.size.div_ceil(1 << 20) * 3 / 2;
+    let mut finding = Finding::note("disk", "each node has room for the database");
+    let (mut small, mut unknown) = (false, false);
+    for node in &seen.survey.nodes {
+        match &node.service.volume {
+            Some(volume) if volume.size_mb > 0 => {
+                let free = volume.size_mb.saturating_sub(volume.used_mb);
+                small |= free < needed;
+                finding = finding
+                    .evidence(format!("{}: {free} MB free, {needed} MB needed", node.name()));
+            }
+            Some(_) | None => {
+                unknown = true;
+                finding =
+                    finding.evidence(format!("{}: not known, {needed} MB needed", node.name()));
+            }
+        }
+    }
+    let evidence = std::mem::take(&mut finding.evidence);
+    match (small, unknown) {
+        (true, _) => {
+            listed(Finding::refusal("disk", "a node has no room for the database"), evidence)
+                .remedy("grow its volume (Railway's dashboard; the API has no call for it)")
+        }
+        (false, true) => listed(
+            Finding::warning("disk", "whether each node has room for the database is not known"),
+            evidence,
+        ),
+        (false, false) => listed(finding, evidence),
+    }
+    .source("domain.md A.5")
+}

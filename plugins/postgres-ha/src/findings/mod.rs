@@ -1,0 +1,66 @@
+//! What a plan says about what it found.
+
+mod clients;
+mod cluster;
+mod contents;
+mod platform;
+mod roles;
+mod server;
+
+use lockstep_sdk::Finding;
+
+use crate::cluster::Cluster;
+use crate::needs::Needs;
+use crate::survey::{Inside, Survey};
+
+/// What the findings of a plan rest on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    /// The stack.
+    pub(crate) survey: &'a Survey,
+    /// The old server.
+    pub(crate) inside: &'a Inside,
+    /// The cluster.
+    pub(crate) cluster: &'a Cluster,
+    /// What must be changed first.
+    pub(crate) needs: &'a Needs,
+}
+
+/// Returns what is to be said whether or not the servers can be read.
+pub(crate) fn standing(survey: &Survey) -> Vec<Finding> {
+    let mut findings = platform::standing(survey);
+    if let Err(why) = &survey.inside {
+        findings.push(
+            Finding::refusal("server", "the old server can't be read, so nothing about it can be proven")
+                .evidence(why.as_str())
+                .remedy("see that it is up and that the connection `postgres` leads to it: `lockstep doctor`"),
+        );
+    } else if let Err(why) = &survey.cluster {
+        findings.push(
+            Finding::refusal("cluster", "the cluster can't be read, and this version moves only to one that runs already")
+                .evidence(why.as_str())
+                .remedy(
+                    "deploy a cluster (three nodes of postgresql-repmgr behind PgPool) and see that the connection `cluster-admin` \
+                     leads to the database `postgres` of its nodes: `lockstep doctor`; deploying one is left to a later version",
+                )
+                .source("plans.md 3.2 step 8"),
+        );
+    }
+    findings
+}
+
+/// Returns what is to be said about moving.
+pub(crate) fn going(seen: Seen<'_>, now: u64) -> Vec<Finding> {
+    let mut findings = server::going(seen);
+    findings.extend(roles::going(seen));
+    findings.extend(contents::going(seen));
+    findings.extend(cluster::going(seen));
+    findings.extend(clients::going(seen));
+    findings.extend(platform::going(seen, now));
+    findings
+}
+
+/// Adds a line of evidence for each item.
+fn listed<T: ToString>(finding: Finding, items: impl IntoIterator<Item = T>) -> Finding {
+    items.into_iter().fold(finding, |finding, item| finding.evidence(item.to_string()))
+}

@@ -1,0 +1,102 @@
+//! What must be changed before a link is possible, decided from what was found. The same stack always needs the same.
+
+use crate::cluster::Cluster;
+use crate::options::Options;
+use crate::server::Server;
+use crate::service::Running;
+use crate::survey::{Inside, Survey};
+use crate::tables::Anonymous;
+
+/// Slots and walsenders that a link takes while it copies: its own, those of copies, and one that only shows that it works.
+const LINK: u64 = 4;
+
+/// What is set where there are too few of them.
+const ENOUGH: &str = "20";
+
+/// How many clients PgPool takes, unless told otherwise.
+const CHILDREN: u64 = 32;
+
+/// What must be changed first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Tables that an index must identify.
+    pub(crate) identities: Vec<Anonymous>,
+    /// How much WAL a link may hold back, in MB.
+    pub(crate) budget: u64,
+    /// Whether the old server has no bound on that.
+    pub(crate) sets_budget: bool,
+    /// Settings of the old server that take a restart.
+    pub(crate) restart: Vec<(&'static str, &'static str)>,
+    /// Whether the nodes must be told to write the log that a link needs.
+    pub(crate) nodes: bool,
+    /// Variables that PgPool needs.
+    pub(crate) front: Vec<(&'static str, String)>,
+}
+
+impl Needs {
+    /// Decides.
+    pub(crate) fn of(
+        survey: &Survey,
+        inside: &Inside,
+        cluster: &Cluster,
+        options: &Options,
+    ) -> Self {
+        let volume = survey.old.service.volume.as_ref().map_or(0, |volume| volume.size_mb);
+        let fifth = if volume == 0 { 2_048 } else { (volume / 5).max(256) };
+        Self {
+            identities: inside.contents.anonymous.clone(),
+            budget: options.wal_budget.unwrap_or(fifth),
+            sets_budget: inside.server.has_no_budget(),
+            restart: restart(&inside.server),
+            nodes: !cluster.server.is_logical(),
+            front: front(&survey.front, inside),
+        }
+    }
+}
+
+fn restart(server: &Server) -> Vec<(&'static str, &'static str)> {
+    let mut settings = Vec::new();
+    if !server.is_logical() {
+        settings.push(("wal_level", "logical"));
+    }
+    if server.free_slots < LINK {
+        settings.push(("max_replication_slots", ENOUGH));
+    }
+    if server.free_senders < LINK {
+        settings.push(("max_wal_senders", ENOUGH));
+    }
+    if server.workers == 0 {
+        settings.push(("max_logical_replication_workers", "4"));
+    }
+    settings
+}
+
+fn front(front: &Running, inside: &Inside) -> Vec<(&'static str, String)> {
+    let mut variables = Vec::new();
+    for (name, wanted) in
+        [("PGPOOL_ENABLE_LOAD_BALANCING", "no"), ("PGPOOL_FAILOVER_ON_BACKEND_SHUTDOWN", "off")]
+    {
+        if front.variable(name) != Some(wanted) {
+            variables.push((name, wanted.to_owned()));
+        }
+    }
+    let wanted = wanted_children(inside.sessions.count());
+    if children(front) < wanted {
+        variables.push(("PGPOOL_NUM_INIT_CHILDREN", wanted.to_string()));
+    }
+    variables
+}
+
+/// Returns how many clients PgPool takes.
+pub(crate) fn children(front: &Running) -> u64 {
+    front
+        .variable("PGPOOL_NUM_INIT_CHILDREN")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(CHILDREN)
+}
+
+/// Returns how many it must take: twice as many as there are, because old and new deployments overlap. A power of two, so
+/// that one connection more or less changes no plan.
+pub(crate) fn wanted_children(sessions: u64) -> u64 {
+    sessions.saturating_mul(2).max(1).checked_next_power_of_two().unwrap_or(u64::MAX)
+}

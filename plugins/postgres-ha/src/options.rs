@@ -1,0 +1,170 @@
+//! What an operator may tell the plugin in `lockstep.toml`.
+
+use lockstep_sdk::step::HOUR;
+use lockstep_sdk::{Finding, Target};
+
+/// The longest that a critical section may take, by the contract.
+const LONGEST_OUTAGE: u64 = 600_000;
+
+/// The service that runs the old server, unless told otherwise.
+pub(crate) const SERVICE: &str = "postgres";
+
+/// The options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The service that runs the old server.
+    pub(crate) service: String,
+    /// The service that runs PgPool.
+    pub(crate) front: String,
+    /// The services that run the cluster's nodes.
+    pub(crate) nodes: Vec<String>,
+    /// For how long writes may be held at the cut, in milliseconds.
+    pub(crate) max_outage: u64,
+    /// How long to watch afterwards, in milliseconds.
+    pub(crate) soak: u64,
+    /// How far the cluster may be behind, in bytes, when the cut begins.
+    pub(crate) lag_bytes: u64,
+    /// How much WAL a link may hold back, in MB, if not a fifth of the volume.
+    pub(crate) wal_budget: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            service: SERVICE.to_owned(),
+            front: "pgpool".to_owned(),
+            nodes: ["pg-0", "pg-1", "pg-2"].map(str::to_owned).to_vec(),
+            max_outage: 60_000,
+            soak: 24 * HOUR,
+            lag_bytes: 1 << 20,
+            wal_budget: None,
+        }
+    }
+}
+
+impl Options {
+    /// Reads the options; a refusal for each that is not known or not of its form.
+    pub(crate) fn parse(target: &Target) -> Result<Self, Vec<Finding>> {
+        let mut options = Self::default();
+        let mut refusals = Vec::new();
+        for (name, value) in &target.options {
+            if let Err(refusal) = options.set(name, value) {
+                refusals.push(*refusal);
+            }
+        }
+        if refusals.is_empty() { Ok(options) } else { Err(refusals) }
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Finding>> {
+        match name {
+            "path" => path(value)?,
+            "service" => value.clone_into(&mut self.service),
+            "front" => value.clone_into(&mut self.front),
+            "nodes" => self.nodes = nodes(value)?,
+            "max-outage" => self.max_outage = number(name, value, (1, LONGEST_OUTAGE))?,
+            "soak-hours" => self.soak = number(name, value, (0, 24 * 365))?.saturating_mul(HOUR),
+            "lag-bytes" => self.lag_bytes = number(name, value, (1, 1 << 40))?,
+            "wal-budget" => self.wal_budget = Some(number(name, value, (64, 1 << 30))?),
+            other => {
+                return Err(Finding::refusal("option", format!("the option `{other}` is not known"))
+                    .remedy(
+                        "the options are `path`, `service`, `front`, `nodes`, `max-outage`, `soak-hours`, `lag-bytes` and \
+                         `wal-budget`",
+                    )
+                    .into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn path(value: &str) -> Result<(), Box<Finding>> {
+    let title = match value {
+        "online" => return Ok(()),
+        "job" | "in-place" => format!("this version does not have the path `{value}` yet"),
+        other => format!("the path `{other}` is not known"),
+    };
+    Err(Finding::refusal("path", title)
+        .evidence("online: a copy that follows the old server, and a short block on its writes")
+        .remedy("take `online`, which is what applies without this option")
+        .source("plans.md 3.0")
+        .into())
+}
+
+fn nodes(value: &str) -> Result<Vec<String>, Box<Finding>> {
+    let nodes: Vec<String> = value.split(',').map(|node| node.trim().to_owned()).collect();
+    let twice = nodes
+        .iter()
+        .enumerate()
+        .any(|(index, node)| nodes.iter().skip(index + 1).any(|it| it == node));
+    if twice || nodes.iter().any(String::is_empty) {
+        let title = format!("the option `nodes` is `{value}`, which is no list of services");
+        return Err(Finding::refusal("option-nodes", title)
+            .remedy("write each service once, with commas between them: `pg-0,pg-1,pg-2`")
+            .into());
+    }
+    Ok(nodes)
+}
+
+fn number(option: &str, value: &str, (least, most): (u64, u64)) -> Result<u64, Box<Finding>> {
+    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = value.parse().ok().filter(|number| digits && (least..=most).contains(number));
+    number.ok_or_else(|| {
+        let title = format!("the option `{option}` is `{value}`");
+        Finding::refusal(&format!("option-{option}"), title)
+            .remedy(format!("write a whole number from {least} to {most}"))
+            .into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(options: &[(&str, &str)]) -> Result<Options, Vec<Finding>> {
+        let own = |text: &str| text.to_owned();
+        Options::parse(&Target {
+            component: "postgres-ha".to_owned(),
+            environment: "lab".to_owned(),
+            desired: None,
+            options: options.iter().map(|(name, value)| (own(name), own(value))).collect(),
+            now: 0,
+            extra: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn an_option_that_is_not_known_is_named() {
+        let refusals = parsed(&[("font", "pgpool"), ("max-outage", "1m")]).unwrap_err();
+        assert!(refusals[0].title.contains("`font`"));
+        assert!(refusals[1].title.contains("`1m`"));
+        for (name, bad) in [
+            ("max-outage", "600001"),
+            ("max-outage", "0"),
+            ("max-outage", "+5"),
+            ("soak-hours", ""),
+            ("nodes", "pg-0,,pg-1"),
+            ("nodes", "pg-0,pg-0"),
+            ("path", "fast"),
+        ] {
+            assert!(parsed(&[(name, bad)]).is_err(), "{name}: {bad}");
+        }
+    }
+
+    #[test]
+    fn paths_that_are_not_there_yet_are_refused_in_words() {
+        for path in ["job", "in-place"] {
+            let refusals = parsed(&[("path", path)]).unwrap_err();
+            assert!(refusals[0].title.contains("does not have the path"), "{:?}", refusals[0]);
+        }
+        assert_eq!(parsed(&[("path", "online")]), Ok(Options::default()));
+    }
+
+    #[test]
+    fn without_options_the_templates_own_names_hold() {
+        let options = parsed(&[]).unwrap();
+        assert_eq!((options.front.as_str(), options.max_outage), ("pgpool", 60_000));
+        assert_eq!(options.nodes, ["pg-0", "pg-1", "pg-2"]);
+        assert_eq!(parsed(&[("soak-hours", "2")]).unwrap().soak, 2 * HOUR);
+    }
+}

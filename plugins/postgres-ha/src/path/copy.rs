@@ -1,0 +1,106 @@
+//! The copy that follows the old server, and the proof that it is whole, before anybody is without anything.
+
+use lockstep_sdk::step::{HOUR, MINUTE};
+use lockstep_sdk::{Failure, SchemaPart, Scope, Step};
+
+use super::parts::{Parts, refs};
+use crate::declare::Declares;
+use crate::links::{FORTH, publish, subscribe, subscribed};
+use crate::names::{self, NEW, OLD};
+use crate::seal;
+
+/// How long a part of the copy may take: hundreds of gigabytes take hours.
+const LONG: u64 = 24 * HOUR;
+
+/// What is left while the cluster follows.
+const FOLLOWS: &str = "the cluster goes on following the old server, which keeps its log for it, as much of it as is allowed; \
+    nobody uses the cluster";
+
+impl<D: Declares> Parts<'_, D> {
+    /// Copies and proves.
+    pub(super) fn copy(&mut self) -> Result<(), Failure> {
+        self.declare.copy_schema(names::SCHEMA, OLD, NEW, &SchemaPart::BeforeRows)?;
+        self.push(
+            Step::new(
+                names::SCHEMA,
+                "Copy what the rows need",
+                "tables, primary keys and the indexes that identify rows; the rest is quicker after the rows",
+            )
+            .effects(&[names::SCHEMA])
+            .if_left("nothing: empty tables stay at the cluster")
+            .limit(HOUR),
+        );
+        self.rows()?;
+        self.declare.copy_schema(names::INDEXES, OLD, NEW, &SchemaPart::AfterRows)?;
+        self.push(
+            Step::new(
+                names::INDEXES,
+                "Copy the rest of the schema",
+                "the other indexes and constraints, triggers and rules",
+            )
+            .effects(&[names::INDEXES])
+            .if_left(FOLLOWS)
+            .limit(LONG),
+        );
+        self.declare.again(names::ANALYZE, NEW, "ANALYZE")?;
+        self.push(
+            Step::new(
+                names::ANALYZE,
+                "Count what is in each table, and catch up",
+                "without statistics the first queries of the new side would be slow ones",
+            )
+            .effects(&[names::ANALYZE])
+            .if_left(FOLLOWS)
+            .limit(LONG),
+        );
+        self.declare.compare("verify-schema", OLD, NEW, &Scope::Schema, None, &[])?;
+        self.declare.compare("verify-rows", OLD, NEW, &Scope::Rows, None, &[])?;
+        self.push(
+            Step::new(
+                names::VERIFY,
+                "Compare both sides, every object and every row",
+                "what is missing must be found before anybody depends on it",
+            )
+            .effects(&["verify-schema", "verify-rows"])
+            .if_left(FOLLOWS)
+            .limit(LONG),
+        );
+        Ok(())
+    }
+
+    fn rows(&mut self) -> Result<(), Failure> {
+        let primary = self.seen.cluster.primary.clone().unwrap_or_default();
+        self.declare.transaction("copy-pub", OLD, publish(FORTH, &self.tables()))?;
+        let link = subscribe(FORTH, &primary, "copy_data = true");
+        self.declare.alone("copy-sub", NEW, link, &subscribed(FORTH))?;
+        self.push(
+            Step::new(
+                names::COPY,
+                "Copy the rows, and follow what is written meanwhile",
+                "copy and log meet at one point, so no row falls between them",
+            )
+            .effects(&["copy-pub", "copy-sub"])
+            .if_left(FOLLOWS)
+            .undone_by(&[names::COPY_UNDO])
+            .limit(LONG),
+        );
+        let mut gone = self.end_of("copy-undo", FORTH)?.to_vec();
+        let forgotten = seal::forget(&self.context.database);
+        self.declare.transaction("copy-undo-seal", OLD, forgotten)?;
+        gone.push("copy-undo-seal".to_owned());
+        let reversed = ["copy-sub", "copy-sub", "copy-pub", names::SEAL];
+        let pairs: Vec<_> = gone.iter().map(String::as_str).zip(reversed).collect();
+        self.push_undo(
+            Step::new(
+                names::COPY_UNDO,
+                "Let the cluster follow no more",
+                "the old server must keep no log for it",
+            )
+            .effects(&refs(&gone))
+            .if_left("the old server keeps its log for the cluster, as much of it as is allowed")
+            .reverses(&pairs)
+            .limit(30 * MINUTE),
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! The whole plan: survey, findings, steps.
+
+use lockstep_sdk::blocks::Block;
+use lockstep_sdk::outside::{Http, Railway, Sql};
+use lockstep_sdk::step::{MINUTE, SECOND};
+use lockstep_sdk::{Draft, Failure, Finding, Step, Target, Version, Watch};
+
+use super::parts::Parts;
+use super::pins;
+use crate::cluster::Cluster;
+use crate::context::{Client, Context};
+use crate::declare::Declares;
+use crate::findings::{self, Seen};
+use crate::names::{self, COMPONENT};
+use crate::needs::Needs;
+use crate::options::Options;
+use crate::survey::{Inside, Survey, survey};
+use crate::uncovered;
+
+/// Plans. Whatever forbids the plan is a finding; nothing is declared then.
+pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
+    outside: &O,
+    declare: &D,
+    target: &Target,
+) -> Result<Draft, Failure> {
+    let unknown = || (Version::moving("unknown"), Version::moving("unknown"));
+    if let Some(refusal) = wrong(target) {
+        return Ok(refused(unknown(), vec![refusal]));
+    }
+    let options = match Options::parse(target) {
+        Ok(options) => options,
+        Err(refusals) => return Ok(refused(unknown(), refusals)),
+    };
+    let survey = match survey(outside, &options)? {
+        Ok(survey) => survey,
+        Err(refusals) => return Ok(refused(unknown(), refusals)),
+    };
+    let mut found = findings::standing(&survey);
+    let (Ok(inside), Ok(cluster)) = (&survey.inside, &survey.cluster) else {
+        return Ok(refused(unknown(), found));
+    };
+    let versions = (inside.server.version(), cluster.server.version());
+    let needs = Needs::of(&survey, inside, cluster, &options);
+    let seen = Seen { survey: &survey, inside, cluster, needs: &needs };
+    found.extend(findings::going(seen, target.now));
+    found.push(chosen());
+    let context = context(&survey, inside, cluster, &needs, &options);
+    let pins = pins::find(outside, &survey, &context, &mut found)?;
+    if found.iter().any(Finding::refuses) {
+        return Ok(refused(versions, found));
+    }
+    let mut parts = Parts {
+        declare,
+        seen,
+        context: &context,
+        options: &options,
+        pins: &pins,
+        block: Block::default(),
+    };
+    parts.prepare()?;
+    parts.copy()?;
+    parts.cut()?;
+    parts.switch()?;
+    parts.finish()?;
+    let Block { findings, steps, undo } = parts.block;
+    found.extend(findings);
+    let uncovered = uncovered::lines(&survey, inside);
+    let draft = of_steps(bare(versions, found), steps);
+    Ok(Draft { undo, watches: watches(), uncovered, parameters: context.parameters(), ..draft })
+}
+
+/// Another component, or a version: what the cluster runs is for whoever deploys it to decide.
+fn wrong(target: &Target) -> Option<Finding> {
+    if target.component != COMPONENT {
+        let title = format!("`{}` is no component of this plugin", target.component);
+        return Some(Finding::refusal("component", title));
+    }
+    target.desired.as_ref().map(|desired| {
+        Finding::refusal(
+            "target",
+            format!("`{COMPONENT}` takes no version, and `{desired}` is one"),
+        )
+        .remedy("plan it without a version: the database moves to the cluster that is there")
+    })
+}
+
+fn context(
+    survey: &Survey,
+    inside: &Inside,
+    cluster: &Cluster,
+    needs: &Needs,
+    options: &Options,
+) -> Context {
+    let client = |running: &crate::service::Running| Client {
+        service: running.name().to_owned(),
+        uses: running.uses(),
+        runs: running.up().is_some(),
+        pinned: running.service.image.is_some(),
+    };
+    let urls = survey.found.references.iter().filter(|reference| reference.is_url());
+    Context {
+        service: survey.old.name().to_owned(),
+        front: survey.front.name().to_owned(),
+        address: survey.address.clone(),
+        nodes: survey.nodes.iter().map(|node| node.name().to_owned()).collect(),
+        database: inside.server.database.clone(),
+        old_system: inside.server.system.clone(),
+        new_system: cluster.server.system.clone(),
+        clients: survey.clients.iter().map(client).collect(),
+        urls: urls.map(|it| (it.service.clone(), it.variable.clone())).collect(),
+        deploys_nodes: needs.nodes,
+        deploys_front: !needs.front.is_empty(),
+        lag_bytes: options.lag_bytes,
+        wal_budget: needs.budget,
+        new_major: cluster.server.major(),
+    }
+}
+
+fn chosen() -> Finding {
+    Finding::note("path", "the path is online: a copy that follows the old server, and a short block on its writes")
+        .evidence("not in place: a cluster is there to move to, and reads go on throughout")
+        .evidence("not by dump and restore: nobody is without the database while it is copied, and going back loses no row")
+        .source("plans.md 3.0")
+}
+
+fn watches() -> Vec<Watch> {
+    let watch = |id: &str, title: &str, interval, trigger: &str| Watch {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        interval,
+        effects: Vec::new(),
+        trigger: trigger.to_owned(),
+    };
+    vec![
+        watch(
+            names::WATCH_WAY_BACK,
+            "the way back is armed: the old server follows the cluster",
+            15 * SECOND,
+            "unhealthy",
+        ),
+        watch(
+            names::WATCH_WAL,
+            "links hold back no more log than is allowed",
+            30 * SECOND,
+            "at-once",
+        ),
+        watch(names::WATCH_OLD_IDLE, "nobody uses the old server any more", MINUTE, "unhealthy"),
+        watch(names::WATCH_FRONT, "PgPool has its nodes and one primary", 15 * SECOND, "unhealthy"),
+    ]
+}
+
+/// Gives the draft its steps, and takes out of its findings what none of them mends.
+fn of_steps(mut draft: Draft, steps: Vec<Step>) -> Draft {
+    for finding in &mut draft.findings {
+        finding.mended_by.retain(|id| steps.iter().any(|step| step.id == *id));
+    }
+    Draft { steps, ..draft }
+}
+
+fn refused(versions: (Version, Version), findings: Vec<Finding>) -> Draft {
+    of_steps(bare(versions, findings), Vec::new())
+}
+
+fn bare((current, desired): (Version, Version), findings: Vec<Finding>) -> Draft {
+    Draft {
+        current,
+        desired,
+        findings,
+        steps: Vec::new(),
+        undo: Vec::new(),
+        watches: Vec::new(),
+        uncovered: Vec::new(),
+        parameters: Vec::new(),
+        extra: Vec::new(),
+    }
+}

@@ -1,0 +1,103 @@
+//! What comes after the switch: watching, giving up the way back, and stopping the old server.
+
+use lockstep_sdk::blocks::{close, slug};
+use lockstep_sdk::step::{MINUTE, SECOND};
+use lockstep_sdk::{Failure, OutageKind, Step};
+
+use super::parts::{Parts, refs};
+use crate::declare::Declares;
+use crate::links::BACK;
+use crate::names;
+
+/// What stays.
+const STAYS: [&str; 5] = [
+    "the locked backup of the old volume",
+    "the old server's service and its volume, sealed and stopped: delete them yourself when nobody will need them any more",
+    "the pinned images and the time to end",
+    "the cluster's and PgPool's settings",
+    "wherever the plan set them: the old server's settings for links, and the indexes that identify rows",
+];
+
+impl<D: Declares> Parts<'_, D> {
+    /// Lays out the end.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        let soak = Step::new(
+            names::SOAK,
+            "Watch the new side, with the way back armed",
+            "what goes wrong late can still be taken back without losing a row",
+        )
+        .if_left("nothing: everybody writes at the cluster, and the old server follows it; nobody watches whether it does")
+        .expected(self.options.soak)
+        .limit(20 * MINUTE);
+        self.push(if self.options.soak == 0 { soak } else { soak.soaking(self.options.soak) });
+        self.finalize()?;
+        self.declare.stop(names::RETIRE, &self.context.service)?;
+        self.push(
+            Step {
+                undo: lockstep_sdk::Undo::Impossible(
+                    "nothing goes back to the old server by itself any more; deploying its service starts it again".to_owned(),
+                ),
+                ..Step::new(
+                    names::RETIRE,
+                    "Stop the old server",
+                    "whoever still uses it had better be found while it can be started again",
+                )
+            }
+            .effects(&[names::RETIRE])
+            .approved(
+                "The old server is stopped. Its service and its volume stay. Whoever still uses it is without a database. Go on?",
+            )
+            .outage(&self.context.service, OutageKind::All, 0)
+            .if_left("nothing: nobody uses the old server")
+            .expected(60 * SECOND),
+        );
+        self.push(close::step(names::CLOSE, &[]));
+        self.block.findings.push(close::finding(&STAYS));
+        Ok(())
+    }
+
+    /// From here on the old side grows old.
+    fn finalize(&mut self) -> Result<(), Failure> {
+        let mut labels = self.end_of("finalize", BACK)?.to_vec();
+        for client in self.context.running() {
+            let running = self.running(client);
+            let (mut set, mut absent) = (Vec::new(), Vec::new());
+            for (name, value) in client.uses.frozen_by() {
+                match running.and_then(|running| running.variable(name)) {
+                    Some(former) if former == *value => {}
+                    Some(former) => set.push((*name, former)),
+                    None => absent.push(*name),
+                }
+            }
+            if !set.is_empty() {
+                let label = format!("thaw-{}", slug(&client.service));
+                self.declare.set_variables(&label, &client.service, &set)?;
+                labels.push(label);
+            }
+            if !absent.is_empty() {
+                let label = format!("thaw-off-{}", slug(&client.service));
+                self.declare.delete_variables(&label, &client.service, &absent)?;
+                labels.push(label);
+            }
+        }
+        self.push(
+            Step {
+                undo: lockstep_sdk::Undo::Impossible(
+                    "the old side no longer follows: from here on going back means a backup, and loses what was written since".to_owned(),
+                ),
+                ..Step::new(
+                    names::FINALIZE,
+                    "Give up the way back, and let migrations run again",
+                    "the new side must keep no log for a server that nobody will go back to",
+                )
+            }
+            .effects(&refs(&labels))
+            .approved(
+                "The way back without loss ends here: the old server no longer follows the cluster. Is the cluster backed up, and does \
+                 the backup service back up the cluster? Go on?",
+            )
+            .if_left("nothing: everybody writes at the cluster"),
+        );
+        Ok(())
+    }
+}

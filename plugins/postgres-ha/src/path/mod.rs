@@ -1,0 +1,13 @@
+//! The plan: its phases, each in a file, put together in `draft`.
+
+mod back;
+mod copy;
+mod cut;
+mod draft;
+mod finish;
+mod parts;
+mod pins;
+mod prepare;
+mod switch;
+
+pub(crate) use draft::plan;

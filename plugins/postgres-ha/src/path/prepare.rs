@@ -1,0 +1,353 @@
+//! What comes before the copy. All of it can be taken back, and nobody notices, but for the restart if one is needed.
+
+use lockstep_sdk::blocks::{grace, keep, pin, slug};
+use lockstep_sdk::step::{MINUTE, SECOND};
+use lockstep_sdk::{Failure, Service, Step};
+
+use super::parts::{Parts, refs};
+use crate::context::Client;
+use crate::declare::{Declares, statements, text};
+use crate::links::{PROBE_BACK, PROBE_FORTH, publish, subscribe, subscribed};
+use crate::names::{self, ADMIN, NEW, OLD};
+use crate::quote::Ident;
+use crate::tables::Anonymous;
+
+/// What a person confirms before anything begins.
+const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
+    the four databases exist outside Railway too. Go on?";
+
+impl<D: Declares> Parts<'_, D> {
+    /// Everything before the copy.
+    pub(super) fn prepare(&mut self) -> Result<(), Failure> {
+        self.open()?;
+        self.freeze()?;
+        self.backup()?;
+        self.identity()?;
+        self.wal_budget()?;
+        self.logical_wal()?;
+        self.cluster()?;
+        self.database()?;
+        self.link()
+    }
+
+    fn open(&mut self) -> Result<(), Failure> {
+        self.push(keep::step(names::KEEP, Some(SECRETS)));
+        self.block.findings.extend(pin::finding(names::PIN, self.pins));
+        if let Some(step) = pin::plan(self.declare, names::PIN, self.pins)? {
+            self.push(step);
+        }
+        let survey = self.seen.survey;
+        let all = [&survey.old].into_iter().chain(&survey.nodes).chain(&survey.clients);
+        let services: Vec<&Service> = all.map(|running| &running.service).collect();
+        let with_service = |grace: grace::Grace<'_>| {
+            services.iter().find(|service| service.name == grace.service).copied()
+        };
+        let graces = self.context.graces();
+        let graces: Vec<_> =
+            graces.into_iter().filter_map(|grace| Some((grace, with_service(grace)?))).collect();
+        if let Some(step) = grace::plan(self.declare, names::GRACE, &graces)? {
+            self.push(step);
+        }
+        Ok(())
+    }
+
+    /// Keeps migrations from running, and shows before anything matters that the services can be deployed.
+    fn freeze(&mut self) -> Result<(), Failure> {
+        let context = self.context;
+        let clients: Vec<&Client> =
+            context.running().filter(|client| client.uses.is_rehearsed()).collect();
+        if clients.is_empty() {
+            return Ok(());
+        }
+        let mut labels = Vec::new();
+        for client in &clients {
+            let running = self.running(client);
+            let missing: Vec<_> = client
+                .uses
+                .frozen_by()
+                .iter()
+                .copied()
+                .filter(|(name, value)| running.and_then(|it| it.variable(name)) != Some(*value))
+                .collect();
+            if !missing.is_empty() {
+                let label = format!("freeze-{}", slug(&client.service));
+                self.declare.set_variables(&label, &client.service, &missing)?;
+                labels.push(label);
+            }
+        }
+        let mut longest = 0;
+        for client in &clients {
+            let label = names::rehearsal(&client.service);
+            self.deploy(&label, client)?;
+            longest += self.boot(client);
+            labels.push(label);
+        }
+        self.push(
+            Step::new(
+                names::FREEZE,
+                "Keep migrations from running, and deploy each service as it is",
+                "a schema that changes meanwhile would break the copy, and a service that can't be deployed had better be found now",
+            )
+            .effects(&refs(&labels))
+            .if_left("nothing: the services run as before, and none changes the schema when it starts")
+            .restored()
+            .expected(longest)
+            .limit(60 * MINUTE),
+        );
+        Ok(())
+    }
+
+    /// PROOF of the old volume.
+    fn backup(&mut self) -> Result<(), Failure> {
+        self.declare.backup_volume(names::BACKUP, &self.context.service)?;
+        self.declare.lock_backup("backup-lock", names::BACKUP)?;
+        self.push(
+            Step::new(
+                names::BACKUP,
+                "Back up the old volume and keep the backup",
+                "a way back that is not proven is none",
+            )
+            .effects(&[names::BACKUP, "backup-lock"])
+            .if_left(
+                "nothing: Railway ends the backup by itself, and one that is not locked expires",
+            )
+            .expected(30 * SECOND)
+            .limit(30 * MINUTE),
+        );
+        Ok(())
+    }
+
+    fn identity(&mut self) -> Result<(), Failure> {
+        let tables = &self.seen.needs.identities;
+        let mends: Vec<String> = tables.iter().filter_map(Anonymous::mend).collect();
+        if mends.is_empty() {
+            return Ok(());
+        }
+        let wait = || vec!["SET LOCAL lock_timeout = '2s'".to_owned()];
+        let (mut forward, mut back) = (wait(), wait());
+        forward.extend(mends);
+        back.extend(tables.iter().map(Anonymous::put_back));
+        self.declare.transaction(names::IDENTITY, OLD, statements(forward))?;
+        self.declare.transaction(names::IDENTITY_UNDO, OLD, statements(back))?;
+        self.push(
+            Step::new(
+                names::IDENTITY,
+                "Let an index identify the rows of each table",
+                "updates and deletes of a published table fail where nothing identifies its rows",
+            )
+            .effects(&[names::IDENTITY])
+            .if_left("nothing: the log names rows by an index where it named them by nothing")
+            .undone_by(&[names::IDENTITY_UNDO]),
+        );
+        self.push_undo(
+            Step::new(names::IDENTITY_UNDO, "Let the index identify no rows any more", "as it was")
+                .effects(&[names::IDENTITY_UNDO])
+                .if_left("nothing: the log names rows by an index")
+                .reverses(&[(names::IDENTITY_UNDO, names::IDENTITY)]),
+        );
+        Ok(())
+    }
+
+    fn wal_budget(&mut self) -> Result<(), Failure> {
+        if !self.seen.needs.sets_budget {
+            return Ok(());
+        }
+        let budget = self.seen.needs.budget;
+        let set = format!("ALTER SYSTEM SET max_slot_wal_keep_size = '{budget}MB'");
+        let load = || statements(["SELECT pg_reload_conf()"]);
+        self.declare.again(names::WAL_BUDGET, OLD, &set)?;
+        self.declare.transaction("wal-budget-load", OLD, load())?;
+        self.declare.again("wal-budget-reset", OLD, "ALTER SYSTEM RESET max_slot_wal_keep_size")?;
+        self.declare.transaction("wal-budget-reload", OLD, load())?;
+        self.push(
+            Step::new(
+                names::WAL_BUDGET,
+                "Bound the log that a link may hold back",
+                "a link that is left behind must never fill the live server's volume",
+            )
+            .effects(&[names::WAL_BUDGET, "wal-budget-load"])
+            .if_left("nothing: there is no link yet")
+            .undone_by(&[names::WAL_BUDGET_UNDO]),
+        );
+        self.push_undo(
+            Step::new(names::WAL_BUDGET_UNDO, "Take the bound away", "as it was")
+                .effects(&["wal-budget-reset", "wal-budget-reload"])
+                .if_left("nothing: links that are not there are bounded")
+                .reverses(&[
+                    ("wal-budget-reset", names::WAL_BUDGET),
+                    ("wal-budget-reload", names::WAL_BUDGET),
+                ]),
+        );
+        Ok(())
+    }
+
+    fn logical_wal(&mut self) -> Result<(), Failure> {
+        let settings = &self.seen.needs.restart;
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let mut labels = Vec::new();
+        for (name, value) in settings {
+            let label = format!("set-{}", name.replace('_', "-"));
+            self.declare.again(&label, OLD, &format!("ALTER SYSTEM SET {name} = '{value}'"))?;
+            labels.push(label);
+        }
+        self.declare.restart("restart", &self.context.service)?;
+        labels.push("restart".to_owned());
+        let boot = self.seen.survey.old.boot();
+        let step = Step::new(
+            names::LOGICAL_WAL,
+            "Restart the old server with a log that a link can read",
+            "these settings count from a start on",
+        );
+        self.push(
+            self.without_database(step, boot)
+                .effects(&refs(&labels))
+                .approved(
+                    "The old server is restarted once: every service is without its database until it is up again, and LiteLLM \
+                     loses the spend that it holds in memory if it ends meanwhile. What is set stays set on the way back, because \
+                     taking it back would be another restart. Go on?",
+                )
+                .in_window()
+                .if_left("the server comes up by itself after a restart that was asked for; before that, nothing is different")
+                .expected(boot)
+                .limit(20 * MINUTE),
+        );
+        Ok(())
+    }
+
+    /// Nobody uses the cluster yet, so its services are deployed without an outage: standbys first.
+    fn cluster(&mut self) -> Result<(), Failure> {
+        let needs = self.seen.needs;
+        let mut labels = Vec::new();
+        let mut expected = 0;
+        if needs.nodes {
+            let primary = self.seen.cluster.primary.as_deref();
+            let mut nodes: Vec<_> = self.seen.survey.nodes.iter().collect();
+            nodes.sort_by_key(|node| Some(node.name()) == primary);
+            for node in nodes {
+                let wal = format!("wal-{}", slug(node.name()));
+                let deploy = format!("start-{}", slug(node.name()));
+                self.declare.set_variables(
+                    &wal,
+                    node.name(),
+                    &[("POSTGRESQL_WAL_LEVEL", "logical")],
+                )?;
+                self.declare.deploy(&deploy, node.name())?;
+                labels.extend([wal, deploy]);
+                expected += node.boot();
+            }
+        }
+        if !needs.front.is_empty() {
+            let variables: Vec<_> =
+                needs.front.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let front = self.seen.survey.front.name();
+            self.declare.set_variables("front-settings", front, &variables)?;
+            self.declare.deploy("start-front", front)?;
+            labels.extend(["front-settings", "start-front"].map(str::to_owned));
+            expected += self.seen.survey.front.boot();
+        }
+        if labels.is_empty() {
+            return Ok(());
+        }
+        self.push(
+            Step::new(
+                names::CLUSTER,
+                "Set up the cluster for its clients, before it has any",
+                "the way back needs a log that can be read; reads must not go to nodes that are behind; and PgPool must not drop \
+                 the primary because a session ended there",
+            )
+            .effects(&refs(&labels))
+            .if_left("nothing: nobody uses the cluster yet")
+            .restored()
+            .expected(expected)
+            .limit(60 * MINUTE),
+        );
+        Ok(())
+    }
+
+    fn database(&mut self) -> Result<(), Failure> {
+        let name = self.context.database.as_str();
+        let there = |word: &str| {
+            format!(
+                "SELECT count(*) {word} 0 FROM pg_database d WHERE d.datname = {}",
+                crate::quote::Literal(name)
+            )
+        };
+        let create = vec![text(self.seen.inside.contents.create(name))];
+        self.declare.alone(names::DATABASE, ADMIN, create, &there(">"))?;
+        let drop = vec![text(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(name)))];
+        self.declare.alone(names::DATABASE_UNDO, ADMIN, drop, &there("="))?;
+        self.push(
+            Step::new(
+                names::DATABASE,
+                "Make the database at the cluster",
+                "text must be ordered there as it is here, or its indexes are of no use",
+            )
+            .effects(&[names::DATABASE])
+            .if_left("nothing: an empty database stays")
+            .undone_by(&[names::DATABASE_UNDO]),
+        );
+        self.push_undo(
+            Step::new(
+                names::DATABASE_UNDO,
+                "Drop the database at the cluster",
+                "it was not there before, and nobody uses it",
+            )
+            .effects(&[names::DATABASE_UNDO])
+            .if_left("nothing: the database stays")
+            .reverses(&[(names::DATABASE_UNDO, names::DATABASE)]),
+        );
+        Ok(())
+    }
+
+    /// A link that carries nothing, in each direction.
+    fn link(&mut self) -> Result<(), Failure> {
+        let (forth, back) = (PROBE_FORTH, PROBE_BACK);
+        let primary = self.seen.cluster.primary.clone().unwrap_or_default();
+        let here = self.seen.inside.server.following_only();
+        self.declare.transaction("link-forth-pub", OLD, publish(forth, &[]))?;
+        self.declare.transaction("link-back-pub", NEW, publish(back, &[]))?;
+        let to_new = subscribe(forth, &primary, "copy_data = false");
+        self.declare.alone("link-forth-sub", NEW, to_new, &subscribed(forth))?;
+        let to_old = subscribe(back, &self.context.service, here);
+        self.declare.alone("link-back-sub", OLD, to_old, &subscribed(back))?;
+        self.push(
+            Step::new(
+                names::LINK,
+                "Link both servers in both directions, with nothing to carry",
+                "each must reach the other, be let in, and have a slot free",
+            )
+            .effects(&["link-forth-pub", "link-back-pub", "link-forth-sub", "link-back-sub"])
+            .if_left("the old server keeps its log for a link that carries nothing, as much of it as is allowed")
+            .undone_by(&[names::LINK_UNDO])
+            .expected(5 * SECOND),
+        );
+        let title = "Take these links away";
+        let gone =
+            [self.end_of("link-end-forth", forth)?, self.end_of("link-end-back", back)?].concat();
+        self.push(
+            Step::new(names::LINK_END, title, "they have shown what they were to show")
+                .effects(&refs(&gone))
+                .if_left("the old server keeps its log for a link that carries nothing, as much of it as is allowed"),
+        );
+        let undo =
+            [self.end_of("link-undo-forth", forth)?, self.end_of("link-undo-back", back)?].concat();
+        let reversed = [
+            "link-forth-sub",
+            "link-forth-sub",
+            "link-forth-pub",
+            "link-back-sub",
+            "link-back-sub",
+            "link-back-pub",
+        ];
+        let pairs: Vec<_> = undo.iter().map(String::as_str).zip(reversed).collect();
+        self.push_undo(
+            Step::new(names::LINK_UNDO, title, "nothing of them stays behind")
+                .effects(&refs(&undo))
+                .if_left("the old server keeps its log for a link that carries nothing, as much of it as is allowed")
+                .reverses(&pairs),
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! The switch: references, deployments, proof.
+
+use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
+use lockstep_sdk::{Failure, Scope, Step};
+
+use super::cut::SEALED;
+use super::parts::{Parts, refs};
+use crate::context::Client;
+use crate::declare::Declares;
+use crate::names::{self, NEW, OLD};
+
+/// What is left when some of the services write at the new side.
+const SWITCHED: &str = "services that are deployed anew write at the cluster; the others read at the old server, and their writes fail until \
+    they are deployed. The old server follows the cluster, so that no row is only at one side";
+
+impl<D: Declares> Parts<'_, D> {
+    /// Lays out the switch.
+    pub(super) fn switch(&mut self) -> Result<(), Failure> {
+        self.references()?;
+        let running: Vec<&Client> = self.context.running().collect();
+        for (index, client) in running.iter().enumerate() {
+            let label = names::deployment(&client.service);
+            self.deploy(&label, client)?;
+            let waiting = running.get(index..).unwrap_or(&[]);
+            let length = waiting.iter().map(|client| self.boot(client)).sum();
+            let step = Step::new(
+                &label,
+                format!("Deploy {} with its new references", client.service),
+                "a service takes up its variables when it is deployed; its image stays as it is",
+            );
+            let step = Self::without_writes(step, waiting.iter().copied(), length)
+                .effects(&[&label])
+                .if_left(SWITCHED)
+                .expected(self.boot(client))
+                .limit(30 * MINUTE);
+            self.push(step);
+        }
+        self.declare.compare("compare", OLD, NEW, &Scope::Everything, Some("snapshots"), &[])?;
+        self.push(
+            Step::new(
+                names::PROVE,
+                "Look whether everybody answers from the cluster, and compare both sides as they stood at the cut",
+                "a service that is up may still be wrong for its users, and a row that is missing is missed late",
+            )
+            .effects(&["compare"])
+            .if_left("nothing: everybody writes at the cluster, and the old server follows it")
+            .expected(MINUTE)
+            .limit(4 * HOUR),
+        );
+        Ok(())
+    }
+
+    fn references(&mut self) -> Result<(), Failure> {
+        let found = &self.seen.survey.found;
+        let mut labels = Vec::new();
+        for service in found.services() {
+            let label = names::refer(service);
+            let own = found.references.iter().filter(|reference| reference.service == service);
+            let variables: Vec<_> =
+                own.map(|it| (it.variable.as_str(), it.wanted.as_str())).collect();
+            self.declare.set_variables(&label, service, &variables)?;
+            labels.push(label);
+        }
+        let undo = self.way_back()?;
+        let boots = self.context.running().map(|client| self.boot(client)).sum();
+        let step = Step::new(
+            names::REFERENCES,
+            "Lead every service to the cluster by its variables",
+            "as references, so that no password stands in them; nothing takes them up before it is deployed",
+        );
+        let step = Self::without_writes(step, &self.context.clients, boots)
+            .effects(&refs(&labels))
+            .if_left(SEALED)
+            .undone_by(&refs(&undo))
+            .expected(5 * SECOND);
+        self.push(step);
+        Ok(())
+    }
+}

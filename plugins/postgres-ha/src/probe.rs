@@ -1,0 +1,108 @@
+//! One look of a watch.
+
+use lockstep_sdk::outside::Sql;
+use lockstep_sdk::{Failure, Sample, StepCall, Verdict};
+
+use crate::context::Context;
+use crate::front;
+use crate::links::{self, BACK, FORTH};
+use crate::names::{self, OLD};
+use crate::seal;
+
+/// Takes one look.
+pub(crate) fn probe<O: Sql>(outside: &O, watch: &str, call: &StepCall) -> Result<Sample, Failure> {
+    let context = Context::of(call)?;
+    let step = call.step.as_str();
+    let looked = match watch {
+        names::WATCH_WAY_BACK if is_armed(step) => way_back(outside),
+        names::WATCH_WAL if step != names::CLOSE => log(outside, &context, step),
+        names::WATCH_OLD_IDLE if is_switched(step) => idle(outside),
+        names::WATCH_FRONT if is_used(step) => front_stands(outside, &context),
+        names::WATCH_WAY_BACK | names::WATCH_WAL | names::WATCH_OLD_IDLE | names::WATCH_FRONT => {
+            Ok(pass("not of this part of the run"))
+        }
+        other => {
+            let why = format!("`{other}` is no watch of this plugin");
+            return Err(Failure::permanently("plugin:watch", why));
+        }
+    };
+    // A server that does not answer is neither good nor bad here: whoever uses it has a watch of its own.
+    Ok(looked.unwrap_or_else(|failure| sample(Verdict::Unknown, failure.line(), None)))
+}
+
+/// From the switch until the way back is given up.
+fn is_armed(step: &str) -> bool {
+    [names::REFERENCES, names::PROVE, names::SOAK].contains(&step)
+        || step.starts_with(names::DEPLOY)
+}
+
+/// From the proof that everybody has left the old server until it is stopped.
+fn is_switched(step: &str) -> bool {
+    [names::SOAK, names::FINALIZE].contains(&step)
+}
+
+/// From the first client on.
+fn is_used(step: &str) -> bool {
+    let after = [names::PROVE, names::SOAK, names::FINALIZE, names::RETIRE, names::CLOSE];
+    after.contains(&step) || step.starts_with(names::DEPLOY)
+}
+
+fn way_back<O: Sql>(outside: &O) -> Result<Sample, Failure> {
+    Ok(match links::broken(outside, BACK)? {
+        None => pass("the old server follows the cluster"),
+        Some(why) => sample(
+            Verdict::Fail,
+            format!("{why}: going back would lose what was written since"),
+            None,
+        ),
+    })
+}
+
+/// The log that a link holds back, at whichever server a link of this run has a slot.
+fn log<O: Sql>(outside: &O, context: &Context, step: &str) -> Result<Sample, Failure> {
+    let link = if is_armed(step) {
+        BACK
+    } else if FOLLOWED.contains(&step) {
+        FORTH
+    } else {
+        return Ok(pass("there is no link"));
+    };
+    let Some(slot) = links::slot(outside, link)? else { return Ok(pass("there is no slot")) };
+    let held = slot.held_back.div_ceil(1 << 20);
+    let figure = Some(f64::from(u32::try_from(held).unwrap_or(u32::MAX)));
+    let evidence = format!("`{}` holds back {held} MB of {} MB", link.name, context.wal_budget);
+    let over = held > context.wal_budget || ["unreserved", "lost"].contains(&slot.status.as_str());
+    Ok(sample(if over { Verdict::Fail } else { Verdict::Pass }, evidence, figure))
+}
+
+/// The steps in which the cluster follows the old server.
+const FOLLOWED: [&str; 6] =
+    [names::COPY, names::INDEXES, names::ANALYZE, names::VERIFY, names::HOLD, names::DRAIN];
+
+fn idle<O: Sql>(outside: &O) -> Result<Sample, Failure> {
+    let clients = seal::standing(outside, OLD)?.clients;
+    Ok(if clients == 0 {
+        pass("nobody is connected to the old server")
+    } else {
+        let evidence =
+            format!("{clients} clients are connected to the old server, and can only read");
+        sample(Verdict::Fail, evidence, None)
+    })
+}
+
+fn front_stands<O: Sql>(outside: &O, context: &Context) -> Result<Sample, Failure> {
+    let nodes = front::nodes(outside)?;
+    // One node may be down, which is what a cluster is for; without a second one the next failure is an outage.
+    Ok(match front::unfit(&nodes, context.nodes.len().min(2)) {
+        None => pass("PgPool has one primary"),
+        Some(why) => sample(Verdict::Fail, why, None),
+    })
+}
+
+fn pass(evidence: &str) -> Sample {
+    sample(Verdict::Pass, evidence.to_owned(), None)
+}
+
+fn sample(verdict: Verdict, evidence: String, figure: Option<f64>) -> Sample {
+    Sample { verdict, evidence, figure, extra: Vec::new() }
+}

@@ -1,0 +1,119 @@
+//! The seal: a database that takes no writes from new sessions, by a default of its own, and the end of the older ones.
+//!
+//! The default counts for sessions that begin after its commit, so the older ones are ended, and it is proven that none is
+//! left. When the seal is taken off, those that began under it are ended: they would stay read-only for as long as they
+//! live. The moments stand beside the default, in settings of the database that nothing else reads, so that they survive
+//! whatever becomes of Lockstep. Walsenders and apply workers are no clients and go on.
+
+use lockstep_sdk::outside::Sql;
+use lockstep_sdk::{Failure, Piece};
+
+use crate::answer;
+use crate::declare::statements;
+use crate::quote::Ident;
+
+/// The database's own settings, an item each.
+const OWN: &str = "\
+    pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase CROSS JOIN unnest(s.setconfig) AS c(item) \
+    WHERE d.datname = current_database() AND s.setrole = 0";
+
+/// Sessions of clients other than Lockstep's own. One whose kind can't be seen counts, so not seeing is never "none".
+const CLIENTS: &str = "\
+    pg_stat_activity a WHERE a.datname = current_database() AND coalesce(a.backend_type, 'client backend') = 'client backend' \
+    AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'lockstep%'";
+
+fn moment(name: &str) -> String {
+    format!(
+        "(SELECT max(split_part(c.item, '=', 2)::numeric) FROM {OWN} AND c.item LIKE 'lockstep.{name}=%')"
+    )
+}
+
+fn stamp(name: &str) -> String {
+    format!(
+        "DO $$ BEGIN IF {} IS NULL THEN EXECUTE format('ALTER DATABASE %I SET lockstep.{name} = %L', current_database(), \
+         extract(epoch FROM clock_timestamp())); END IF; END $$",
+        moment(name)
+    )
+}
+
+/// Returns the transaction that seals.
+pub(crate) fn set(database: &str) -> Vec<Vec<Piece>> {
+    let database = Ident(database);
+    let mut texts =
+        vec![format!("ALTER DATABASE {database} SET default_transaction_read_only = on")];
+    texts.extend(forgotten(database));
+    texts.push(stamp("sealed_at"));
+    statements(texts)
+}
+
+/// Returns the transaction that ends every client's session. The first one after the seal writes down when it was.
+pub(crate) fn end_clients() -> Vec<Vec<Piece>> {
+    statements([
+        stamp("closed_at"),
+        format!("SELECT count(pg_terminate_backend(a.pid)) FROM {CLIENTS}"),
+    ])
+}
+
+/// Returns the transaction that takes the seal off.
+pub(crate) fn lift(database: &str) -> Vec<Vec<Piece>> {
+    statements([format!("ALTER DATABASE {} RESET default_transaction_read_only", Ident(database))])
+}
+
+/// Returns the transaction that ends the sessions which began under the seal.
+pub(crate) fn end_sealed() -> Vec<Vec<Piece>> {
+    statements([
+        stamp("opened_at"),
+        format!(
+            "SELECT count(pg_terminate_backend(a.pid)) FROM {CLIENTS} \
+             AND extract(epoch FROM a.backend_start) >= {} AND extract(epoch FROM a.backend_start) < {}",
+            moment("sealed_at"),
+            moment("opened_at")
+        ),
+    ])
+}
+
+/// Returns the transaction that takes the moments away.
+pub(crate) fn forget(database: &str) -> Vec<Vec<Piece>> {
+    statements(forgotten(Ident(database)))
+}
+
+fn forgotten(database: Ident<'_>) -> [String; 3] {
+    ["sealed_at", "closed_at", "opened_at"]
+        .map(|name| format!("ALTER DATABASE {database} RESET lockstep.{name}"))
+}
+
+/// How a database stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Whether new sessions may only read.
+    pub(crate) sealed: bool,
+    /// Client sessions that are not known to have begun under the seal. Before the first end of the sessions all of them.
+    pub(crate) older: u64,
+    /// Client sessions that began under a seal that has been taken off.
+    pub(crate) stuck: u64,
+    /// All client sessions.
+    pub(crate) clients: u64,
+}
+
+/// The read behind [`Standing`].
+pub(crate) fn statement() -> String {
+    let started = "extract(epoch FROM a.backend_start)";
+    let (sealed, closed, opened) = (moment("sealed_at"), moment("closed_at"), moment("opened_at"));
+    format!(
+        "SELECT (SELECT count(*) FROM {OWN} AND c.item = 'default_transaction_read_only=on') > 0, \
+         (SELECT count(*) FROM {CLIENTS} AND coalesce({started}, 0) <= coalesce({closed}, 9000000000)), \
+         (SELECT count(*) FROM {CLIENTS} AND coalesce({started}, {sealed}) >= {sealed} AND coalesce({started}, {sealed}) < {opened}), \
+         (SELECT count(*) FROM {CLIENTS})"
+    )
+}
+
+/// Looks how a database stands.
+pub(crate) fn standing<O: Sql>(outside: &O, connection: &str) -> Result<Standing, Failure> {
+    let row = answer::row(outside, connection, &statement(), &[])?;
+    Ok(Standing {
+        sealed: row.truth(0)?,
+        older: row.count(1)?,
+        stuck: row.count(2)?,
+        clients: row.count(3)?,
+    })
+}

@@ -1,0 +1,188 @@
+//! Everything that a plan reads before it decides.
+
+use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
+use lockstep_sdk::outside::{Http, Railway, Sql};
+use lockstep_sdk::{Failure, Finding, Service};
+
+use crate::cluster::Cluster;
+use crate::options::Options;
+use crate::references::{Found, Sides};
+use crate::server::Server;
+use crate::service::Running;
+use crate::sessions::Sessions;
+use crate::smoke;
+use crate::tables::Contents;
+
+/// What is inside the old server.
+#[derive(Clone, Debug)]
+pub(crate) struct Inside {
+    /// What it says about itself.
+    pub(crate) server: Server,
+    /// What is in the database.
+    pub(crate) contents: Contents,
+    /// Who is connected, roles, settings of the database, leftovers.
+    pub(crate) sessions: Sessions,
+}
+
+/// The stack as a plan finds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Survey {
+    /// The service that runs the old server.
+    pub(crate) old: Running,
+    /// The service that runs PgPool.
+    pub(crate) front: Running,
+    /// The services that run the cluster's nodes, as the operator names them.
+    pub(crate) nodes: Vec<Running>,
+    /// The services with variables that lead to the old server, in the order in which they are deployed.
+    pub(crate) clients: Vec<Running>,
+    /// Those variables.
+    pub(crate) found: Found,
+    /// The user with which clients come to the new side.
+    pub(crate) user: String,
+    /// Where PgPool is reached.
+    pub(crate) address: String,
+    /// What is staged.
+    pub(crate) staged: Vec<String>,
+    /// Why the old volume's backups can't be listed, if they can't.
+    pub(crate) backups: Result<usize, String>,
+    /// The old server, or why it can't be read.
+    pub(crate) inside: Result<Inside, String>,
+    /// The cluster, or why it can't be read.
+    pub(crate) cluster: Result<Cluster, String>,
+    /// What answers now.
+    pub(crate) answers: Vec<(Look, Answered)>,
+}
+
+/// Reads the stack. A service that is not there is a refusal; a call that the host does not allow is a failure.
+pub(crate) fn survey<O: Railway + Sql + Http>(
+    outside: &O,
+    options: &Options,
+) -> Result<Result<Survey, Vec<Finding>>, Failure> {
+    let services = outside.services()?;
+    let named = [&options.service, &options.front].into_iter().chain(&options.nodes);
+    let missing: Vec<Finding> = named
+        .filter(|name| !services.iter().any(|service| service.name == **name))
+        .map(|name| absent(name, options, &services))
+        .collect();
+    if !missing.is_empty() {
+        return Ok(Err(missing));
+    }
+    let running = |service: &Service| -> Result<Running, Failure> {
+        Ok(Running {
+            service: service.clone(),
+            deployments: outside.deployments(&service.name, 10)?,
+            variables: outside.variables(&service.name)?,
+        })
+    };
+    let all: Vec<Running> = services.iter().map(running).collect::<Result<_, _>>()?;
+    let find = |name: &String| all.iter().find(|running| running.name() == name).cloned();
+    let nodes: Vec<Running> = options.nodes.iter().filter_map(find).collect();
+    let (Some(old), Some(front)) = (find(&options.service), find(&options.front)) else {
+        return Err(Failure::permanently(
+            "plugin:services",
+            "the list of services contradicts itself",
+        ));
+    };
+    let inside = allowed(inside(outside))?;
+    let user = front.variable("PGPOOL_POSTGRES_USERNAME").unwrap_or("postgres").to_owned();
+    let address = front
+        .variable("RAILWAY_PRIVATE_DOMAIN")
+        .map_or_else(|| format!("{}.railway.internal", front.name()), str::to_owned);
+    let database = inside.as_ref().map_or("", |inside| inside.server.database.as_str());
+    let hosts = hosts(outside, &old)?;
+    let sides =
+        Sides { old: old.name(), hosts: &hosts, front: front.name(), user: &user, database };
+    let own = |name: &str| {
+        [old.name(), front.name()].contains(&name) || nodes.iter().any(|node| node.name() == name)
+    };
+    let mut found = Found::default();
+    let mut others: Vec<&Running> = all.iter().filter(|running| !own(running.name())).collect();
+    others.sort_by_key(|running| (running.uses(), running.name().to_owned()));
+    for running in &others {
+        found.look(outside, running.name(), &running.variables, sides)?;
+    }
+    let led = found.services();
+    let clients =
+        others.into_iter().filter(|running| led.contains(&running.name())).cloned().collect();
+    let cluster = match &inside {
+        Ok(inside) => allowed(Cluster::read(
+            outside,
+            (&inside.server.database, &inside.contents.collate),
+            &nodes,
+        ))?,
+        Err(_) => Err("what it is to hold is not known".to_owned()),
+    };
+    let present: Vec<Look> = smoke::LOOKS
+        .into_iter()
+        .filter(|look| services.iter().any(|service| service.name == look.endpoint))
+        .collect();
+    Ok(Ok(Survey {
+        staged: outside.staged()?,
+        backups: allowed(outside.backups(old.name()))?.map(|backups| backups.len()),
+        answers: block::look(outside, &present),
+        old,
+        front,
+        nodes,
+        clients,
+        found,
+        user,
+        address,
+        inside,
+        cluster,
+    }))
+}
+
+/// Keeps a denial apart from every other failure: what is not granted must be granted, not worked around.
+fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> {
+    match answer {
+        Ok(value) => Ok(Ok(value)),
+        Err(failure) if failure.is_denied() => Err(failure),
+        Err(failure) => Ok(Err(failure.line())),
+    }
+}
+
+fn inside<O: Sql>(outside: &O) -> Result<Inside, Failure> {
+    Ok(Inside {
+        server: Server::read(outside, crate::names::OLD)?,
+        contents: Contents::read(outside)?,
+        sessions: Sessions::read(outside)?,
+    })
+}
+
+/// Returns the hosts by which the old server is dialled, as its own variable renders it and as Railway calls it.
+fn hosts<O: Railway>(outside: &O, old: &Running) -> Result<Vec<String>, Failure> {
+    let mut hosts = vec![format!("{}.railway.internal", old.name())];
+    for name in ["DATABASE_URL", "DATABASE_PRIVATE_URL", "DATABASE_PUBLIC_URL"] {
+        if !old.variables.iter().any(|variable| variable.name == name) {
+            continue;
+        }
+        match outside.destination(old.name(), name) {
+            Ok(Some(location)) if !hosts.contains(&location.host) => hosts.push(location.host),
+            Err(failure) if failure.is_denied() => return Err(failure),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(hosts)
+}
+
+fn absent(name: &str, options: &Options, services: &[Service]) -> Finding {
+    let mut names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
+    names.sort_unstable();
+    let option = if *name == options.service {
+        "service"
+    } else if *name == options.front {
+        "front"
+    } else {
+        "nodes"
+    };
+    let finding = Finding::refusal("service", format!("there is no service `{name}`"))
+        .evidence(format!("the services are {}", names.join(", ")));
+    finding.remedy(if option == "service" {
+        "name the one that runs PostgreSQL in the option `service`".to_owned()
+    } else {
+        format!(
+            "this version moves to a cluster that runs already (three nodes of postgresql-repmgr behind PgPool): deploy one, or \
+             name its services in the option `{option}`"
+        )
+    })
+}

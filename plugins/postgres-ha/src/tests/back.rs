@@ -1,0 +1,150 @@
+//! The way back after the switch: its order, and what each of its steps demands.
+
+use lockstep_sdk::{Failure, Observation, Progress, Undo};
+
+use super::cut::switched;
+use super::given::{Given, failed, moved, pending, planned, step, waits};
+use super::sql::Linked;
+use super::stack::Stack;
+
+const BACK: (&str, &str) = ("lockstep_rev", "cluster");
+
+#[test]
+fn what_was_written_goes_home_before_anybody_does() {
+    let (draft, declared) = planned(&Stack::healthy());
+    let Undo::Steps(order) = &step(&draft.steps, "references").undo else { panic!() };
+    assert_eq!(
+        order,
+        &[
+            "seal-new",
+            "drain-back",
+            "sequences-back",
+            "snapshots-back",
+            "unseal-old",
+            "references-back",
+            "return-litellm",
+            "return-langfuse-web",
+            "return-langfuse-worker",
+            "return-backup-service",
+            "return-health-monitor",
+            "compare-back",
+        ]
+    );
+    assert!(declared.line("seal-new").starts_with("seal-new: transaction cluster ALTER DATABASE"));
+    assert!(declared.line("end-new").starts_with("end-new: transaction cluster DO"));
+    assert_eq!(
+        declared.line("sequences-back"),
+        "sequences-back: copy-sequences cluster postgres 0"
+    );
+    assert!(
+        declared
+            .line("unseal-old")
+            .contains("transaction postgres ALTER DATABASE \"litellm_langfuse\" RESET")
+    );
+    assert_eq!(
+        declared.line("compare-back"),
+        "compare-back: compare cluster postgres Scope::Everything Some(\"snapshots-back\") []"
+    );
+}
+
+#[test]
+fn it_begins_with_the_first_reference_and_a_service_returns_only_if_it_was_deployed() {
+    let (draft, _) = planned(&Stack::healthy());
+    for id in ["seal-new", "sequences-back", "snapshots-back", "unseal-old", "compare-back"] {
+        let step = step(&draft.undo, id);
+        assert!(
+            step.reverses.iter().all(|(_, theirs)| theirs == "refer-litellm"),
+            "{:?}",
+            step.reverses
+        );
+        assert_eq!(step.reverses.len(), step.effects.len());
+    }
+    let returns = step(&draft.undo, "return-langfuse-worker");
+    let pair = ("return-langfuse-worker".to_owned(), "deploy-langfuse-worker".to_owned());
+    assert_eq!(returns.reverses, [pair]);
+    let given = Given::kept(&Stack::healthy());
+    let mut stack = switched();
+    stack.began.remove("deploy-langfuse-worker");
+    assert!(matches!(given.check(&stack, "return-langfuse-worker"), Progress::Done(_)));
+    pending(&given.check(&stack, "return-litellm"), "not listed yet");
+    stack.deployed("return-litellm");
+    assert!(matches!(given.check(&stack, "return-litellm"), Progress::Done(_)));
+}
+
+#[test]
+fn the_new_side_is_not_sealed_where_that_would_lose_rows_or_the_primary() {
+    let given = Given::kept(&Stack::healthy());
+    let stack = switched();
+    assert!(matches!(given.observe(&stack, "seal-new"), Observation::Ready(_)));
+    let mut lost = stack.clone();
+    lost.databases.links.clear();
+    moved(&given.observe(&lost, "seal-new"), "would lose it");
+    let mut dropping = stack.clone();
+    dropping.databases.front_settings[1].1 = "on";
+    moved(&given.observe(&dropping, "seal-new"), "drop the primary");
+    let mut silent = stack;
+    silent.databases.front = Err(Failure::transiently("sql:connection", "refused"));
+    waits(&given.observe(&silent, "seal-new"), "refused");
+}
+
+#[test]
+fn the_new_side_has_ended_when_no_session_there_is_older_than_its_seal() {
+    let given = Given::kept(&Stack::healthy());
+    let mut stack = switched();
+    failed(&given.check(&stack, "seal-new"), "not sealed");
+    stack.databases.standing.insert("cluster", (true, 1, 0, 3));
+    assert!(matches!(given.checked(&stack, "seal-new"), Progress::Again(_)));
+    stack.databases.standing.insert("cluster", (true, 0, 0, 3));
+    assert!(matches!(given.checked(&stack, "seal-new"), Progress::Done(_)));
+    stack.databases.links.insert(BACK, Linked { confirmed: false, ..Linked::runs() });
+    waits(&given.observe(&stack, "drain-back"), "the last of what was written");
+    stack.databases.links.insert(BACK, Linked::runs());
+    assert!(matches!(given.observe(&stack, "drain-back"), Observation::Ready(_)));
+}
+
+#[test]
+fn the_old_side_is_open_when_no_session_is_left_that_began_under_the_seal() {
+    let given = Given::kept(&Stack::healthy());
+    let mut stack = switched();
+    for step in ["unseal", "unseal-old"] {
+        stack.databases.standing.insert("postgres", (true, 0, 0, 1));
+        failed(&given.check(&stack, step), "still sealed");
+        stack.databases.standing.insert("postgres", (false, 0, 2, 3));
+        pending(&given.check(&stack, step), "2 sessions");
+        stack.databases.standing.insert("postgres", (false, 0, 0, 3));
+        assert!(matches!(given.check(&stack, step), Progress::Done(_)));
+    }
+}
+
+#[test]
+fn every_way_back_before_the_switch_takes_away_what_its_step_made() {
+    let (draft, declared) = planned(&Stack::healthy());
+    let reversed = |id: &str| -> Vec<(String, String)> { step(&draft.undo, id).reverses.clone() };
+    let pair = |one: &str, two: &str| (one.to_owned(), two.to_owned());
+    assert_eq!(
+        reversed("copy-undo"),
+        [
+            pair("copy-undo-off", "copy-sub"),
+            pair("copy-undo-slot", "copy-sub"),
+            pair("copy-undo-pub", "copy-pub"),
+            pair("copy-undo-seal", "seal"),
+        ]
+    );
+    assert_eq!(
+        reversed("arm-undo"),
+        [
+            pair("arm-undo-off", "arm-back-sub"),
+            pair("arm-undo-slot", "arm-back-sub"),
+            pair("arm-undo-pub", "arm-back-pub"),
+        ]
+    );
+    assert!(declared.line("copy-undo-off").contains("transaction cluster DO $$ BEGIN IF EXISTS"));
+    assert!(declared.line("copy-undo-slot").contains("LIKE 'pg\\_%\\_sync\\_%\\_222'"));
+    assert!(declared.line("arm-undo-slot").contains("transaction cluster"));
+    assert!(declared.line("arm-undo-slot").contains("_111'"));
+    assert!(
+        declared
+            .line("database-undo")
+            .contains("DROP DATABASE IF EXISTS \"litellm_langfuse\" WITH (FORCE)")
+    );
+}

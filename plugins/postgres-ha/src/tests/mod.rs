@@ -1,0 +1,13 @@
+//! The plugin against a scripted stack.
+
+mod back;
+mod checks;
+mod cut;
+mod declared;
+mod given;
+mod plans;
+mod refusals;
+mod shape;
+mod sql;
+mod stack;
+mod watches;

@@ -1,0 +1,322 @@
+//! What both servers and PgPool answer, from memory.
+
+use std::collections::BTreeMap;
+
+use lockstep_sdk::outside::Sql;
+use lockstep_sdk::{Failure, Rows, Value};
+
+use super::stack::Stack;
+use crate::check::copy;
+use crate::{cluster, links, seal, server, sessions, tables};
+
+type Table = Vec<Vec<Value>>;
+
+/// What is told about one server. The columns of the row are those of `server::SERVER`.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) row: Vec<Value>,
+    pub(super) pending: Vec<String>,
+    pub(super) roles: Vec<(&'static str, bool)>,
+    pub(super) leftovers: Vec<&'static str>,
+    pub(super) down: Option<Failure>,
+}
+
+pub(super) const VERSION: usize = 0;
+pub(super) const RECOVERING: usize = 1;
+pub(super) const SYSTEM: usize = 2;
+pub(super) const WAL_LEVEL: usize = 5;
+pub(super) const SLOTS: usize = 6;
+pub(super) const BUDGET: usize = 10;
+pub(super) const CONNECTIONS: usize = 11;
+pub(super) const SEES: usize = 14;
+pub(super) const STARTED: usize = 15;
+pub(super) const PREPARED: usize = 16;
+pub(super) const RECEIVERS: usize = 9;
+
+impl Told {
+    fn new(version: u64, system: &str, database: &str) -> Self {
+        let row = vec![
+            version.into(),
+            false.into(),
+            system.into(),
+            database.into(),
+            "postgres".into(),
+            "logical".into(),
+            10_u64.into(),
+            0_u64.into(),
+            10_u64.into(),
+            0_u64.into(),
+            "1GB".into(),
+            100_u64.into(),
+            "".into(),
+            4_u64.into(),
+            true.into(),
+            "2026-01-01 00:00:00+00".into(),
+            0_u64.into(),
+        ];
+        let roles = vec![("postgres", true)];
+        Self { row, pending: Vec::new(), roles, leftovers: Vec::new(), down: None }
+    }
+
+    pub(super) fn set(&mut self, column: usize, value: impl Into<Value>) {
+        self.row[column] = value.into();
+    }
+}
+
+/// How a link stands: slot (active, behind), subscription (there, running).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Linked {
+    pub(super) slot: Option<(bool, u64)>,
+    pub(super) status: Option<&'static str>,
+    pub(super) subscribed: u64,
+    pub(super) running: u64,
+    pub(super) held_back: u64,
+    pub(super) confirmed: bool,
+}
+
+impl Linked {
+    pub(super) fn runs() -> Self {
+        Self {
+            slot: Some((true, 0)),
+            subscribed: 1,
+            running: 1,
+            confirmed: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// Everything that the connections answer.
+#[derive(Clone, Debug)]
+pub(super) struct Databases {
+    pub(super) old: Told,
+    pub(super) new: Told,
+    pub(super) tables: Vec<(&'static str, &'static str, &'static str, &'static str, bool)>,
+    pub(super) anonymous: Vec<(&'static str, &'static str, Option<&'static str>)>,
+    pub(super) large_objects: u64,
+    pub(super) provider: &'static str,
+    pub(super) collate: &'static str,
+    pub(super) extensions: Vec<(&'static str, &'static str)>,
+    pub(super) available: Vec<(&'static str, &'static str)>,
+    pub(super) clients: u64,
+    pub(super) long: Vec<(&'static str, &'static str)>,
+    pub(super) settings: Vec<(&'static str, &'static str)>,
+    pub(super) present: bool,
+    pub(super) receivers: Vec<&'static str>,
+    pub(super) front: Result<Vec<[&'static str; 4]>, Failure>,
+    pub(super) front_settings: Vec<(&'static str, &'static str)>,
+    /// By name and publisher.
+    pub(super) links: BTreeMap<(&'static str, &'static str), Linked>,
+    pub(super) positions: Vec<&'static str>,
+    /// Sealed, older, stuck, clients.
+    pub(super) standing: BTreeMap<&'static str, (bool, u64, u64, u64)>,
+    pub(super) unpublished: Vec<&'static str>,
+    pub(super) published: u64,
+    pub(super) copied: (u64, u64),
+    pub(super) errors: u64,
+}
+
+impl Default for Databases {
+    fn default() -> Self {
+        let mut new = Told::new(160_004, "222", "postgres");
+        new.set(RECEIVERS, 2_u64);
+        Self {
+            old: Told::new(160_004, "111", "litellm_langfuse"),
+            new,
+            tables: vec![
+                ("public", "LiteLLM_SpendLogs", "r", "p", false),
+                ("public", "_prisma_migrations", "r", "p", false),
+                ("public", "media", "r", "p", false),
+                ("public", "projects", "r", "p", false),
+            ],
+            anonymous: Vec::new(),
+            large_objects: 0,
+            provider: "c",
+            collate: "C",
+            extensions: vec![("plpgsql", "1.0")],
+            available: vec![("plpgsql", "1.0")],
+            clients: 12,
+            long: Vec::new(),
+            settings: Vec::new(),
+            present: false,
+            receivers: vec!["pg-1", "pg-2"],
+            front: Err(Failure::permanently("sql:3D000", "there is no such database")),
+            front_settings: vec![("load_balance_mode", "0"), ("failover_on_backend_shutdown", "0")],
+            links: BTreeMap::new(),
+            positions: vec!["0/10"],
+            standing: BTreeMap::new(),
+            unpublished: Vec::new(),
+            published: 4,
+            copied: (4, 4),
+            errors: 0,
+        }
+    }
+}
+
+impl Databases {
+    /// Lets PgPool see all nodes.
+    pub(super) fn fronted(&mut self) {
+        self.front = Ok(vec![
+            ["pg-0", "up", "up", "primary"],
+            ["pg-1", "up", "up", "standby"],
+            ["pg-2", "up", "up", "standby"],
+        ]);
+    }
+
+    fn told(&self, connection: &str) -> &Told {
+        if connection == "postgres" { &self.old } else { &self.new }
+    }
+
+    fn link(&self, name: &Value, publisher: &str) -> Linked {
+        let name = name.as_text().expect("a link's name");
+        let found = self.links.iter().find(|((known, at), _)| *known == name && *at == publisher);
+        found.map(|(_, link)| *link).unwrap_or_default()
+    }
+
+    fn other(connection: &str) -> &'static str {
+        if connection == "postgres" { "cluster" } else { "postgres" }
+    }
+
+    fn answer(&self, connection: &str, statement: &str, parameters: &[Value]) -> Option<Table> {
+        let told = self.told(connection);
+        let texts = |texts: &[&str]| texts.iter().map(|text| vec![Value::from(*text)]).collect();
+        let pairs = |pairs: &[(&str, &str)]| -> Table {
+            pairs.iter().map(|(one, two)| vec![Value::from(*one), Value::from(*two)]).collect()
+        };
+        let first = parameters.first();
+        Some(match statement {
+            server::SERVER => vec![told.row.clone()],
+            server::PENDING => {
+                told.pending.iter().map(|name| vec![Value::from(name.as_str())]).collect()
+            }
+            tables::TABLES => {
+                let row =
+                    |(schema, table, kind, logged, hides): &(&str, &str, &str, &str, bool)| {
+                        vec![
+                            (*schema).into(),
+                            (*table).into(),
+                            (*kind).into(),
+                            (*logged).into(),
+                            (*hides).into(),
+                        ]
+                    };
+                self.tables.iter().map(row).collect()
+            }
+            tables::IDENTITIES => {
+                let row = |(table, former, index): &(&str, &str, Option<&str>)| {
+                    let index = index.map(str::to_owned);
+                    vec!["public".into(), (*table).into(), (*former).into(), index.into()]
+                };
+                self.anonymous.iter().map(row).collect()
+            }
+            tables::DATABASE => vec![vec![
+                "UTF8".into(),
+                self.collate.into(),
+                self.collate.into(),
+                self.provider.into(),
+                (200_u64 << 20).into(),
+                self.large_objects.into(),
+            ]],
+            tables::EXTENSIONS => pairs(&self.extensions),
+            tables::UNPUBLISHED => texts(&self.unpublished),
+            sessions::SESSIONS if self.clients == 0 => Vec::new(),
+            sessions::SESSIONS => vec![vec![
+                "prisma from 10.0.0.1 as postgres".into(),
+                self.clients.to_string().into(),
+            ]],
+            sessions::LONG => pairs(&self.long),
+            sessions::ROLES => told
+                .roles
+                .iter()
+                .map(|(name, is)| vec![(*name).into(), is.to_string().into()])
+                .collect(),
+            sessions::SETTINGS => pairs(&self.settings),
+            sessions::LEFTOVERS => texts(&told.leftovers),
+            cluster::PRESENT => vec![vec![u64::from(self.present).into()]],
+            cluster::AVAILABLE => pairs(&self.available),
+            cluster::RECEIVERS => {
+                let rows: Vec<_> = self.receivers.iter().map(|name| (*name, "10.0.0.9")).collect();
+                pairs(&rows)
+            }
+            cluster::LOCALES => vec![vec![0_u64.into()]],
+            links::SLOT => {
+                let link = self.link(first?, connection);
+                let row = |(active, behind): (bool, u64)| {
+                    let status = link.status.unwrap_or("reserved");
+                    vec![
+                        active.into(),
+                        "0/10".into(),
+                        status.into(),
+                        link.held_back.into(),
+                        behind.into(),
+                    ]
+                };
+                link.slot.map(row).into_iter().collect()
+            }
+            links::SUBSCRIPTION => {
+                let link = self.link(first?, Self::other(connection));
+                vec![vec![link.subscribed.into(), link.running.into()]]
+            }
+            links::POSITION => vec![vec![(*self.positions.first()?).into()]],
+            links::CONFIRMED => {
+                let link = self.link(first?, connection);
+                let row = |(active, _): (bool, u64)| vec![active.into(), link.confirmed.into()];
+                link.slot.map(row).into_iter().collect()
+            }
+            copy::PUBLISHED => vec![vec![self.published.into()]],
+            copy::COPIED => vec![vec![self.copied.0.into(), self.copied.1.into()]],
+            copy::ERRORS => vec![vec![self.errors.into()]],
+            other if other == seal::statement() => {
+                let (sealed, older, stuck, clients) =
+                    self.standing.get(connection).copied().unwrap_or_default();
+                vec![vec![sealed.into(), older.into(), stuck.into(), clients.into()]]
+            }
+            other => {
+                let known = [links::FORTH, links::BACK, links::PROBE_FORTH, links::PROBE_BACK];
+                let asked = known.into_iter().find(|link| {
+                    link.subscriber == connection && links::subscribed(*link) == other
+                })?;
+                let link = self.link(&asked.name.into(), asked.publisher);
+                vec![vec![(link.subscribed > 0).into()]]
+            }
+        })
+    }
+}
+
+impl Sql for Stack {
+    fn query(
+        &self,
+        connection: &str,
+        statement: &str,
+        parameters: &[Value],
+    ) -> Result<Rows, Failure> {
+        let databases = &self.databases;
+        let columns = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        if connection == "front" {
+            let nodes = databases.front.clone()?;
+            let row = |values: &[&str]| values.iter().map(|value| Value::from(*value)).collect();
+            return Ok(if statement == "SHOW pool_nodes" {
+                Rows {
+                    columns: columns(&["hostname", "status", "pg_status", "role"]),
+                    rows: nodes.iter().map(|node| row(node)).collect(),
+                }
+            } else {
+                let settings = databases.front_settings.iter();
+                Rows {
+                    columns: columns(&["item", "value", "description"]),
+                    rows: settings.map(|(name, value)| row(&[name, value, ""])).collect(),
+                }
+            });
+        }
+        if let Some(failure) = &databases.told(connection).down {
+            return Err(failure.clone());
+        }
+        if connection == "cluster" && !databases.present {
+            return Err(Failure::permanently("sql:3D000", "there is no such database"));
+        }
+        match databases.answer(connection, statement, parameters) {
+            Some(rows) => Ok(Rows { columns: Vec::new(), rows }),
+            None => panic!("{connection}: {statement} is not scripted"),
+        }
+    }
+}

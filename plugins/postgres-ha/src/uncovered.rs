@@ -1,0 +1,69 @@
+//! What a plan can't keep or check, in plain words.
+
+use lockstep_sdk::blocks::smoke::Answered;
+
+use crate::service::Use;
+use crate::smoke;
+use crate::survey::{Inside, Survey};
+
+/// Returns a line for each.
+pub(crate) fn lines(survey: &Survey, inside: &Inside) -> Vec<String> {
+    let mut lines = vec![
+        "clients outside this Railway environment: only the variables of its services and the sessions that are open now were \
+         looked at"
+            .to_owned(),
+        "a client that asks for a transaction that writes (`BEGIN READ WRITE`, `SET default_transaction_read_only = off`): the seal is \
+         a default, and a superuser may set it aside; what it writes at the old side after the cut does not reach the new one"
+            .to_owned(),
+        "the old server's service and its volume: they are stopped and kept, and deleting them is left to you".to_owned(),
+        "a failover of the cluster while the way back is armed: what was acknowledged and no other node had got is lost, and so is the \
+         way back"
+            .to_owned(),
+        "rights and settings of roles and of the database: they are not carried".to_owned(),
+    ];
+    let uses = |wanted| survey.clients.iter().any(|client| client.uses() == wanted);
+    if uses(Use::LiteLlm) {
+        lines.push(
+            "spend that LiteLLM holds in memory when it is deployed: what a process had not yet written, and can't write because the old \
+             side is sealed, is lost with it"
+                .to_owned(),
+        );
+    }
+    if uses(Use::Worker) {
+        lines.push(
+            "jobs of Langfuse that fail while they can't write: they are tried again as often as Langfuse does".to_owned(),
+        );
+    }
+    if inside.contents.tables.iter().any(|table| table.name.table == "_prisma_migrations") {
+        lines.push(
+            "migrations that somebody runs by hand while the way back is armed: the other side does not follow changes of tables"
+                .to_owned(),
+        );
+    }
+    let query = survey.found.references.iter().filter(|it| it.former.contains("sslmode="));
+    lines.extend(query.map(|it| {
+        format!("whether PgPool speaks TLS as `{}` of {} asks for", it.variable, it.service)
+    }));
+    lines.extend(unwatched(survey));
+    lines
+}
+
+/// Services whose health no step looks at: those that do not answer now, and those without a known endpoint.
+fn unwatched(survey: &Survey) -> Option<String> {
+    let silent = survey.answers.iter().filter(|(_, answered)| !fine(answered));
+    let mut names: Vec<String> =
+        silent.map(|(look, _)| format!("{} {}", look.endpoint, look.path)).collect();
+    let known: Vec<&str> = smoke::endpoints().collect();
+    let unknown = survey.clients.iter().filter(|client| !known.contains(&client.name()));
+    names.extend(unknown.map(|client| client.name().to_owned()));
+    (!names.is_empty()).then(|| {
+        format!(
+            "whether these still work afterwards, beyond that they are up: {}",
+            names.join(", ")
+        )
+    })
+}
+
+fn fine(answered: &Answered) -> bool {
+    matches!(answered, Ok(200))
+}
