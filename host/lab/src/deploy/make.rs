@@ -3,9 +3,18 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::reference::{self, Reader};
-use crate::state::{Deployment, End, Instance, Service, State, Status, Trigger, Work};
+use crate::state::{Deployment, End, Instance, Service, Source, State, Status, Trigger, Work};
+
+/// The repository that copies a single PostgreSQL's databases into a cluster.
+pub(crate) const MIGRATION_JOB: &str = "railwayapp-templates/pg-migrate-ha";
+
+/// Whether a service is built from that repository.
+pub(crate) fn is_migration_job(source: &Source) -> bool {
+    source.repo.as_deref().is_some_and(|repo| repo.trim_end_matches(".git") == MIGRATION_JOB)
+}
 
 /// Makes a deployment of `service`'s source and returns its id, or nothing where there is no source.
 pub(crate) fn deploy(state: &mut State, service: &str, now: Timestamp) -> Option<String> {
@@ -102,6 +111,11 @@ fn make(
     let earliest =
         last.and_then(|last| last.checked_add(jiff::SignedDuration::from_millis(1)).ok());
     let now = earliest.map_or(now, |earliest| now.max(earliest));
+    let mut settings = service.settings.clone();
+    if is_migration_job(&service.source) {
+        // Its own `railway.toml` says so, which counts more than the service's settings.
+        settings.insert("restartPolicyType".to_owned(), json!("NEVER"));
+    }
     let deployment = Deployment {
         id: id.clone(),
         snapshot_id,
@@ -118,7 +132,7 @@ fn make(
             .map(|(name, _)| name.clone())
             .collect(),
         unrendered: service.variables.clone(),
-        settings: service.settings.clone(),
+        settings,
         status: Status::Queued,
         status_at: now,
         created_at: now,

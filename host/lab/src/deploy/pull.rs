@@ -14,7 +14,7 @@ use crate::twin::Twin;
 pub(super) fn image(twin: &Arc<Twin>, deployment: &Deployment) -> Result<String, String> {
     let image = match deployment.image() {
         Some(image) => pulled(twin, deployment, image)?,
-        None => built(twin, deployment),
+        None => built(twin, deployment)?,
     };
     let step = Step::begin(twin, &deployment.id, "CREATE_CONTAINER");
     match launcher::runs_as(&image, &twin.programs) {
@@ -67,11 +67,22 @@ fn pulled(twin: &Arc<Twin>, deployment: &Deployment, text: &str) -> Result<Strin
     Ok(format!("{repository}:{}@{}", found.version, found.digest))
 }
 
-fn built(twin: &Arc<Twin>, deployment: &Deployment) -> String {
+fn built(twin: &Arc<Twin>, deployment: &Deployment) -> Result<String, String> {
     super::happened(twin, &deployment.id, Happening::Builds, Instance::Initializing);
     let step = Step::begin(twin, &deployment.id, "BUILD_IMAGE");
+    if super::is_migration_job(&deployment.source) {
+        // There is nothing to build outside that folder.
+        let folder = deployment.text("rootDirectory").unwrap_or_default();
+        if folder.trim_matches('/') != "script" {
+            let reason = format!("the repository has nothing to build in `/{folder}`");
+            step.failed("BUILD_FAILED", &reason);
+            return Err(reason);
+        }
+        step.done("nothing is built in the lab: a job of its own stands in for this repository");
+        return Ok(format!("repo:{}", super::MIGRATION_JOB));
+    }
     step.done("nothing is built in the lab: what runs is chosen by the service's name");
     let name = twin
         .read(|state| state.service(&deployment.service_id).map(|service| service.name.clone()));
-    format!("repo:{}", name.unwrap_or_default())
+    Ok(format!("repo:{}", name.unwrap_or_default()))
 }

@@ -53,6 +53,7 @@ impl Role {
             return match built.rsplit('/').next() {
                 Some("backup-service") => Ok(Self::StandIn(Kind::BackupService)),
                 Some("health-monitor") => Ok(Self::StandIn(Kind::HealthMonitor)),
+                Some("pg-migrate-ha") => Ok(Self::StandIn(Kind::MigrationJob)),
                 _ => Err(unknown()),
             };
         }

@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     image::{Image, Role},
-    pgpool, postgres, process, redis, repmgr,
+    migration_job, pgpool, postgres, process, redis, repmgr,
     running::Running,
     stand_in,
 };
-use crate::programs::Programs;
+use crate::{programs::Programs, stand_in::Kind};
 
 /// One deployment's process, with everything that its container would be given.
 #[derive(Clone, Debug)]
@@ -137,6 +137,7 @@ pub async fn launch(launch: &Launch) -> Result<Running, LaunchError> {
             repmgr::prepare(launch, server)?.spawn(&launch.log)
         }
         Role::PgPool => pgpool::prepare(launch, pgpool::program(launch)?)?.spawn(&launch.log),
+        Role::StandIn(Kind::MigrationJob) => migration_job::prepare(launch)?.spawn(&launch.log),
         Role::StandIn(kind) => stand_in::prepare(launch, kind)?.spawn(&launch.log),
     }
 }

@@ -9,6 +9,7 @@ mod guard;
 mod identity;
 mod image;
 mod launch;
+mod migration_job;
 mod pgpool;
 mod pgpool_settings;
 mod postgres;

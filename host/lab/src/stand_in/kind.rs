@@ -19,11 +19,13 @@ pub enum Kind {
     HealthMonitor,
     /// repmgr beside a real PostgreSQL server, which the stand-in starts.
     PostgresNode,
+    /// The job that copies a single PostgreSQL's databases into a cluster.
+    MigrationJob,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LiteLlm,
         Self::LangfuseWeb,
         Self::LangfuseWorker,
@@ -32,6 +34,7 @@ impl Kind {
         Self::BackupService,
         Self::HealthMonitor,
         Self::PostgresNode,
+        Self::MigrationJob,
     ];
 
     /// Finds the kind that `lab stand-in` is called with.
@@ -50,6 +53,7 @@ impl Kind {
             Self::BackupService => "backup-service",
             Self::HealthMonitor => "health-monitor",
             Self::PostgresNode => "postgresql-repmgr",
+            Self::MigrationJob => "pg-migrate-ha",
         }
     }
 
@@ -64,6 +68,7 @@ impl Kind {
             Self::BackupService => "the backup service",
             Self::HealthMonitor => "the health monitor",
             Self::PostgresNode => "repmgr",
+            Self::MigrationJob => "pg-migrate-ha",
         }
     }
 
@@ -76,7 +81,8 @@ impl Kind {
             Self::ClickHouse => 8123,
             Self::MinIo => 9000,
             Self::BackupService | Self::HealthMonitor => 8080,
-            Self::PostgresNode => 5432,
+            // The job listens nowhere; it has to have a number.
+            Self::PostgresNode | Self::MigrationJob => 5432,
         }
     }
 
@@ -88,7 +94,7 @@ impl Kind {
             | Self::LangfuseWorker
             | Self::BackupService
             | Self::HealthMonitor => true,
-            Self::ClickHouse | Self::MinIo | Self::PostgresNode => false,
+            Self::ClickHouse | Self::MinIo | Self::PostgresNode | Self::MigrationJob => false,
         }
     }
 }

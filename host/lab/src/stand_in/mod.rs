@@ -14,6 +14,7 @@ mod kind;
 mod langfuse_web;
 mod langfuse_worker;
 mod litellm;
+pub(crate) mod migration_job;
 mod minio;
 mod queue;
 pub(crate) mod repmgr;
@@ -23,6 +24,7 @@ mod settings;
 
 pub use self::{
     kind::Kind,
+    migration_job::MigrationFailed,
     repmgr::NodeError,
     run::{StandInError, run},
     settings::{ADDRESS_VARIABLE, IMAGE_VARIABLE, VERSION_VARIABLE},

@@ -8,8 +8,8 @@ use tokio::{
 };
 
 use super::{
-    Kind, NodeError, backup_service, clickhouse, health_monitor, langfuse_web, langfuse_worker,
-    litellm, minio, repmgr, server::Stop, settings::Settings,
+    Kind, MigrationFailed, NodeError, backup_service, clickhouse, health_monitor, langfuse_web,
+    langfuse_worker, litellm, migration_job, minio, repmgr, server::Stop, settings::Settings,
 };
 
 /// Why a stand-in ended otherwise than by SIGTERM.
@@ -43,6 +43,9 @@ pub enum StandInError {
     /// A node of a cluster does not go on.
     #[error("the node does not go on")]
     Node(#[from] NodeError),
+    /// A migration ended badly.
+    #[error(transparent)]
+    Migration(#[from] MigrationFailed),
     /// SIGTERM can't be heard.
     #[error("could not listen for SIGTERM")]
     Signal(#[source] std::io::Error),
@@ -85,6 +88,7 @@ pub async fn run(
             Kind::BackupService => backup_service::run(settings, stop).await,
             Kind::HealthMonitor => health_monitor::run(settings, stop).await,
             Kind::PostgresNode => repmgr::run(settings, stop).await,
+            Kind::MigrationJob => migration_job::run(settings, stop).await,
         }
     };
     tokio::pin!(service);

@@ -70,7 +70,7 @@ fn service(id: &str, value: &Value) -> Result<Wanted, Unfit> {
     };
     for (key, value) in map(value, id)? {
         match key.as_str() {
-            "name" => wanted.name = text(value, key)?.to_owned(),
+            "name" => text(value, key)?.clone_into(&mut wanted.name),
             "icon" | "description" => {}
             "source" => source(&mut wanted, value)?,
             "deploy" | "build" => {
@@ -132,10 +132,10 @@ fn networking(wanted: &mut Wanted, id: &str, value: &Value) -> Result<(), Unfit>
                 }
             }
             "serviceDomains" => {
-                let ports = map(value, key)?.values().filter_map(|domain| {
+                let mut ports = map(value, key)?.values().filter_map(|domain| {
                     domain.get("port").and_then(Value::as_u64).and_then(|port| port.try_into().ok())
                 });
-                wanted.public_port = ports.last();
+                wanted.public_port = ports.next();
             }
             _ => return Err(not_served(&format!("services.{id}.networking.{key}"))),
         }

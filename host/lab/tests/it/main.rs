@@ -8,10 +8,12 @@
 #![expect(clippy::print_stdout, reason = "a test tells what it skips")]
 
 mod api;
+mod cluster;
 mod daemon;
 mod deployments;
 mod documents;
 mod faults;
+mod migration;
 mod overlap;
 mod patches;
 mod registry;
