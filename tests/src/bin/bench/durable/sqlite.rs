@@ -40,6 +40,7 @@ impl SingleCommits {
         let connection = Connection::open(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         connection.execute_batch("CREATE TABLE lines (number INTEGER PRIMARY KEY, body TEXT)")?;
         Ok(Self { connection, body: body()? })
     }
