@@ -84,7 +84,8 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         ));
     };
     let inside = allowed(inside(outside))?;
-    let user = front.variable("PGPOOL_POSTGRES_USERNAME").unwrap_or("postgres").to_owned();
+    let user = behind(&all, &front, "PGPOOL_POSTGRES_USERNAME");
+    let user = user.unwrap_or_else(|| "postgres".to_owned());
     let address = front
         .variable("RAILWAY_PRIVATE_DOMAIN")
         .map_or_else(|| format!("{}.railway.internal", front.name()), str::to_owned);
@@ -185,4 +186,24 @@ fn absent(name: &str, options: &Options, services: &[Service]) -> Finding {
              name its services in the option `{option}`"
         )
     })
+}
+
+/// Returns what a variable says, or what the variable says that it refers to, as far as that can be seen.
+fn behind(all: &[Running], running: &Running, name: &str) -> Option<String> {
+    let (mut running, mut name) = (running, name.to_owned());
+    for _ in 0..=all.len() {
+        let text = running.variable(&name)?;
+        let inner = text.strip_prefix("${{").and_then(|text| text.strip_suffix("}}"));
+        let Some(inner) = inner.filter(|inner| !inner.contains("${{")) else {
+            return Some(text.to_owned());
+        };
+        match inner.trim().rsplit_once('.') {
+            Some((service, variable)) => {
+                running = all.iter().find(|running| running.name() == service)?;
+                variable.clone_into(&mut name);
+            }
+            None => inner.trim().clone_into(&mut name),
+        }
+    }
+    None
 }

@@ -318,7 +318,7 @@ pub(crate) enum LabCommand {
 /// How to start a lab.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LabUp {
-    /// The stack to start with: as-run, as-written or redis-6.
+    /// The stack to start with: as-run, as-written, redis-6 or beside-cluster.
     #[arg(long, default_value = "as-run")]
     pub(crate) stack: String,
 

@@ -36,7 +36,7 @@ const OPERATOR: &str = "\
       JOIN pg_catalog.pg_proc p ON p.oid = c.castfunc JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
       WHERE c.oid::int8 >= $2 AND c.castcontext <> 'e' AND l.lanname NOT IN ('c', 'internal') LIMIT 1";
 
-/// Checks what the statement's names lead to.
+/// Checks what the statement's names lead to, and returns whether all of it is the system's own.
 ///
 /// # Errors
 /// [`Failure::Denied`], naming the relation, function or operator.
@@ -44,8 +44,9 @@ pub(super) async fn check(
     client: &Client,
     name: &str,
     statement: &ReadStatement,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let failed = |error: tokio_postgres::Error| failure(name, &error);
+    let mut of_the_system = true;
     for relation in &statement.relations {
         let found = client.query_opt(RELATION, &[relation]).await.map_err(failed)?;
         // What the server does not know is the name of a part of the statement, or its own error when it runs.
@@ -53,6 +54,7 @@ pub(super) async fn check(
         let text = |column: &str| row.try_get::<_, String>(column).map_err(failed);
         let (schema, table, kind) = (text("schema")?, text("name")?, text("kind")?);
         let users = row.try_get::<_, i64>("id").map_err(failed)? >= FIRST_OF_USERS;
+        of_the_system &= !users;
         let foreign = row.try_get::<_, bool>("foreign_part").map_err(failed)?;
         relation_allowed(&schema, &table, &kind, users, foreign).map_err(|why| {
             Failure::denied(
@@ -87,7 +89,7 @@ pub(super) async fn check(
         );
         return Err(Failure::denied("sql:operator", text));
     }
-    Ok(())
+    Ok(of_the_system)
 }
 
 fn relation_allowed(

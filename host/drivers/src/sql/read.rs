@@ -8,7 +8,7 @@ use lockstep_engine::model::{Failure, Rows, Value};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 use super::admit::{ReadStatement, admit};
 use super::catalogue;
@@ -32,8 +32,11 @@ const BEGIN: &str = "\
     SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'iso_8601'; \
     SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1;";
 
-/// Roles that may read and not write, best first.
+/// Roles that may read and not write, best first. To the first one the views of statistics hide other people's sessions.
 const ROLES: [&str; 2] = ["pg_read_all_data", "pg_monitor"];
+
+/// The same for what only reads the system's own relations.
+const ROLES_FOR_THE_SYSTEM: [&str; 2] = ["pg_monitor", "pg_read_all_data"];
 
 impl Databases {
     /// Runs one `SELECT` or `SHOW`.
@@ -101,7 +104,7 @@ async fn run(
     statement: &ReadStatement,
     parameters: &[Parameter],
 ) -> Result<Rows, Failure> {
-    begin(client, name).await?;
+    begin(client, name, &ROLES).await?;
     let failed = |error: Error| failure(name, &error);
     // The read connection is kept, and what it leads to may have been demoted since it was opened.
     let recovering: bool = client
@@ -115,7 +118,13 @@ async fn run(
             format!("connection `{name}` leads to a standby"),
         ));
     }
-    catalogue::check(client, name, statement).await?;
+    if catalogue::check(client, name, statement).await? {
+        client.batch_execute("ROLLBACK").await.map_err(failed)?;
+        begin(client, name, &ROLES_FOR_THE_SYSTEM).await?;
+    }
+    if statement.show {
+        return show(client, name, statement).await;
+    }
     let prepared = client.prepare(&statement.text).await.map_err(failed)?;
     let columns: Vec<(String, Type)> = prepared
         .columns()
@@ -125,12 +134,8 @@ async fn run(
     if columns.is_empty() {
         return Err(Failure::permanent("sql:columns", "the query has no columns"));
     }
-    // Text is the one form that every type has. A `SHOW` answers in text already, and can't be part of another query.
-    let text = if statement.show {
-        statement.text.clone()
-    } else {
-        in_text(&statement.text, columns.len())
-    };
+    // Text is the one form that every type has.
+    let text = in_text(&statement.text, columns.len());
     let stream = client.query_raw(&text, parameters).await.map_err(failed)?;
     let mut stream = std::pin::pin!(stream);
     let (mut rows, mut bytes) = (Vec::new(), 0_usize);
@@ -152,10 +157,26 @@ async fn run(
     Ok(Rows { columns: columns.into_iter().map(|(name, _)| name).collect(), rows })
 }
 
-/// Begins the transaction under the first role that the server lets this user take.
-async fn begin(client: &Client, name: &str) -> Result<(), Failure> {
+/// Runs a `SHOW`, which answers in text. `PgPool` knows its own ones only where they come as plain text.
+async fn show(client: &Client, name: &str, statement: &ReadStatement) -> Result<Rows, Failure> {
+    let messages = client.simple_query(&statement.text).await;
+    let messages = messages.map_err(|error| failure(name, &error))?;
+    let mut answer = Rows { columns: Vec::new(), rows: Vec::new() };
+    for message in messages {
+        if let SimpleQueryMessage::Row(row) = message {
+            answer.columns = row.columns().iter().map(|it| it.name().to_owned()).collect();
+            let text =
+                |index| row.get(index).map_or(Value::Null, |text| Value::Text(text.to_owned()));
+            answer.rows.push((0..row.len()).map(text).collect());
+        }
+    }
+    Ok(answer)
+}
+
+/// Begins the transaction under the first of these roles that the server lets this user take.
+async fn begin(client: &Client, name: &str, roles: &[&str]) -> Result<(), Failure> {
     let mut refused = None;
-    for role in ROLES {
+    for role in roles {
         client.batch_execute(BEGIN).await.map_err(|error| failure(name, &error))?;
         match client.batch_execute(&format!("SET LOCAL ROLE {role}")).await {
             Ok(()) => return Ok(()),

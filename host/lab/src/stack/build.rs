@@ -10,6 +10,7 @@ use super::{Stack, changes};
 use crate::identity;
 use crate::registry::Image;
 use crate::state::{Service, Source, State, Variable, Volume, VolumeState};
+use crate::template;
 use changes::Change;
 
 /// `production/railway.toml` of amiable-dev/litellm-langfuse-railway at 5a45454, as data.
@@ -40,6 +41,9 @@ pub enum StackError {
     /// An option names a service that the stack has not.
     #[error("the stack has no service `{0}`")]
     NoService(String),
+    /// The template of its cluster can't be deployed.
+    #[error("could not add the cluster: {0}")]
+    Template(String),
     /// More services than addresses.
     #[error("no address is left for service `{0}`")]
     NoAddress(String),
@@ -86,6 +90,9 @@ pub(crate) fn build(
     }
     for change in changes::of(stack) {
         apply(state, change);
+    }
+    if stack == Stack::BesideCluster {
+        template::add(state, "ha-postgres", now).map_err(StackError::Template)?;
     }
     for (service, image) in images {
         override_image(state, service, image)?;

@@ -48,11 +48,15 @@ const REDIS_6: &[Change] = &[
     ),
 ];
 
+const POSTGRES_15: &[Change] =
+    &[Change::Image("postgres", "ghcr.io/railwayapp-templates/postgres-ssl:15")];
+
 pub(super) fn of(stack: Stack) -> impl Iterator<Item = Change> {
     let (first, second): (&[_], &[_]) = match stack {
         Stack::AsWritten => (&[], &[]),
         Stack::AsRun => (REPAIRS, &[]),
         Stack::Redis6 => (REPAIRS, REDIS_6),
+        Stack::BesideCluster => (REPAIRS, POSTGRES_15),
     };
     first.iter().chain(second).copied()
 }

@@ -22,11 +22,16 @@ pub enum Stack {
     /// As [`Stack::AsRun`], with the official Redis 6.2.
     #[serde(rename = "redis-6")]
     Redis6,
+    /// As [`Stack::AsRun`], with PostgreSQL 15 and, beside it, an empty cluster of PostgreSQL 16 behind `PgPool`.
+    #[serde(rename = "beside-cluster")]
+    BesideCluster,
 }
 
 /// A name that no stack has.
 #[derive(Debug, thiserror::Error)]
-#[error("no stack is named `{0}`; there are `as-run`, `as-written` and `redis-6`")]
+#[error(
+    "no stack is named `{0}`; there are `as-run`, `as-written`, `redis-6` and `beside-cluster`"
+)]
 pub struct UnknownStack(String);
 
 impl Stack {
@@ -36,6 +41,7 @@ impl Stack {
             Self::AsRun => "as-run",
             Self::AsWritten => "as-written",
             Self::Redis6 => "redis-6",
+            Self::BesideCluster => "beside-cluster",
         }
     }
 }
@@ -50,7 +56,7 @@ impl FromStr for Stack {
     type Err = UnknownStack;
 
     fn from_str(text: &str) -> Result<Self, UnknownStack> {
-        [Self::AsRun, Self::AsWritten, Self::Redis6]
+        [Self::AsRun, Self::AsWritten, Self::Redis6, Self::BesideCluster]
             .into_iter()
             .find(|stack| stack.name() == text)
             .ok_or_else(|| UnknownStack(text.to_owned()))

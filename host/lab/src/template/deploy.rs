@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::catalogue::Template;
 use super::generate::generated;
-use super::wanted::Wanted;
+use super::wanted::{Unfit, Wanted};
 use crate::identity;
 use crate::reference;
 use crate::state::{
@@ -44,6 +45,17 @@ pub(crate) async fn deploy(twin: Arc<Twin>, workflow: String, wanted: Vec<Wanted
             found.error = error;
         }
     });
+}
+
+/// Makes the services of the template with this code, without deploying them.
+pub(crate) fn add(state: &mut State, code: &str, now: Timestamp) -> Result<(), String> {
+    let template =
+        Template::of_code(code).ok_or_else(|| format!("no template has the code `{code}`"))?;
+    let config = serde_json::from_str(template.config).map_err(|error| error.to_string())?;
+    let wanted = Wanted::read(&config).map_err(|unfit| match unfit {
+        Unfit::Wrong(why) | Unfit::NotServed(why) => why,
+    })?;
+    create(state, &wanted, now).map(drop)
 }
 
 /// Makes the services with their volumes and returns their ids.

@@ -6,5 +6,5 @@ mod generate;
 mod wanted;
 
 pub(crate) use catalogue::Template;
-pub(crate) use deploy::deploy;
+pub(crate) use deploy::{add, deploy};
 pub(crate) use wanted::{Unfit, Wanted};
