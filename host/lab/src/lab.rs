@@ -249,6 +249,10 @@ impl Lab {
             let value = self.variables(service).and_then(|mut variables| variables.remove(name));
             env.extend(value.map(|value| (name.to_owned(), value)));
         }
+        // The cluster's own front, where there is one.
+        let front =
+            self.variables("pgpool").and_then(|mut variables| variables.remove("DATABASE_URL"));
+        env.extend(front.map(|url| ("PGPOOL_DATABASE_URL".to_owned(), url)));
         env
     }
 

@@ -86,9 +86,7 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
     let inside = allowed(inside(outside))?;
     let user = behind(&all, &front, "PGPOOL_POSTGRES_USERNAME");
     let user = user.unwrap_or_else(|| "postgres".to_owned());
-    let address = front
-        .variable("RAILWAY_PRIVATE_DOMAIN")
-        .map_or_else(|| format!("{}.railway.internal", front.name()), str::to_owned);
+    let address = address(outside, &front)?;
     let database = inside.as_ref().map_or("", |inside| inside.server.database.as_str());
     let hosts = hosts(outside, &old)?;
     let sides =
@@ -186,6 +184,16 @@ fn absent(name: &str, options: &Options, services: &[Service]) -> Finding {
              name its services in the option `{option}`"
         )
     })
+}
+
+/// Returns where PgPool is reached: where its own URL leads, or else its usual private name.
+fn address<O: Railway>(outside: &O, front: &Running) -> Result<String, Failure> {
+    let led = if front.variables.iter().any(|variable| variable.name == "DATABASE_URL") {
+        outside.destination(front.name(), "DATABASE_URL")?
+    } else {
+        None
+    };
+    Ok(led.map_or_else(|| format!("{}.railway.internal", front.name()), |location| location.host))
 }
 
 /// Returns what a variable says, or what the variable says that it refers to, as far as that can be seen.
