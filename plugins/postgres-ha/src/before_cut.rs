@@ -3,7 +3,7 @@
 use lockstep_sdk::blocks::{keep, owner, soon};
 use lockstep_sdk::outside::{Railway, Sql};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Facts, Failure, Observation, Pending};
+use lockstep_sdk::{Facts, Failure, Observation, Pending, StepCall};
 
 use crate::context::Context;
 use crate::front;
@@ -16,16 +16,28 @@ use crate::tables;
 /// How often to look again.
 const AGAIN: u64 = SECOND;
 
+/// The fact that tells when the links that were tried were ended.
+pub(crate) const LINKS_ENDED: &str = "links-ended";
+
+/// How long after that the cut may begin: the old server starts the worker that follows the cluster no sooner than its
+/// `wal_retrieve_retry_interval`, five seconds unless somebody changed it, after it started the last one, and in the cut
+/// writers would wait for that.
+const APART: u64 = 6 * SECOND;
+
 /// Proves everything again that the cut rests on. What may still come is waited for; what has changed is told.
 pub(crate) fn observe<O: Railway + Sql>(
     outside: &O,
     context: &Context,
-    facts: Facts<'_>,
+    call: &StepCall,
 ) -> Result<Observation, Failure> {
+    let facts = Facts(&call.facts);
     if let Some(moved) = moved(outside, context, facts)? {
         return Ok(Observation::Moved(moved));
     }
     let waits = |why: String| Ok(Pending::after(AGAIN, why).into());
+    if facts.maybe_count(LINKS_ENDED).is_some_and(|ended| call.now < ended + APART) {
+        return waits("the old server would start no link so soon after the last one".to_owned());
+    }
     if let Some(why) = links::broken(outside, FORTH)? {
         return waits(why);
     }

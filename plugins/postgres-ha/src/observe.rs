@@ -95,7 +95,7 @@ fn forward<O: Railway + Sql>(
         } else {
             Observation::Ready(Vec::new())
         }),
-        names::HOLD => before_cut::observe(outside, context, Facts(&call.facts)),
+        names::HOLD => before_cut::observe(outside, context, call),
         names::PIN
         | names::GRACE
         | names::FREEZE

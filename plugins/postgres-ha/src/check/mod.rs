@@ -9,6 +9,7 @@ mod switch;
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::{Fact, Failure, Progress, StepCall};
 
+use crate::before_cut::LINKS_ENDED;
 use crate::context::Context;
 use crate::links::{BACK, FORTH, PROBE_BACK, PROBE_FORTH};
 use crate::names::{self, DEPLOY, NEW, OLD, RETURN};
@@ -31,7 +32,13 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::DATABASE => prepare::database(outside, &context),
         names::DATABASE_UNDO => prepare::no_database(outside, &context),
         names::LINK => cut::linked(outside, &[PROBE_FORTH, PROBE_BACK]),
-        names::LINK_END | names::LINK_UNDO => cut::gone(outside, &[PROBE_FORTH, PROBE_BACK]),
+        names::LINK_END => {
+            let gone = cut::gone(outside, &[PROBE_FORTH, PROBE_BACK])?;
+            let Progress::Done(mut facts) = gone else { return Ok(gone) };
+            facts.push(Fact::one(LINKS_ENDED, call.now));
+            Ok(Progress::Done(facts))
+        }
+        names::LINK_UNDO => cut::gone(outside, &[PROBE_FORTH, PROBE_BACK]),
         names::SCHEMA => copy::ended(outside, &[names::SCHEMA]),
         names::COPY => copy::copied(outside, &context),
         names::COPY_UNDO => cut::gone(outside, &[FORTH]),

@@ -77,6 +77,7 @@ impl<D: Declares> Parts<'_, D> {
         let step = Self::without_writes(step, &self.context.clients, SECOND);
         self.push(
             step.effects(&[names::HOLD])
+                .needs(&[names::LINK_END])
                 .approved(GO)
                 .in_window()
                 .if_left(HELD)

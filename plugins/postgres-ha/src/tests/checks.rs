@@ -1,6 +1,6 @@
 //! What the steps before the cut find before they start and demand when they are done.
 
-use lockstep_sdk::{Backup, Failure, Progress};
+use lockstep_sdk::{Backup, Fact, Failure, Progress};
 
 use super::given::{Given, failed, moved, pending, waits};
 use super::sql::{BUDGET, Linked, RECEIVERS, STARTED, SYSTEM, WAL_LEVEL};
@@ -212,4 +212,7 @@ fn the_cut_waits_for_a_cluster_that_is_behind_and_stops_at_what_has_changed() {
     let rehearsed = own.made["rehearse-litellm"].clone();
     own.deployments.get_mut("litellm").unwrap().insert(0, rehearsed);
     assert!(matches!(given.observe(&own, "hold"), lockstep_sdk::Observation::Ready(_)));
+    let mut soon = given.clone();
+    soon.facts.push(Fact::one(crate::before_cut::LINKS_ENDED, 0_u64));
+    waits(&soon.observe(&copied(), "hold"), "so soon");
 }
