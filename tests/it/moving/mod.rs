@@ -49,29 +49,24 @@ impl Move {
         block_on(async { dial(&old).await.unwrap().batch_execute(TABLES).await.unwrap() });
         Self { stage, old, new }
     }
+}
 
-    /// Everything that was acknowledged is in this database, each row once.
-    #[track_caller]
-    fn has_all(&self, url: &str, told: &Told) {
-        let rows = block_on(async {
-            let client = dial(url).await.unwrap();
-            client
-                .query("SELECT writer, number, count(*) FROM ledger GROUP BY 1, 2", &[])
-                .await
-                .unwrap()
-        });
-        let found: std::collections::BTreeMap<(i32, i64), i64> =
-            rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
-        let twice: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
-        assert!(twice.is_empty(), "written twice: {twice:?}");
-        let lost: Vec<_> = told.acknowledged.iter().filter(|it| !found.contains_key(*it)).collect();
-        assert!(
-            lost.is_empty(),
-            "{} of {} are lost: {lost:?}",
-            lost.len(),
-            told.acknowledged.len()
-        );
-    }
+/// Everything that was acknowledged is in this database, each row once.
+#[track_caller]
+fn has_all(url: &str, told: &Told) {
+    let rows = block_on(async {
+        let client = dial(url).await.unwrap();
+        client
+            .query("SELECT writer, number, count(*) FROM ledger GROUP BY 1, 2", &[])
+            .await
+            .unwrap()
+    });
+    let found: std::collections::BTreeMap<(i32, i64), i64> =
+        rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
+    let twice: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "written twice: {twice:?}");
+    let lost: Vec<_> = told.acknowledged.iter().filter(|it| !found.contains_key(*it)).collect();
+    assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), told.acknowledged.len());
 }
 
 #[test]
@@ -85,7 +80,7 @@ fn postgresql_moves_to_a_cluster_and_back_while_writers_write_and_loses_no_row()
     writers.have_written();
     let told = writers.told();
     assert!(told.at.iter().all(|at| *at == 1), "every writer is at the cluster: {told:?}");
-    it.has_all(&it.new, &told);
+    has_all(&it.new, &told);
     let sealed = block_on(async {
         let old = dial(&it.old).await.unwrap();
         old.execute("INSERT INTO ledger(writer, number) VALUES (99, 1)", &[]).await.unwrap_err()
@@ -97,5 +92,5 @@ fn postgresql_moves_to_a_cluster_and_back_while_writers_write_and_loses_no_row()
     writers.have_written();
     let told = writers.end();
     assert!(told.at.iter().all(|at| *at == 0), "every writer is back: {told:?}");
-    it.has_all(&it.old, &told);
+    has_all(&it.old, &told);
 }
