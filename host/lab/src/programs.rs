@@ -58,11 +58,11 @@ impl Programs {
                 found.add_redis(&bin.join(name));
             }
         }
-        for bin in fetched.iter().cloned().chain(packaged).chain(system.iter().cloned()) {
+        for bin in packaged.chain(system.iter().cloned()).chain(fetched.iter().cloned()) {
             found.add_postgres(&bin);
         }
-        // Stable, so of two with the same version the fetched one stays first.
-        found.postgres.sort_by_key(|server| Reverse(numbers(&server.version)));
+        // Stable, so of one major version the system's own server comes first, which has the extensions that a fetched one lacks.
+        found.postgres.sort_by_key(|server| Reverse(server.major()));
         let mut pgpool = fetched.iter().chain(&system).map(|bin| bin.join("pgpool"));
         found.pgpool = pgpool.find_map(|file| {
             let version = first_version(&version_text(&file)?)?;

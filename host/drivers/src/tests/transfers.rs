@@ -9,7 +9,7 @@ use lockstep_lab::Stack;
 use tokio_postgres::Client;
 
 use super::queries::{admin, admin_of};
-use super::world::{One, World, effect};
+use super::world::{One, World, effect, programs_folder};
 use crate::Drivers;
 use crate::settings::{Connection, ConnectionKind, Settings, Via};
 
@@ -101,8 +101,9 @@ impl Both {
 }
 
 fn programs() -> Vec<PathBuf> {
-    let packaged = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    packaged.map(|entry| entry.path().join("bin")).collect()
+    let folders = [PathBuf::from("/usr/lib/postgresql"), programs_folder()];
+    let entries = folders.into_iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+    entries.flatten().map(|entry| entry.path().join("bin")).collect()
 }
 
 fn between(label: &str, transfer: Transfer) -> Effect {
