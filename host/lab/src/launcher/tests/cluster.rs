@@ -162,6 +162,9 @@ async fn a_lost_primary_is_replaced_by_a_standby_that_has_every_acknowledged_row
 #[tokio::test]
 async fn what_alter_system_set_outlives_restarts_and_a_standby_keeps_its_data() {
     let mut cluster = Cluster::up(44).await;
+    // A copy that a busy machine interrupts is made again, so only what comes after the restart counts.
+    let copies = |cluster: &Cluster| cluster.nodes[2].log().matches("cloning it").count();
+    let before = copies(&cluster);
     for index in [0, 2] {
         value(cluster.address(index), "ALTER SYSTEM SET wal_level = 'logical'").await.unwrap();
         value(cluster.address(index), "ALTER SYSTEM SET work_mem = '5MB'").await.unwrap();
@@ -174,7 +177,7 @@ async fn what_alter_system_set_outlives_restarts_and_a_standby_keeps_its_data() 
     cluster.says(1, "SHOW wal_level", "replica").await;
     cluster.says(0, "SELECT (NOT pg_is_in_recovery())::text", "true").await;
     cluster.says(0, RECEIVING, "2").await;
-    assert_eq!(cluster.nodes[2].log().matches("cloning it").count(), 1);
+    assert_eq!(copies(&cluster), before, "its data was kept");
     // Roles come from the first node, and nobody gets in without a password.
     let refused = Config::new()
         .host(cluster.address(1).to_string())
