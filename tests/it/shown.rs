@@ -46,7 +46,7 @@ fn status_says_what_runs_and_whether_a_run_can_still_go_back() {
         found["version"].as_str().unwrap_or_default().to_owned()
     };
     assert!(version("redis").starts_with("6.2"));
-    assert!(version("postgres").starts_with("15"));
+    assert!(version("postgres").starts_with("16"));
     assert!(!version("litellm").is_empty() && !version("langfuse-web").is_empty());
     let apply = ["apply", "redis@7.0.15", "-e", "lab", "--yes", "--until", "backup"];
     stage.lockstep(&apply).expect(10);
