@@ -135,8 +135,10 @@ impl Databases {
         Ok(if done { Fate::Happened(Vec::new()) } else { Fate::DidNot })
     }
 
-    /// Lifts every block that this process holds.
+    /// Lifts every block that this process holds, and ends what it compares: snapshots hold back clean-up for as long as they last.
     pub(crate) async fn let_go(&self) {
+        self.comparisons().clear();
+        self.snapshots.lock().await.clear();
         let held = std::mem::take(&mut *self.holds.lock().await);
         for session in held.into_values() {
             // Whatever comes of this, the session ends with its connection.

@@ -157,8 +157,13 @@ async fn run(
     Ok(Rows { columns: columns.into_iter().map(|(name, _)| name).collect(), rows })
 }
 
-/// Runs a `SHOW`, which answers in text. `PgPool` knows its own ones only where they come as plain text.
+/// Runs a `SHOW`, which answers in text. `PgPool` knows its own ones only where they come as plain text, and plain text could be
+/// several statements, so only words are let through.
 async fn show(client: &Client, name: &str, statement: &ReadStatement) -> Result<Rows, Failure> {
+    let of_words = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ' ');
+    if !statement.text.chars().all(of_words) {
+        return Err(Failure::denied("sql:show", "a `SHOW` names one setting in plain words"));
+    }
     let messages = client.simple_query(&statement.text).await;
     let messages = messages.map_err(|error| failure(name, &error))?;
     let mut answer = Rows { columns: Vec::new(), rows: Vec::new() };

@@ -73,6 +73,8 @@ async fn what_could_change_anything_is_denied_and_changes_nothing() {
         "SELECT set_config('role', 'postgres', false)",
         "SELECT nextval('s')",
         "SELECT lo_import('/etc/passwd')",
+        "SHOW search_path; COMMIT; DROP TABLE t",
+        "SHOW \"search_path\"",
         "SELECT pg_read_file('/etc/passwd')",
         "SELECT pg_advisory_lock(1)",
         "SELECT pg_sleep(100)",
