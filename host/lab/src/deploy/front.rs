@@ -59,12 +59,13 @@ pub(crate) struct Exchange {
 }
 
 impl Fronts {
-    /// Takes an address of `block` that no other deployment has.
-    pub(crate) fn take(&self, block: u8) -> Option<Ipv4Addr> {
+    /// Takes an address of `block` that no other deployment has, nor a process that outlived another lab.
+    pub(crate) fn take(&self, block: u8, port: u16) -> Option<Ipv4Addr> {
         let mut inner = self.lock();
+        let nobody_listens = |address| std::net::TcpListener::bind((address, port)).is_ok();
         let free = BEHIND
             .map(|host| Ipv4Addr::new(127, 77, block, host))
-            .find(|free| !inner.taken.contains(free))?;
+            .find(|free| !inner.taken.contains(free) && nobody_listens(*free))?;
         inner.taken.insert(free);
         Some(free)
     }

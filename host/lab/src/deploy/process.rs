@@ -50,9 +50,10 @@ impl Place {
         });
         let service = service.ok_or_else(|| "the service was deleted".to_owned())?;
         let address = match (&volume, port) {
-            (None, Some(_)) => {
-                twin.fronts.take(block).ok_or_else(|| "no address is free in the lab".to_owned())?
-            }
+            (None, Some(port)) => twin
+                .fronts
+                .take(block, port)
+                .ok_or_else(|| "no address is free in the lab".to_owned())?,
             (Some(_), _) | (None, None) => service,
         };
         Ok(Self { address, port, service, volume })

@@ -110,7 +110,8 @@ async fn a_session_that_is_terminated_on_the_primary_makes_pgpool_drop_it_unless
         held.client.batch_execute("BEGIN; CREATE TEMP TABLE held (n int)").await.unwrap();
         held.client.simple_query("SELECT 'held by pgpool' FROM held").await.unwrap();
         value(cluster.address(0), terminated).await.unwrap();
-        held.client.simple_query("SELECT 1").await.expect_err("the session was terminated");
+        // A statement on its way when the backend ends would hide what PgPool does with one that is idle.
+        pool.until(async || if held.client.is_closed() { Ok(()) } else { Err("still open") }).await;
         cluster.says(0, "SELECT (NOT pg_is_in_recovery())::text", "true").await;
         if on_shutdown == "off" {
             shows(&pool, &["status"], ["up", "up", "up"]).await;
