@@ -15,6 +15,10 @@ use crate::render::{brief, lines_to_add};
 const FAULTY: &str = "this is a fault of the plugin and not of the environment; nothing was changed. \
     Tell its author, and name another build of it in lockstep.toml meanwhile";
 
+/// What to do about plans that differ from one moment to the next.
+const CHANGING: &str = "what runs there is just changing, as when a deployment comes up: plan again when it stands still. If it does, \
+    this is a fault of the plugin; nothing was changed";
+
 /// What to do about a run that was changed.
 const FLAWED: &str = "this run can't be relied on: keep a copy of where it is kept as it is now, and look who else can write there";
 
@@ -67,8 +71,9 @@ impl From<PlanError> for CliError {
                     (Self::words(Exit::Failed, words), hints)
                 }
             }
-            PlanError::Freeze(_) | PlanError::Unstable { .. } => {
-                (Self::words(Exit::Failed, words), vec![FAULTY.to_owned()])
+            PlanError::Freeze(_) => (Self::words(Exit::Failed, words), vec![FAULTY.to_owned()]),
+            PlanError::Unstable { .. } => {
+                (Self::words(Exit::Failed, words), vec![CHANGING.to_owned()])
             }
         };
         error.hints.extend(hints);

@@ -34,8 +34,8 @@ pub enum PlanError {
     /// The plugin's draft is not one that can be run.
     #[error(transparent)]
     Freeze(#[from] FreezeError),
-    /// Two plans of the same environment differ: an approval would mean nothing.
-    #[error("the plugin plans differently each time it is asked: `{field}` differs")]
+    /// Plans made one after the other differ: an approval would mean nothing.
+    #[error("each of {DRAFTS} plans came out differently: `{field}` differs")]
     Unstable {
         /// The first field that differs.
         field: String,
@@ -44,6 +44,9 @@ pub enum PlanError {
     #[error("could not hash the plan")]
     Unhashable(#[from] serde_json::Error),
 }
+
+/// How often the plugin is asked at most, until it plans the same twice in a row.
+const DRAFTS: u32 = 3;
 
 /// Plans one component.
 #[derive(Debug)]
@@ -64,28 +67,30 @@ pub struct Planner<'a, W, R> {
 
 impl<W: World, R: Reporter> Planner<'_, W, R> {
     /// Has the plugin plan twice, on one look at the environment and two at what runs in it, and returns the second plan, with
-    /// the newer evidence.
+    /// the newer evidence. A third is asked for where those differ: what runs there may just have changed.
     ///
     /// # Errors
     /// See [`PlanError`]. A plan with findings that refuse it is no error: the caller shows it.
     pub async fn plan(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
         let mut answered = Answered::default();
-        let first = self.draft(guest, target, &mut answered).await?;
-        let second = self.draft(guest, target, &mut answered).await?;
-        let found = self.look(first.declared.iter().chain(&second.declared)).await?;
-        let first = self.freeze(target, first, &found)?;
-        let denied = second.denied.clone();
-        let mut second = self.freeze(target, second, &found)?;
-        if first.authority.digest()? != second.authority.digest()? {
-            return Err(PlanError::Unstable {
-                field: difference(&first.authority, &second.authority)?,
-            });
+        let mut first = self.draft(guest, target, &mut answered).await?;
+        let mut field = String::new();
+        for _ in 1..DRAFTS {
+            let second = self.draft(guest, target, &mut answered).await?;
+            let found = self.look(first.declared.iter().chain(&second.declared)).await?;
+            let former = self.freeze(target, first, &found)?;
+            let mut plan = self.freeze(target, second.clone(), &found)?;
+            if former.authority.digest()? == plan.authority.digest()? {
+                for Denial { problem, .. } in &second.denied {
+                    self.reporter.report(News::Denied(problem.clone()));
+                }
+                plan.evidence.denied = second.denied.into_iter().map(kept).collect();
+                return Ok(plan);
+            }
+            field = difference(&former.authority, &plan.authority)?;
+            first = second;
         }
-        for Denial { problem, .. } in &denied {
-            self.reporter.report(News::Denied(problem.clone()));
-        }
-        second.evidence.denied = denied.into_iter().map(kept).collect();
-        Ok(second)
+        Err(PlanError::Unstable { field })
     }
 
     /// Asks the plugin once.
@@ -157,6 +162,7 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
 }
 
 /// What the plugin proposed when it was asked once.
+#[derive(Clone)]
 struct Drafted {
     draft: Draft,
     declared: Vec<Effect>,

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::{
-    Answer, Call, Drive, Effect, Failure, Level, Moment, Read, ServiceRef, Step, Target,
+    Answer, Call, Drive, Effect, Failure, Level, Moment, Plan, Read, ServiceRef, Step, Target,
 };
 use lockstep_engine::policy::Watching;
-use lockstep_engine::run::{Ended, News, Planner};
+use lockstep_engine::run::{Ended, News, PlanError, Planner};
 
 use crate::fake::{
     Act, AppendFate, Bench, FakeGuest, FarSide, Shape, all_of_it, block_on, command, label, listed,
@@ -62,14 +62,7 @@ fn apply_neither_reads_nor_declares_nor_asks_for_progress() {
     assert!(bench.world.reads.borrow().is_empty() && bench.world.sent.borrow().is_empty());
 }
 
-#[test]
-fn planning_does_not_perform() {
-    let bench = bench(Drive::Listed);
-    let shape = Shape::default().step(listed("count", &effects()), &effects());
-    let plan = (shape.draft(), shape.effects);
-    let mut guest =
-        FakeGuest { plans: VecDeque::from([plan.clone(), plan]), ..FakeGuest::default() };
-    guest.part("plan").asks = vec![Call::Perform(label("incr"), Vec::new())];
+fn planned(bench: &Bench, guest: &mut FakeGuest) -> Result<Plan, PlanError> {
     let (grant, plugin) = (all_of_it(), plugin());
     let planner = Planner {
         world: &bench.world,
@@ -86,7 +79,42 @@ fn planning_does_not_perform() {
         options: Vec::new(),
         now: Moment(1),
     };
-    let plan = block_on(planner.plan(&mut guest, &target)).unwrap();
+    block_on(planner.plan(guest, &target))
+}
+
+/// Has a guest plan that says these titles of its step, one after the other.
+fn plan_of(titles: &[&str]) -> Result<Plan, PlanError> {
+    let titled = |title: &&str| {
+        let step = Step { title: (*title).to_owned(), ..listed("count", &effects()) };
+        let shape = Shape::default().step(step, &effects());
+        (shape.draft(), shape.effects)
+    };
+    let mut guest =
+        FakeGuest { plans: titles.iter().map(titled).collect(), ..FakeGuest::default() };
+    planned(&bench(Drive::Listed), &mut guest)
+}
+
+#[test]
+fn what_changes_between_two_plans_is_asked_once_more() {
+    let plan = plan_of(&["before", "after", "after"]).unwrap();
+    assert_eq!(plan.authority.steps[0].step.title, "after");
+    assert!(plan_of(&["same", "same"]).is_ok());
+    let restless = plan_of(&["one", "two", "one"]).unwrap_err();
+    assert_eq!(
+        restless.to_string(),
+        "each of 3 plans came out differently: `/steps/0/step/title` differs"
+    );
+}
+
+#[test]
+fn planning_does_not_perform() {
+    let bench = bench(Drive::Listed);
+    let shape = Shape::default().step(listed("count", &effects()), &effects());
+    let plan = (shape.draft(), shape.effects);
+    let mut guest =
+        FakeGuest { plans: VecDeque::from([plan.clone(), plan]), ..FakeGuest::default() };
+    guest.part("plan").asks = vec![Call::Perform(label("incr"), Vec::new())];
+    let plan = planned(&bench, &mut guest).unwrap();
     let denied = plan.evidence.denied.iter().map(|it| (it.call.as_str(), it.problem.code.as_str()));
     assert_eq!(
         denied.collect::<Vec<_>>(),
