@@ -80,5 +80,6 @@ fn rule(trigger: Trigger, triggers: &Triggers) -> String {
             length(triggers.window)
         ),
         Trigger::AtOnce => "failing once".to_owned(),
+        Trigger::Told => "told at once, and never tips".to_owned(),
     }
 }

@@ -19,11 +19,13 @@ pub enum Trigger {
     ErrorRate,
     /// Failing once, as with data that is gone.
     AtOnce,
+    /// Never: that it fails is told at once, and for a person to judge.
+    Told,
 }
 
 /// A trigger that is none of those of [`Trigger`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("trigger `{0}` is none of `unhealthy`, `error-rate` and `at-once`")]
+#[error("trigger `{0}` is none of `unhealthy`, `error-rate`, `at-once` and `told`")]
 pub struct UnknownTrigger(String);
 
 impl std::str::FromStr for Trigger {
@@ -34,6 +36,7 @@ impl std::str::FromStr for Trigger {
             "unhealthy" => Ok(Self::Unhealthy),
             "error-rate" => Ok(Self::ErrorRate),
             "at-once" => Ok(Self::AtOnce),
+            "told" => Ok(Self::Told),
             other => Err(UnknownTrigger(other.to_owned())),
         }
     }

@@ -29,6 +29,9 @@ impl Judge {
         sample: &Sample,
     ) -> Option<String> {
         self.began.get_or_insert(now);
+        if self.trigger == Trigger::Told {
+            return None;
+        }
         let evidence = &sample.evidence;
         if outage && (sample.verdict, self.trigger) != (Verdict::Fail, Trigger::AtOnce) {
             (self.failing, self.unknown) = (None, None);
@@ -54,12 +57,13 @@ impl Judge {
                     Trigger::AtOnce | Trigger::ErrorRate => Some(evidence.clone()),
                     Trigger::Unhealthy => (long >= self.triggers.unhealthy_after)
                         .then(|| format!("failing for {} s: {evidence}", long.0 / 1000)),
+                    Trigger::Told => None,
                 }
             }
         }
     }
 
-    /// Returns whether the newest look found nothing wrong.
+    /// Returns whether the newest look found nothing wrong that counts.
     pub(super) const fn is_fine(&self) -> bool {
         self.began.is_some() && self.failing.is_none() && self.unknown.is_none()
     }
@@ -69,7 +73,7 @@ impl Judge {
         let window = match self.trigger {
             Trigger::Unhealthy => self.triggers.unhealthy_after,
             Trigger::ErrorRate => self.triggers.window,
-            Trigger::AtOnce => Millis(0),
+            Trigger::AtOnce | Trigger::Told => Millis(0),
         };
         self.is_fine() && self.began.is_some_and(|began| now.since(began) >= window.min(longest))
     }
@@ -109,6 +113,15 @@ mod tests {
         assert_eq!(trips(Trigger::Unhealthy, 0, &broken), Some(12), "a pass is a break");
         let mixed = [Fail, Fail, Fail, Unknown, Unknown, Fail, Fail, Fail];
         assert_eq!(trips(Trigger::Unhealthy, 0, &mixed), Some(7), "not knowing is none");
+    }
+
+    #[test]
+    fn what_is_only_told_never_tips_and_keeps_no_soak_from_ending() {
+        use Verdict::{Fail, Pass, Unknown};
+        assert_eq!(trips(Trigger::Told, 0, &[Pass, Fail, Unknown, Fail].repeat(10)), None);
+        let mut judge = Judge::new(Trigger::Told, Triggers::default());
+        judge.look(at(1), at(0), false, &found(Fail));
+        assert!(judge.has_passed_a_window(at(1), LONG));
     }
 
     #[test]
