@@ -8,6 +8,7 @@ use lockstep_engine::run::Follow;
 use tokio::task::JoinHandle;
 
 use super::run::{Ended, run};
+use super::seen::Seen;
 use crate::order::Order;
 use crate::sql::session::Databases;
 use crate::sql::snapshots::own_name;
@@ -22,6 +23,8 @@ pub(super) struct Wanted {
     pub(super) scope: Scope,
     /// By which name the snapshots are kept that it is done at.
     pub(super) at: Option<String>,
+    /// Which transactions those saw, at either side.
+    pub(super) seen: Option<[Seen; 2]>,
     pub(super) except: Vec<String>,
 }
 
@@ -101,6 +104,7 @@ fn wanted(order: &Order<'_>, transfer: &Transfer) -> Option<Wanted> {
         right: right.clone(),
         scope: *scope,
         at: at.as_ref().map(|hold| own_name(order, hold)),
+        seen: Seen::both(order),
         except: except.clone(),
     })
 }

@@ -5,6 +5,7 @@
 
 mod job;
 mod run;
+mod seen;
 mod stretch;
 mod table;
 

@@ -172,7 +172,8 @@ impl Run<'_> {
     ) -> Result<(), Ended> {
         let sessions = self.open().await?;
         let (left, right) = (&sessions.left.client, &sessions.right.client);
-        let pair = Pair { left, right, still: self.snapshots.is_some() };
+        let seen = self.wanted.seen.as_ref().filter(|_| self.snapshots.is_none());
+        let pair = Pair { left, right, still: self.snapshots.is_some(), seen };
         loop {
             let next = stretches.lock().ok().and_then(|mut stretches| stretches.pop_front());
             let Some((name, table, range)) = next else { return Ok(()) };

@@ -7,6 +7,7 @@ use futures_util::{TryStreamExt as _, future};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, Error};
 
+use super::seen::Seen;
 use super::table::{Range, Table};
 
 /// How long a row may differ before the right is taken to be wrong: it may be behind.
@@ -30,6 +31,8 @@ pub(super) struct Pair<'a> {
     pub(super) right: &'a Client,
     /// Whether both stand still.
     pub(super) still: bool,
+    /// What the snapshots saw at which they were to be compared, and which are gone.
+    pub(super) seen: Option<&'a [Seen; 2]>,
 }
 
 /// What came of one stretch.
@@ -56,7 +59,10 @@ struct Suspect {
 impl Pair<'_> {
     /// Compares a stretch.
     pub(super) async fn compare(&self, table: &Table, range: &Range) -> Result<Came, Side> {
-        let query = table.sums(range);
+        if let Some(seen) = self.seen {
+            return self.compare_unchanged(table, range, seen).await;
+        }
+        let query = table.sums(range, None);
         let mut came = Came::default();
         let began = Instant::now();
         let mut before: Option<Sums> = None;
@@ -93,7 +99,7 @@ impl Pair<'_> {
         came: Came,
         began: Instant,
     ) -> Result<Came, Side> {
-        let query = table.keys(range);
+        let query = table.keys(range, None);
         let mut suspects: Option<BTreeMap<String, Suspect>> = None;
         for look in 0.. {
             let (left, right) = future::try_join(
@@ -116,6 +122,53 @@ impl Pair<'_> {
             suspects = Some(found);
             sleep(pause(look)).await;
         }
+        Ok(came)
+    }
+}
+
+impl Pair<'_> {
+    /// Compares the rows that both snapshots saw and nobody has written since. A row that is only on one side then was written
+    /// since at the other, if there is one with its key; if there is none, it may be lost.
+    async fn compare_unchanged(
+        &self,
+        table: &Table,
+        range: &Range,
+        [left, right]: &[Seen; 2],
+    ) -> Result<Came, Side> {
+        let (left, right) = (left.unchanged(), right.unchanged());
+        let [of_left, of_right] = [&left, &right].map(|only| table.sums(range, Some(only)));
+        let (one, other) = future::try_join(
+            async { sums(self.left, &of_left, range).await.map_err(Side::Left) },
+            async { sums(self.right, &of_right, range).await.map_err(Side::Right) },
+        )
+        .await?;
+        let mut came = Came { rows: u64::try_from(one.0).unwrap_or_default(), ..Came::default() };
+        if one == other {
+            return Ok(came);
+        }
+        if !table.has_key() {
+            came.differ = came.rows.max(u64::try_from(other.0).unwrap_or_default());
+            return Ok(came);
+        }
+        let [of_left, of_right] = [&left, &right].map(|only| table.keys(range, Some(only)));
+        let (one, other) = future::try_join(
+            async { keys(self.left, &of_left, range).await.map_err(Side::Left) },
+            async { keys(self.right, &of_right, range).await.map_err(Side::Right) },
+        )
+        .await?;
+        let only_in = |these: &BTreeMap<String, Hash>, those: &BTreeMap<String, Hash>| {
+            these.keys().filter(|key| !those.contains_key(*key)).cloned().collect::<Vec<_>>()
+        };
+        let (only_left, only_right) = (only_in(&one, &other), only_in(&other, &one));
+        let alone = (only_left.len() + only_right.len()) as u64;
+        let (at_right, at_left) = future::try_join(
+            async { present(self.right, table, range, &only_left).await.map_err(Side::Right) },
+            async { present(self.left, table, range, &only_right).await.map_err(Side::Left) },
+        )
+        .await?;
+        let both = one.iter().filter(|(key, hash)| other.get(*key).is_some_and(|it| it != *hash));
+        came.moving = at_right + at_left;
+        came.differ = both.count() as u64 + alone - came.moving;
         Ok(came)
     }
 }
@@ -167,6 +220,21 @@ async fn keys(
         Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?)))
     };
     rows.and_then(key).try_collect().await
+}
+
+/// Returns how many of these keys a range has rows of.
+async fn present(
+    client: &Client,
+    table: &Table,
+    range: &Range,
+    keys: &[String],
+) -> Result<u64, Error> {
+    if keys.is_empty() {
+        return Ok(0);
+    }
+    let mut parameters = range.parameters();
+    parameters.push(&keys);
+    Ok(client.query(&table.present(range), &parameters).await?.len() as u64)
 }
 
 #[cfg(test)]

@@ -90,31 +90,42 @@ impl Table {
         )
     }
 
-    /// Returns the query for the number of rows in a range, and two sums of their hashes.
-    pub(super) fn sums(&self, range: &Range) -> String {
+    /// Returns the query for the number of rows in a range for which a condition holds, and two sums of their hashes.
+    pub(super) fn sums(&self, range: &Range, condition: Option<&str>) -> String {
         format!(
             "SELECT count(*), coalesce(sum(pg_catalog.hashtextextended(t, 0)), 0)::text, \
              coalesce(sum(pg_catalog.hashtextextended(t, 1)), 0)::text \
              FROM (SELECT ROW({})::text COLLATE \"C\" AS t FROM ONLY {} {} OFFSET 0) q",
             Self::list(&self.columns),
             self.quoted(),
-            self.within(range)
+            self.within(range, condition)
         )
     }
 
-    /// Returns the query for the keys of the rows in a range, and their hashes.
-    pub(super) fn keys(&self, range: &Range) -> String {
+    /// Returns the query for the keys of the rows in a range for which a condition holds, and their hashes.
+    pub(super) fn keys(&self, range: &Range, condition: Option<&str>) -> String {
         format!(
             "SELECT k, pg_catalog.hashtextextended(t, 0), pg_catalog.hashtextextended(t, 1) \
              FROM (SELECT ROW({})::text AS k, ROW({})::text COLLATE \"C\" AS t FROM ONLY {} {} OFFSET 0) q",
             Self::list(&self.key),
             Self::list(&self.columns),
             self.quoted(),
-            self.within(range)
+            self.within(range, condition)
         )
     }
 
-    fn within(&self, range: &Range) -> String {
+    /// Returns the query for those of some keys, the last parameter, that a range has rows of, whatever is in them.
+    pub(super) fn present(&self, range: &Range) -> String {
+        let key = format!("ROW({})::text", Self::list(&self.key));
+        let asked = format!("{key} = ANY(${})", range.parameters().len() + 1);
+        format!(
+            "SELECT {key} FROM ONLY {} {}",
+            self.quoted(),
+            self.within(range, Some(asked.as_str()))
+        )
+    }
+
+    fn within(&self, range: &Range, condition: Option<&str>) -> String {
         let key = Self::list(&self.key);
         let mut next = 0;
         let mut end = |operator: &str| {
@@ -130,7 +141,8 @@ impl Table {
         };
         let ends =
             [range.after.as_ref().map(|_| end(">")), range.up_to.as_ref().map(|_| end("<="))];
-        let ends: Vec<String> = ends.into_iter().flatten().collect();
+        let ends: Vec<String> =
+            ends.into_iter().flatten().chain(condition.map(str::to_owned)).collect();
         if ends.is_empty() { String::new() } else { format!("WHERE {}", ends.join(" AND ")) }
     }
 }
@@ -167,7 +179,7 @@ mod tests {
     fn names_are_quoted_and_both_ends_of_a_range_have_parameters_of_their_own() {
         let key = || Some(vec!["x".to_owned(), "1".to_owned()]);
         let range = Range { after: key(), up_to: key() };
-        let query = table().sums(&range);
+        let query = table().sums(&range, None);
         assert!(query.contains("FROM ONLY \"public\".\"LiteLLM \"\"x\"\"\" WHERE"), "{query}");
         assert!(
             query.contains("ROW(\"B\", \"a\") > ROW($1::text::text, $2::text::numeric(3,1)) AND"),
@@ -175,6 +187,11 @@ mod tests {
         );
         assert!(query.contains("<= ROW($3::text::text, $4::text::numeric(3,1))"), "{query}");
         assert_eq!(range.parameters().len(), 4);
-        assert!(table().sums(&Range::default()).ends_with("\"LiteLLM \"\"x\"\"\"  OFFSET 0) q"));
+        let all = table().sums(&Range::default(), None);
+        assert!(all.ends_with("\"LiteLLM \"\"x\"\"\"  OFFSET 0) q"), "{all}");
+        assert!(
+            table().keys(&range, Some("old")).contains("$4::text::numeric(3,1)) AND old OFFSET")
+        );
+        assert!(table().present(&range).ends_with("AND ROW(\"B\", \"a\")::text = ANY($5)"));
     }
 }
