@@ -27,8 +27,10 @@ pub(crate) struct Needs {
     pub(crate) sets_budget: bool,
     /// Settings of the old server that take a restart.
     pub(crate) restart: Vec<(&'static str, &'static str)>,
-    /// Whether the nodes must be told to write the log that a link needs.
-    pub(crate) nodes: bool,
+    /// Whether the cluster has no bound on that.
+    pub(crate) bounds_cluster: bool,
+    /// Variables that each node needs.
+    pub(crate) nodes: Vec<(&'static str, String)>,
     /// Variables that PgPool needs.
     pub(crate) front: Vec<(&'static str, String)>,
 }
@@ -48,7 +50,8 @@ impl Needs {
             budget: options.wal_budget.unwrap_or(fifth),
             sets_budget: inside.server.has_no_budget(),
             restart: restart(&inside.server),
-            nodes: !cluster.server.is_logical(),
+            bounds_cluster: cluster.server.has_no_budget(),
+            nodes: nodes(&survey.nodes, &cluster.server),
             front: front(&survey.front, inside),
         }
     }
@@ -69,6 +72,26 @@ fn restart(server: &Server) -> Vec<(&'static str, &'static str)> {
         settings.push(("max_logical_replication_workers", "4"));
     }
     settings
+}
+
+/// The log that a link needs, and no commit that only one node knows: it would be gone with that node.
+fn nodes(nodes: &[Running], server: &Server) -> Vec<(&'static str, String)> {
+    let mut variables = Vec::new();
+    if !server.is_logical() {
+        variables.push(("POSTGRESQL_WAL_LEVEL", "logical".to_owned()));
+    }
+    if server.synchronous.is_empty() && nodes.len() > 1 {
+        let names: Vec<&str> = nodes
+            .iter()
+            .map(|node| node.variable("REPMGR_NODE_NAME").unwrap_or(node.name()))
+            .collect();
+        variables.extend([
+            ("POSTGRESQL_NUM_SYNCHRONOUS_REPLICAS", "1".to_owned()),
+            ("POSTGRESQL_SYNCHRONOUS_REPLICAS_MODE", "ANY".to_owned()),
+            ("POSTGRESQL_CLUSTER_APP_NAME", names.join(",")),
+        ]);
+    }
+    variables
 }
 
 fn front(front: &Running, inside: &Inside) -> Vec<(&'static str, String)> {

@@ -5,7 +5,7 @@ use lockstep_sdk::{Failure, Sample, StepCall, Verdict};
 
 use crate::context::Context;
 use crate::front;
-use crate::links::{self, BACK, FORTH};
+use crate::links::{self, BACK, FORTH, Link, Slot};
 use crate::names::{self, OLD};
 use crate::seal;
 
@@ -14,7 +14,7 @@ pub(crate) fn probe<O: Sql>(outside: &O, watch: &str, call: &StepCall) -> Result
     let context = Context::of(call)?;
     let step = call.step.as_str();
     let looked = match watch {
-        names::WATCH_WAY_BACK if is_armed(step) => way_back(outside),
+        names::WATCH_WAY_BACK if is_armed(step) => way_back(outside, &context),
         names::WATCH_WAL if step != names::CLOSE => log(outside, &context, step),
         names::WATCH_OLD_IDLE if is_switched(step) => idle(outside),
         names::WATCH_FRONT if is_used(step) => front_stands(outside, &context),
@@ -47,32 +47,31 @@ fn is_used(step: &str) -> bool {
     after.contains(&step) || step.starts_with(names::DEPLOY)
 }
 
-fn way_back<O: Sql>(outside: &O) -> Result<Sample, Failure> {
-    Ok(match links::broken(outside, BACK)? {
-        None => pass("the old server follows the cluster"),
-        Some(why) => sample(
-            Verdict::Fail,
-            format!("{why}: going back would lose what was written since"),
-            None,
-        ),
-    })
+fn way_back<O: Sql>(outside: &O, context: &Context) -> Result<Sample, Failure> {
+    if let Some(why) = links::broken(outside, BACK)? {
+        let lost = format!("{why}: going back would lose what was written since");
+        return Ok(sample(Verdict::Fail, lost, None));
+    }
+    let held = links::slot(outside, BACK)?.map(|slot| held(BACK, &slot, context));
+    let evidence = held.map_or_else(String::new, |(_, evidence)| format!(": {evidence}"));
+    Ok(pass(&format!("the old server follows the cluster{evidence}")))
 }
 
-/// The log that a link holds back, at whichever server a link of this run has a slot.
+/// The live server's log that the copy holds back.
 fn log<O: Sql>(outside: &O, context: &Context, step: &str) -> Result<Sample, Failure> {
-    let link = if is_armed(step) {
-        BACK
-    } else if FOLLOWED.contains(&step) {
-        FORTH
-    } else {
-        return Ok(pass("there is no link"));
-    };
-    let Some(slot) = links::slot(outside, link)? else { return Ok(pass("there is no slot")) };
-    let held = slot.held_back.div_ceil(1 << 20);
+    if !FOLLOWED.contains(&step) {
+        return Ok(pass("the cluster does not follow the old server"));
+    }
+    let Some(slot) = links::slot(outside, FORTH)? else { return Ok(pass("there is no slot")) };
+    let (held, evidence) = held(FORTH, &slot, context);
     let figure = Some(f64::from(u32::try_from(held).unwrap_or(u32::MAX)));
-    let evidence = format!("`{}` holds back {held} MB of {} MB", link.name, context.wal_budget);
     let over = held > context.wal_budget || ["unreserved", "lost"].contains(&slot.status.as_str());
     Ok(sample(if over { Verdict::Fail } else { Verdict::Pass }, evidence, figure))
+}
+
+fn held(link: Link, slot: &Slot, context: &Context) -> (u64, String) {
+    let held = slot.held_back.div_ceil(1 << 20);
+    (held, format!("`{}` holds back {held} MB of {} MB", link.name, context.wal_budget))
 }
 
 /// The steps in which the cluster follows the old server.

@@ -37,6 +37,12 @@ pub(crate) const LEFTOVERS: &str = "\
     UNION ALL SELECT DISTINCT 'subscription ' || u.subname::text FROM pg_stat_subscription u WHERE u.subname LIKE 'lockstep%' \
     UNION ALL SELECT 'role ' || r.rolname::text FROM pg_roles r WHERE r.rolname LIKE 'lockstep%' ORDER BY 1";
 
+/// Slots of others that nobody reads from, and how many MB of the log each holds back.
+pub(crate) const ABANDONED: &str = "\
+    SELECT s.slot_name::text, (CASE WHEN pg_is_in_recovery() THEN 0 \
+      ELSE coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn), 0) END / 1048576)::int8::text \
+    FROM pg_replication_slots s WHERE NOT s.active AND s.slot_name NOT LIKE 'lockstep%' ORDER BY 1";
+
 /// Who uses the old database, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sessions {
@@ -50,6 +56,8 @@ pub(crate) struct Sessions {
     pub(crate) settings: Vec<(String, String)>,
     /// What an earlier run left.
     pub(crate) leftovers: Vec<String>,
+    /// Slots that nobody reads from, and the MB that each holds back.
+    pub(crate) abandoned: Vec<(String, String)>,
 }
 
 impl Sessions {
@@ -62,6 +70,7 @@ impl Sessions {
             roles: roles(outside, OLD)?,
             settings: pairs(outside, OLD, SETTINGS)?,
             leftovers: answer::texts(outside, OLD, LEFTOVERS, &[])?,
+            abandoned: pairs(outside, OLD, ABANDONED)?,
         })
     }
 

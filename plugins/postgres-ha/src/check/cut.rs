@@ -14,8 +14,8 @@ const SOON: u64 = 20;
 /// How long to look on for the end of sessions that have been told to end, in looks.
 const PATIENCE: u64 = 25;
 
-/// Looks without an older session before it is believed that none is left: one that was just beginning when the seal came
-/// shows only a moment later, and these looks are apart by more than that.
+/// Looks without such a session before it is believed that none is left: one that was just beginning when the others were
+/// ended shows only a moment later, and these looks are apart by more than that.
 const CLEAN: u64 = 3;
 
 /// How far apart they are, in milliseconds.
@@ -81,37 +81,39 @@ pub(super) fn ended<O: Sql>(
     if !standing.sealed {
         return Ok(Progress::Failed("the database is not sealed".to_owned()));
     }
+    let recorded = vec![Fact::one("sealed-sessions", standing.clients)];
+    Ok(none_left(standing.older, "are older than the seal", memo, recorded))
+}
+
+/// Looks whether the old database takes writes again, from everybody. A session that was just beginning when the others were
+/// ended shows only afterwards, and is ended in another round.
+pub(super) fn unsealed<O: Sql>(outside: &O, memo: &[Fact]) -> Result<Progress, Failure> {
+    let standing = seal::standing(outside, OLD)?;
+    if standing.sealed {
+        return Ok(Progress::Failed("the database is still sealed".to_owned()));
+    }
+    Ok(none_left(standing.stuck, "began under the seal", memo, Vec::new()))
+}
+
+/// Looks on until no session has been `left` for a few looks. Those that do not end are ended in another round.
+fn none_left(left: u64, which: &str, memo: &[Fact], recorded: Vec<Fact>) -> Progress {
     let memo = Facts(memo);
-    let (clean, looks) = if standing.older == 0 {
+    let (clean, looks) = if left == 0 {
         (memo.maybe_count("clean").unwrap_or(0) + 1, 0)
     } else {
         (0, memo.maybe_count("looks").unwrap_or(0) + 1)
     };
     if clean >= CLEAN {
-        return Ok(Progress::Done(vec![Fact::one("sealed-sessions", standing.clients)]));
+        return Progress::Done(recorded);
     }
-    if looks > PATIENCE {
-        return Ok(Progress::Again(format!("{} sessions are older than the seal", standing.older)));
-    }
-    let (after, note) = if clean > 0 {
-        (APART, "no session is older than the seal: looking again".to_owned())
-    } else {
-        (SOON, format!("{} sessions that are older than the seal are ending", standing.older))
+    let note = match left {
+        0 => format!("no sessions {which}: looking again"),
+        left => format!("{left} sessions {which}, and are ending"),
     };
-    Ok(Pending::after(after, note)
+    if looks > PATIENCE {
+        return Progress::Again(note);
+    }
+    Pending::after(if clean > 0 { APART } else { SOON }, note)
         .remembering(vec![Fact::one("clean", clean), Fact::one("looks", looks)])
-        .into())
-}
-
-/// Looks whether the old database takes writes again, from everybody.
-pub(super) fn unsealed<O: Sql>(outside: &O) -> Result<Progress, Failure> {
-    let standing = seal::standing(outside, OLD)?;
-    Ok(if standing.sealed {
-        Progress::Failed("the database is still sealed".to_owned())
-    } else if standing.stuck > 0 {
-        let note = format!("{} sessions that began under the seal are ending", standing.stuck);
-        Pending::after(10 * SOON, note).into()
-    } else {
-        Progress::Done(Vec::new())
-    })
+        .into()
 }

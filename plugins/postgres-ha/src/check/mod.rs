@@ -50,7 +50,7 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::SEAL => cut::sealed(outside, OLD),
         names::END_WRITERS => cut::ended(outside, OLD, memo),
         names::SEAL_NEW => cut::ended(outside, NEW, memo),
-        names::UNSEAL | names::UNSEAL_OLD => cut::unsealed(outside),
+        names::UNSEAL | names::UNSEAL_OLD => cut::unsealed(outside, memo),
         names::REFERENCES => switch::referred(outside, &context),
         names::PROVE => switch::proven(outside, call, memo),
         names::SOAK => switch::answers(outside, call),

@@ -69,8 +69,9 @@ pub(super) fn identified<O: Sql>(outside: &O) -> Result<Progress, Failure> {
 
 /// Looks whether the log that a link may hold back is bounded: the server takes a moment to read its settings.
 pub(super) fn bounded<O: Sql>(outside: &O) -> Result<Progress, Failure> {
-    Ok(if Server::read(outside, OLD)?.has_no_budget() {
-        Pending::after(SECOND, "the server has not read its settings yet").into()
+    let (old, new) = (Server::read(outside, OLD)?, Server::read(outside, ADMIN)?);
+    Ok(if old.has_no_budget() || new.has_no_budget() {
+        Pending::after(SECOND, "a server has not read its settings yet").into()
     } else {
         Progress::Done(Vec::new())
     })
@@ -120,6 +121,10 @@ pub(super) fn cluster<O: Railway + Sql + Effects>(
         let why =
             format!("the cluster came up, and its `wal_level` is still `{}`", server.wal_level);
         return Ok(Progress::Failed(why));
+    }
+    if server.synchronous.is_empty() && context.nodes.len() > 1 {
+        let why = "the cluster came up, and no node must confirm a commit: `synchronous_standby_names` is empty";
+        return Ok(Progress::Failed(why.to_owned()));
     }
     let wanted = context.nodes.len().saturating_sub(1);
     let receive = usize::try_from(server.receivers).unwrap_or(usize::MAX);

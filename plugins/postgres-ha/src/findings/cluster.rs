@@ -41,14 +41,13 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
             .source("domain.md A.3"),
         );
     }
-    if server.synchronous.is_empty() {
+    if server.synchronous.is_empty() && seen.survey.nodes.len() < 2 {
         findings.push(
             Finding::warning(
                 "synchronous",
-                "no node must confirm a commit, so a failover may lose what was acknowledged",
+                "the cluster has one node, so nobody else confirms a commit, and what was acknowledged may be lost with it",
             )
             .evidence("synchronous_standby_names is empty")
-            .remedy("set it to `ANY 1 (*)` if that is not wanted, before the cut or afterwards")
             .source("domain.md A.8"),
         );
     }
@@ -86,10 +85,8 @@ fn primary(seen: Seen<'_>) -> Finding {
 
 fn settings(seen: Seen<'_>) -> Option<Finding> {
     let mut lines = Vec::new();
-    if seen.needs.nodes {
-        lines
-            .push(format!("wal_level: {}, and `logical` is needed", seen.cluster.server.wal_level));
-    }
+    let nodes = seen.needs.nodes.iter();
+    lines.extend(nodes.map(|(name, value)| format!("{name} of each node: to be {value}")));
     lines.extend(seen.needs.front.iter().map(|(name, value)| format!("{name}: to be {value}")));
     let title = "the cluster's settings are changed before anybody uses it";
     let finding = Finding::note("cluster-settings", title)

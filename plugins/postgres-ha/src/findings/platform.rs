@@ -67,7 +67,7 @@ fn volume(survey: &Survey) -> Finding {
 pub(super) fn going(seen: Seen<'_>, now: u64) -> Vec<Finding> {
     let mut findings = smoke::findings(&seen.survey.answers);
     findings.extend(unhealthy(seen.survey));
-    if !seen.needs.restart.is_empty() || seen.needs.nodes {
+    if !seen.needs.restart.is_empty() || !seen.needs.nodes.is_empty() {
         findings.extend(owner::patching(now));
     }
     findings.push(outage(seen.survey));

@@ -45,6 +45,16 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
                 .source("domain.md A.5"),
         );
     }
+    let abandoned = &seen.inside.sessions.abandoned;
+    if !abandoned.is_empty() {
+        let title = "nobody reads from some slots of the old server, and it keeps its log for them: this fills its volume";
+        let lines = abandoned.iter().map(|(slot, held)| format!("`{slot}` holds back {held} MB"));
+        findings.push(
+            listed(Finding::warning("abandoned-slots", title), lines)
+                .remedy("see whose each is; one that nobody needs: SELECT pg_drop_replication_slot('…')")
+                .source("domain.md A.5"),
+        );
+    }
     if !seen.inside.sessions.leftovers.is_empty() {
         findings.push(leftovers("the old server", &seen.inside.sessions.leftovers));
     }
@@ -135,6 +145,7 @@ fn budget(seen: Seen<'_>) -> Finding {
     let known = volume.is_some_and(|volume| volume.size_mb > 0);
     let evidence = [
         format!("max_slot_wal_keep_size: {}", server.slot_budget),
+        format!("max_slot_wal_keep_size at the cluster: {}", seen.cluster.server.slot_budget),
         format!("free on the volume: {free} MB; a link may hold back {budget} MB"),
     ];
     if known && free < budget {
@@ -148,7 +159,7 @@ fn budget(seen: Seen<'_>) -> Finding {
         .remedy("grow the volume or free space, or set a smaller `wal-budget`")
         .source("domain.md A.3");
     }
-    if !seen.needs.sets_budget {
+    if !seen.needs.sets_budget && !seen.needs.bounds_cluster {
         return listed(
             Finding::note("wal-budget", "the log that a link may hold back is bounded already"),
             evidence,

@@ -4,7 +4,7 @@ use lockstep_sdk::blocks::slug;
 use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
 use lockstep_sdk::{Failure, Scope, Step};
 
-use super::cut::SNAPSHOTS;
+use super::cut::{ROUNDS as UNSEALS, SNAPSHOTS};
 use super::parts::Parts;
 use crate::declare::Declares;
 use crate::names::{self, NEW, OLD, RETURN};
@@ -99,11 +99,12 @@ impl<D: Declares> Parts<'_, D> {
     fn unseal_old(&mut self, first: &str) -> Result<String, Failure> {
         self.declare.transaction(names::UNSEAL_OLD, OLD, seal::lift(&self.context.database))?;
         self.declare.transaction("unseal-old-end", OLD, seal::end_sealed())?;
-        let step = Step::new(
+        let mut step = Step::new(
             names::UNSEAL_OLD,
             "Take the seal off the old database, and end the sessions that began under it",
             "they would stay read-only for as long as they live",
         );
+        step.rounds = UNSEALS;
         let step = self
             .sealed(step)
             .effects(&[names::UNSEAL_OLD, "unseal-old-end"])

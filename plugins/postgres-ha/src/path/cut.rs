@@ -20,7 +20,7 @@ const AHEAD: u64 = 1_000;
 pub(super) const SNAPSHOTS: u64 = 2 * 60 * 60 * SECOND;
 
 /// Rounds of ending sessions. Pools connect anew at once, but what comes then is sealed.
-const ROUNDS: u32 = 10;
+pub(super) const ROUNDS: u32 = 10;
 
 /// What a person confirms before the cut.
 const GO: &str = "From here on writes wait, at most as long as the section may take, and then go to the cluster only. What fails is \
@@ -143,15 +143,17 @@ impl<D: Declares> Parts<'_, D> {
         );
         let step = self.held(step).effects(&[names::SEAL]).undone_by(&[names::UNSEAL]);
         self.push(step);
+        let mut unseal = Step::new(
+            names::UNSEAL,
+            "Take the seal off, and end the sessions that began under it",
+            "they would stay read-only for as long as they live",
+        );
+        unseal.rounds = ROUNDS;
         self.push_undo(
-            Step::new(
-                names::UNSEAL,
-                "Take the seal off, and end the sessions that began under it",
-                "they would stay read-only for as long as they live",
-            )
-            .effects(&[names::UNSEAL, "unseal-end"])
-            .if_left(SEALED)
-            .reverses(&[(names::UNSEAL, names::SEAL), ("unseal-end", names::SEAL)]),
+            unseal
+                .effects(&[names::UNSEAL, "unseal-end"])
+                .if_left(SEALED)
+                .reverses(&[(names::UNSEAL, names::SEAL), ("unseal-end", names::SEAL)]),
         );
         Ok(())
     }

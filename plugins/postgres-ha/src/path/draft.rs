@@ -108,7 +108,7 @@ fn context(
         new_system: cluster.server.system.clone(),
         clients: survey.clients.iter().map(client).collect(),
         urls: urls.map(|it| (it.service.clone(), it.variable.clone())).collect(),
-        deploys_nodes: needs.nodes,
+        deploys_nodes: !needs.nodes.is_empty(),
         deploys_front: !needs.front.is_empty(),
         lag_bytes: options.lag_bytes,
         wal_budget: needs.budget,
@@ -136,11 +136,12 @@ fn watches() -> Vec<Watch> {
             names::WATCH_WAY_BACK,
             "the way back is armed: the old server follows the cluster",
             15 * SECOND,
-            "unhealthy",
+            // Without it going back would lose rows, so that it is lost is no reason to go back.
+            "told",
         ),
         watch(
             names::WATCH_WAL,
-            "links hold back no more log than is allowed",
+            "the copy holds back no more of the live server's log than is allowed",
             30 * SECOND,
             "at-once",
         ),

@@ -15,7 +15,7 @@ const STAYS: [&str; 5] = [
     "the old server's service and its volume, sealed and stopped: delete them yourself when nobody will need them any more",
     "the pinned images and the time to end",
     "the cluster's and PgPool's settings",
-    "wherever the plan set them: the old server's settings for links, and the indexes that identify rows",
+    "wherever the plan set them: both servers' settings for links, and the indexes that identify rows",
 ];
 
 impl<D: Declares> Parts<'_, D> {

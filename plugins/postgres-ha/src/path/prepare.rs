@@ -148,35 +148,45 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
+    /// At both sides: the server itself gives a link up that is left too far behind.
     fn wal_budget(&mut self) -> Result<(), Failure> {
-        if !self.seen.needs.sets_budget {
+        let needs = self.seen.needs;
+        let sides = [("old", OLD, needs.sets_budget), ("new", ADMIN, needs.bounds_cluster)];
+        let (mut set, mut reset, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
+        let load = || statements(["SELECT pg_reload_conf()"]);
+        for (side, connection, _) in sides.into_iter().filter(|(_, _, unbounded)| *unbounded) {
+            let [bound, read, unbound, reread] =
+                ["", "-load", "-reset", "-reload"].map(|part| format!("wal-budget-{side}{part}"));
+            let text = format!("ALTER SYSTEM SET max_slot_wal_keep_size = '{}MB'", needs.budget);
+            self.declare.again(&bound, connection, &text)?;
+            self.declare.transaction(&read, connection, load())?;
+            let text = "ALTER SYSTEM RESET max_slot_wal_keep_size";
+            self.declare.again(&unbound, connection, text)?;
+            self.declare.transaction(&reread, connection, load())?;
+            pairs.extend([(unbound.clone(), bound.clone()), (reread.clone(), bound.clone())]);
+            set.extend([bound, read]);
+            reset.extend([unbound, reread]);
+        }
+        if set.is_empty() {
             return Ok(());
         }
-        let budget = self.seen.needs.budget;
-        let set = format!("ALTER SYSTEM SET max_slot_wal_keep_size = '{budget}MB'");
-        let load = || statements(["SELECT pg_reload_conf()"]);
-        self.declare.again(names::WAL_BUDGET, OLD, &set)?;
-        self.declare.transaction("wal-budget-load", OLD, load())?;
-        self.declare.again("wal-budget-reset", OLD, "ALTER SYSTEM RESET max_slot_wal_keep_size")?;
-        self.declare.transaction("wal-budget-reload", OLD, load())?;
         self.push(
             Step::new(
                 names::WAL_BUDGET,
                 "Bound the log that a link may hold back",
-                "a link that is left behind must never fill the live server's volume",
+                "a link that is left behind must never fill a volume: the server gives it up before",
             )
-            .effects(&[names::WAL_BUDGET, "wal-budget-load"])
+            .effects(&refs(&set))
             .if_left("nothing: there is no link yet")
             .undone_by(&[names::WAL_BUDGET_UNDO]),
         );
+        let pairs: Vec<_> =
+            pairs.iter().map(|(one, other)| (one.as_str(), other.as_str())).collect();
         self.push_undo(
             Step::new(names::WAL_BUDGET_UNDO, "Take the bound away", "as it was")
-                .effects(&["wal-budget-reset", "wal-budget-reload"])
+                .effects(&refs(&reset))
                 .if_left("nothing: links that are not there are bounded")
-                .reverses(&[
-                    ("wal-budget-reset", names::WAL_BUDGET),
-                    ("wal-budget-reload", names::WAL_BUDGET),
-                ]),
+                .reverses(&pairs),
         );
         Ok(())
     }
@@ -221,20 +231,18 @@ impl<D: Declares> Parts<'_, D> {
         let needs = self.seen.needs;
         let mut labels = Vec::new();
         let mut expected = 0;
-        if needs.nodes {
+        if !needs.nodes.is_empty() {
+            let variables: Vec<_> =
+                needs.nodes.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let primary = self.seen.cluster.primary.as_deref();
             let mut nodes: Vec<_> = self.seen.survey.nodes.iter().collect();
             nodes.sort_by_key(|node| Some(node.name()) == primary);
             for node in nodes {
-                let wal = format!("wal-{}", slug(node.name()));
+                let settings = format!("settings-{}", slug(node.name()));
                 let deploy = format!("start-{}", slug(node.name()));
-                self.declare.set_variables(
-                    &wal,
-                    node.name(),
-                    &[("POSTGRESQL_WAL_LEVEL", "logical")],
-                )?;
+                self.declare.set_variables(&settings, node.name(), &variables)?;
                 self.declare.deploy(&deploy, node.name())?;
-                labels.extend([wal, deploy]);
+                labels.extend([settings, deploy]);
                 expected += node.boot();
             }
         }
@@ -254,8 +262,8 @@ impl<D: Declares> Parts<'_, D> {
             Step::new(
                 names::CLUSTER,
                 "Set up the cluster for its clients, before it has any",
-                "the way back needs a log that can be read; reads must not go to nodes that are behind; and PgPool must not drop \
-                 the primary because a session ended there",
+                "the way back needs a log that can be read; a commit must be at two nodes before it is acknowledged; reads must not go \
+                 to nodes that are behind; and PgPool must not drop the primary because a session ended there",
             )
             .effects(&refs(&labels))
             .if_left("nothing: nobody uses the cluster yet")

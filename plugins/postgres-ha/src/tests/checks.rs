@@ -3,7 +3,7 @@
 use lockstep_sdk::{Backup, Fact, Failure, Progress};
 
 use super::given::{Given, failed, moved, pending, waits};
-use super::sql::{BUDGET, Linked, RECEIVERS, STARTED, SYSTEM, WAL_LEVEL};
+use super::sql::{BUDGET, Linked, RECEIVERS, STARTED, SYNCHRONOUS, SYSTEM, WAL_LEVEL};
 use super::stack::{Stack, deployment, digest};
 
 const FORTH: (&str, &str) = ("lockstep_fwd", "postgres");
@@ -102,6 +102,9 @@ fn a_cluster_is_set_up_when_its_nodes_follow_and_pgpool_says_so_itself() {
     }
     failed(&given.check(&stack, "cluster"), "still `replica`");
     stack.databases.new.set(WAL_LEVEL, "logical");
+    stack.databases.new.set(SYNCHRONOUS, "");
+    failed(&given.check(&stack, "cluster"), "no node must confirm");
+    stack.databases.new.set(SYNCHRONOUS, "ANY 1 (*)");
     stack.databases.new.set(RECEIVERS, 1_u64);
     pending(&given.check(&stack, "cluster"), "1 nodes follow");
     stack.databases.new.set(RECEIVERS, 2_u64);

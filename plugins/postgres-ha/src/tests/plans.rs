@@ -3,7 +3,7 @@
 use lockstep_sdk::{Gate, Undo};
 
 use super::given::{ids, planned, planned_with, step};
-use super::sql::{BUDGET, VERSION, WAL_LEVEL};
+use super::sql::{BUDGET, SYNCHRONOUS, VERSION, WAL_LEVEL};
 use super::stack::{Stack, URL};
 
 const NEW_URL: &str = "postgresql://postgres:${{pgpool.PGPOOL_POSTGRES_PASSWORD}}@${{pgpool.RAILWAY_PRIVATE_DOMAIN}}:5432/litellm_langfuse";
@@ -81,7 +81,9 @@ fn a_log_that_no_link_can_read_takes_a_restart_with_a_gate_and_a_window() {
         ]
     );
     assert!(
-        declared.line("wal-budget").ends_with("ALTER SYSTEM SET max_slot_wal_keep_size = '1000MB'")
+        declared
+            .line("wal-budget-old")
+            .ends_with("ALTER SYSTEM SET max_slot_wal_keep_size = '1000MB'")
     );
     let order = ids(&draft.steps);
     let at = |id: &str| order.iter().position(|known| *known == id).unwrap();
@@ -118,19 +120,37 @@ fn nodes_are_told_to_write_such_a_log_standbys_first() {
     assert_eq!(
         step(&draft.steps, "cluster").effects,
         [
-            "wal-pg-1",
+            "settings-pg-1",
             "start-pg-1",
-            "wal-pg-2",
+            "settings-pg-2",
             "start-pg-2",
-            "wal-pg-0",
+            "settings-pg-0",
             "start-pg-0",
             "front-settings",
             "start-front"
         ]
     );
-    assert!(declared.line("wal-pg-1").contains("POSTGRESQL_WAL_LEVEL"));
+    assert!(declared.line("settings-pg-1").contains("POSTGRESQL_WAL_LEVEL"));
+    assert!(!declared.line("settings-pg-1").contains("SYNCHRONOUS"));
     assert_eq!(step(&draft.steps, "cluster").undo, Undo::Restore);
     assert!(step(&draft.steps, "cluster").outage.is_empty(), "nobody uses it yet");
+}
+
+#[test]
+fn a_commit_is_to_be_at_two_nodes_and_no_link_may_fill_the_clusters_volumes() {
+    let mut stack = Stack::healthy();
+    stack.databases.new.set(SYNCHRONOUS, "");
+    stack.databases.new.set(BUDGET, "-1");
+    let (draft, declared) = planned(&stack);
+    for part in ["NUM_SYNCHRONOUS_REPLICAS", "pg-0,pg-1,pg-2", "ANY"] {
+        assert!(declared.line("settings-pg-2").contains(part));
+    }
+    assert_eq!(step(&draft.steps, "wal-budget").effects, ["wal-budget-new", "wal-budget-new-load"]);
+    assert!(declared.line("wal-budget-new").contains("cluster-admin"));
+    assert_eq!(
+        step(&draft.undo, "wal-budget-undo").effects,
+        ["wal-budget-new-reset", "wal-budget-new-reload"]
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use lockstep_sdk::{Failure, Severity};
 
 use super::declared::Declared;
 use super::sql::{
-    BUDGET, CONNECTIONS, PREPARED, RECEIVERS, RECOVERING, SEES, SLOTS, SYSTEM, VERSION,
+    BUDGET, CONNECTIONS, PREPARED, RECEIVERS, RECOVERING, SEES, SLOTS, SYNCHRONOUS, SYSTEM, VERSION,
 };
 use super::stack::{Stack, target};
 use crate::path::plan;
@@ -191,10 +191,14 @@ fn what_should_be_read_is_a_warning() {
         |stack| stack.databases.tables.push(("public", "secret", "r", "p", true)),
         "row-security",
     );
+    warned(|stack| stack.databases.abandoned.push(("debezium", "900")), "abandoned-slots");
     warned(|_| {}, "shared-database");
     warned(|_| {}, "superuser");
-    warned(|_| {}, "synchronous");
     warned(|_| {}, "sessions");
+    let mut alone = Stack::healthy();
+    alone.databases.new.set(SYNCHRONOUS, "");
+    let draft = plan(&alone, &Declared::default(), &target(&[("nodes", "pg-0")])).unwrap();
+    assert!(draft.findings.iter().any(|finding| finding.id == "synchronous"));
 }
 
 #[test]

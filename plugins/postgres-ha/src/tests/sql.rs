@@ -28,6 +28,7 @@ pub(super) const WAL_LEVEL: usize = 5;
 pub(super) const SLOTS: usize = 6;
 pub(super) const BUDGET: usize = 10;
 pub(super) const CONNECTIONS: usize = 11;
+pub(super) const SYNCHRONOUS: usize = 12;
 pub(super) const SEES: usize = 14;
 pub(super) const STARTED: usize = 15;
 pub(super) const PREPARED: usize = 16;
@@ -114,12 +115,14 @@ pub(super) struct Databases {
     pub(super) published: u64,
     pub(super) copied: (u64, u64),
     pub(super) errors: u64,
+    pub(super) abandoned: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for Databases {
     fn default() -> Self {
         let mut new = Told::new(160_004, "222", "postgres");
         new.set(RECEIVERS, 2_u64);
+        new.set(SYNCHRONOUS, "ANY 1 (\"pg-0\",\"pg-1\",\"pg-2\")");
         Self {
             old: Told::new(160_004, "111", "litellm_langfuse"),
             new,
@@ -149,6 +152,7 @@ impl Default for Databases {
             published: 4,
             copied: (4, 4),
             errors: 0,
+            abandoned: Vec::new(),
         }
     }
 }
@@ -231,6 +235,7 @@ impl Databases {
                 .map(|(name, is)| vec![(*name).into(), is.to_string().into()])
                 .collect(),
             sessions::SETTINGS => pairs(&self.settings),
+            sessions::ABANDONED => pairs(&self.abandoned),
             sessions::LEFTOVERS => texts(&told.leftovers),
             cluster::PRESENT => vec![vec![u64::from(self.present).into()]],
             cluster::AVAILABLE => pairs(&self.available),

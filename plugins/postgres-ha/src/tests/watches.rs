@@ -44,17 +44,21 @@ fn a_way_back_that_is_lost_is_told_from_the_switch_on_until_it_is_given_up() {
 }
 
 #[test]
-fn a_link_that_holds_back_too_much_is_told_at_whichever_side_it_is() {
+fn a_copy_that_holds_back_too_much_tips_and_a_way_back_that_does_is_only_told() {
     let much = Linked { held_back: 2_000 << 20, ..Linked::runs() };
     let mut stack = copied();
     stack.databases.links.insert(("lockstep_fwd", "postgres"), much);
     sees(&stack, "wal", "copy", &Verdict::Fail);
     sees(&stack, "wal", "soak", &Verdict::Pass);
-    stack.databases.links.insert(("lockstep_rev", "cluster"), much);
-    sees(&stack, "wal", "soak", &Verdict::Fail);
+    stack
+        .databases
+        .links
+        .insert(("lockstep_rev", "cluster"), Linked { status: Some("lost"), ..much });
+    sees(&stack, "wal", "soak", &Verdict::Pass);
+    sees(&stack, "way-back", "soak", &Verdict::Fail);
     let lost = Linked { status: Some("lost"), ..Linked::runs() };
-    stack.databases.links.insert(("lockstep_rev", "cluster"), lost);
-    sees(&stack, "wal", "prove", &Verdict::Fail);
+    stack.databases.links.insert(("lockstep_fwd", "postgres"), lost);
+    sees(&stack, "wal", "verify", &Verdict::Fail);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct Cluster {
     pub(super) account: Account,
     pub(super) wal_level: String,
     pub(super) max_connections: u32,
+    /// Which nodes must confirm a commit; none where it is empty.
+    pub(super) synchronous: String,
     /// How long a primary must be away to count as lost.
     pub(super) patience: Duration,
     pub(super) programs: Tools,
@@ -117,6 +119,7 @@ impl Cluster {
                 database: settings.get("POSTGRESQL_DATABASE").map(str::to_owned),
             },
             wal_level: settings.get("POSTGRESQL_WAL_LEVEL").unwrap_or("replica").to_owned(),
+            synchronous: synchronous(settings, number("POSTGRESQL_NUM_SYNCHRONOUS_REPLICAS", 0)?),
             max_connections: u32::try_from(number("POSTGRESQL_MAX_CONNECTIONS", 100)?)
                 .map_err(|error| refused(format!("POSTGRESQL_MAX_CONNECTIONS: {error}")))?,
             patience: Duration::from_secs(attempts.saturating_mul(interval)),
@@ -142,6 +145,17 @@ impl Cluster {
     pub(super) fn slot(&self) -> String {
         format!("repmgr_slot_{}", self.id)
     }
+}
+
+/// So many of the nodes that the image's variables list, in the form of `synchronous_standby_names`.
+fn synchronous(settings: &Settings, count: u64) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    let mode = settings.get("POSTGRESQL_SYNCHRONOUS_REPLICAS_MODE").unwrap_or_default();
+    let names = settings.get("POSTGRESQL_CLUSTER_APP_NAME").unwrap_or("walreceiver");
+    let names: Vec<String> = names.split([',', ';']).map(|name| format!("\"{name}\"")).collect();
+    format!("{mode} {count} ({})", names.join(",")).trim_start().to_owned()
 }
 
 /// The places in a list of `host` and `host:port`, or the part that is none.
@@ -194,7 +208,17 @@ mod tests {
         assert_eq!((cluster.rank(), cluster.id, cluster.nodes[1].port), (2, 1002, 5433));
         assert!(!cluster.begins_here());
         assert_eq!(cluster.patience, Duration::from_secs(15));
-        assert_eq!(cluster.wal_level, "replica");
+        assert_eq!((cluster.wal_level.as_str(), cluster.synchronous.as_str()), ("replica", ""));
+    }
+
+    #[test]
+    fn nodes_that_confirm_commits_are_named_as_the_image_names_them() {
+        let one = ("POSTGRESQL_NUM_SYNCHRONOUS_REPLICAS", "1");
+        let named = ("POSTGRESQL_CLUSTER_APP_NAME", "pg-0,pg-1");
+        let any = ("POSTGRESQL_SYNCHRONOUS_REPLICAS_MODE", "ANY");
+        let of = |extra: &[_]| Cluster::read(&settings(extra)).unwrap().synchronous;
+        assert_eq!(of(&[one]), r#"1 ("walreceiver")"#);
+        assert_eq!(of(&[one, named, any]), r#"ANY 1 ("pg-0","pg-1")"#);
     }
 
     #[test]

@@ -13,12 +13,13 @@ pub(super) fn settings(cluster: &Cluster, address: &str, upstream: Option<&Place
         "listen_addresses = {}\nport = {}\nunix_socket_directories = ''\n\
          max_connections = {}\nwal_level = {}\nwal_log_hints = on\nhot_standby = on\n\
          wal_retrieve_retry_interval = '1s'\nmax_wal_senders = 16\nmax_replication_slots = 16\npassword_encryption = 'scram-sha-256'\n\
-         cluster_name = {}\n",
+         cluster_name = {}\nsynchronous_standby_names = {}\n",
         quoted(address),
         cluster.place.port,
         cluster.max_connections,
         quoted(&cluster.wal_level),
         quoted(&cluster.node),
+        quoted(&cluster.synchronous),
     );
     if let Some(upstream) = upstream {
         let connection = format!(
