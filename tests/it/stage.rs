@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use lockstep_lab::daemon::{self, Daemon};
 use lockstep_lab::sample::{self, Census, Server};
 use lockstep_lab::{Control, LabStatus, Mutation};
+pub(crate) use lockstep_tests::block_on;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -248,11 +249,6 @@ impl Done {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
     }
-}
-
-/// Runs a future to its end.
-pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 /// Returns the repository's root.

@@ -1,35 +1,47 @@
 //! Writers that never stop: each goes wherever it is let write, and knows what was acknowledged.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls};
 
-use crate::stage::block_on;
+use crate::{block_on, dial};
 
 /// The longest that one write may take before its connection is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The longest that all of them may be without a row before a test gives up.
+/// The longest that all of them may be without a row before it is given up.
 const LONGEST: Duration = Duration::from_mins(1);
 
-const WRITE: &str = "INSERT INTO ledger(writer, number) VALUES ($1, $2)";
+/// One statement, so that a row is in both tables or in none.
+const WRITE: &str = "\
+    WITH spent AS (INSERT INTO \"LiteLLM_SpendLogs\"(request_id, call_type, \"startTime\", \"endTime\") \
+      VALUES ('w' || $1::int || '-' || $2::bigint, 'écrit', now(), now())) \
+    INSERT INTO ledger(writer, number) VALUES ($1, $2)";
+
+/// How often each row is there, in both tables.
+const WRITTEN: &str = "\
+    SELECT l.writer, l.number, count(*) AS rows, count(s.request_id) AS spent FROM ledger l \
+    LEFT JOIN \"LiteLLM_SpendLogs\" s ON s.request_id = 'w' || l.writer || '-' || l.number GROUP BY 1, 2";
 
 /// What writers know.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Told {
+pub struct Told {
     /// Writer and number of every row that a server has acknowledged.
-    pub(crate) acknowledged: Vec<(i32, i64)>,
+    pub acknowledged: Vec<(i32, i64)>,
     /// The side that each writer is at.
-    pub(crate) at: Vec<usize>,
+    pub at: Vec<usize>,
+    /// The longest time that each writer was without an acknowledgement.
+    pub longest: Vec<Duration>,
 }
 
 /// Some writers, each with a thread and a connection of its own.
-pub(crate) struct Writers {
+#[derive(Debug)]
+pub struct Writers {
     stop: Arc<AtomicBool>,
     told: Arc<Mutex<Told>>,
     threads: Vec<JoinHandle<()>>,
@@ -37,32 +49,29 @@ pub(crate) struct Writers {
 
 impl Writers {
     /// Starts writers that begin at the first of these sides.
-    pub(crate) fn start(count: usize, sides: [&str; 2]) -> Self {
+    pub fn start(count: usize, sides: [&str; 2]) -> Self {
         let stop = Arc::<AtomicBool>::default();
-        let told = Told { at: vec![0; count], ..Told::default() };
+        let longest = vec![Duration::ZERO; count];
+        let told = Told { at: vec![0; count], longest, ..Told::default() };
         let told = Arc::new(Mutex::new(told));
         let threads = (0..count).map(|writer| {
             let (stop, told) = (Arc::clone(&stop), Arc::clone(&told));
-            let sides = sides.map(str::to_owned);
-            std::thread::spawn(move || block_on(write(writer, &sides, &stop, &told)))
+            let writer = Writer { number: writer, sides: sides.map(str::to_owned), stop, told };
+            std::thread::spawn(move || block_on(writer.write()))
         });
         let threads = threads.collect();
         Self { stop, told, threads }
     }
 
     /// Waits until each of them has had another row acknowledged.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how long a test waits is no part of what it tests"
-    )]
-    pub(crate) fn have_written(&self) {
+    pub fn have_written(&self) {
         let (before, began) = (self.told().acknowledged.len(), Instant::now());
         let all = |told: &Told| {
             let since = told.acknowledged.get(before..).unwrap_or_default();
             (0..told.at.len())
                 .all(|writer| since.iter().any(|(by, _)| usize::try_from(*by) == Ok(writer)))
         };
-        while !all(&self.told.lock().unwrap_or_else(PoisonError::into_inner)) {
+        while !all(&lock(&self.told)) {
             assert!(self.threads.iter().all(|it| !it.is_finished()), "a writer has ended");
             assert!(
                 began.elapsed() < LONGEST,
@@ -73,12 +82,18 @@ impl Writers {
         }
     }
 
-    pub(crate) fn told(&self) -> Told {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Returns what they know so far.
+    pub fn told(&self) -> Told {
+        lock(&self.told).clone()
+    }
+
+    /// Forgets how long they were without an acknowledgement.
+    pub fn forget_times(&self) {
+        lock(&self.told).longest.fill(Duration::ZERO);
     }
 
     /// Ends them, and returns what they know.
-    pub(crate) fn end(mut self) -> Told {
+    pub fn end(mut self) -> Told {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             thread.join().unwrap();
@@ -91,51 +106,76 @@ impl Drop for Writers {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // A test that is failing already reports its own reason.
+            // Whoever is failing already reports its own reason.
             let _ended = thread.join();
         }
     }
 }
 
-/// Dials a database.
-pub(crate) async fn dial(url: &str) -> Result<Client, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    drop(tokio::spawn(connection));
-    Ok(client)
+impl Told {
+    /// Fails unless everything that was acknowledged is in this database, each row once.
+    #[track_caller]
+    pub fn is_all_in(&self, url: &str) {
+        let rows = block_on(async { dial(url).await.unwrap().query(WRITTEN, &[]).await.unwrap() });
+        let found: BTreeMap<(i32, i64), (i64, i64)> =
+            rows.iter().map(|row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)))).collect();
+        let odd: Vec<_> = found.iter().filter(|(_, counts)| **counts != (1, 1)).take(9).collect();
+        assert!(odd.is_empty(), "not once in each table: {odd:?}");
+        let lost: Vec<_> = self.acknowledged.iter().filter(|it| !found.contains_key(*it)).collect();
+        let all = self.acknowledged.len();
+        assert!(lost.is_empty(), "{} of {all} are lost: {:?}", lost.len(), lost.iter().take(9));
+    }
 }
 
-/// Writes rising numbers until nobody wants more. A write of which no answer came may be there or not, so its number is not
-/// used again. Whoever is told that a side only reads, or is not there any more, goes to the other one; whatever else fails is tried
-/// again where it was.
-async fn write(writer: usize, sides: &[String; 2], stop: &AtomicBool, told: &Mutex<Told>) {
-    let (mut side, mut number) = (0, 0_i64);
-    let own = i32::try_from(writer).unwrap();
-    while !stop.load(Ordering::Relaxed) {
-        let dialled = tokio::time::timeout(PATIENCE, dial(&sides[side])).await;
-        if matches!(&dialled, Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME))
-        {
-            side = 1 - side;
-        }
-        if let Ok(Ok(client)) = dialled {
-            while !stop.load(Ordering::Relaxed) {
-                number += 1;
-                let row: [&(dyn ToSql + Sync); 2] = [&own, &number];
-                match tokio::time::timeout(PATIENCE, client.execute(WRITE, &row)).await {
-                    Ok(Ok(_)) => {}
-                    Ok(Err(error))
-                        if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) =>
-                    {
-                        side = 1 - side;
-                        break;
-                    }
-                    Ok(Err(_)) | Err(_) => break,
-                }
-                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                told.acknowledged.push((own, number));
-                told.at[writer] = side;
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Writer {
+    number: usize,
+    sides: [String; 2],
+    stop: Arc<AtomicBool>,
+    told: Arc<Mutex<Told>>,
+}
+
+impl Writer {
+    /// Writes rising numbers until nobody wants more. A write of which no answer came may be there or not, so its number is not
+    /// used again. Whoever is told that a side only reads, or is not there any more, goes to the other one; whatever else fails is
+    /// tried again where it was.
+    async fn write(&self) {
+        let (mut side, mut number) = (0, 0_i64);
+        let own = i32::try_from(self.number).unwrap();
+        let mut last = Instant::now();
+        while !self.stop.load(Ordering::Relaxed) {
+            let dialled = tokio::time::timeout(PATIENCE, dial(&self.sides[side])).await;
+            if matches!(&dialled, Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME))
+            {
+                side = 1 - side;
             }
+            if let Ok(Ok(client)) = dialled {
+                while !self.stop.load(Ordering::Relaxed) {
+                    number += 1;
+                    let row: [&(dyn ToSql + Sync); 2] = [&own, &number];
+                    match tokio::time::timeout(PATIENCE, client.execute(WRITE, &row)).await {
+                        Ok(Ok(_)) => {}
+                        Ok(Err(error))
+                            if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) =>
+                        {
+                            side = 1 - side;
+                            break;
+                        }
+                        Ok(Err(_)) | Err(_) => break,
+                    }
+                    let mut told = lock(&self.told);
+                    told.acknowledged.push((own, number));
+                    told.at[self.number] = side;
+                    let longest = &mut told.longest[self.number];
+                    *longest = (*longest).max(last.elapsed());
+                    last = Instant::now();
+                }
+            }
+            // A server that is being replaced refuses at once; others want the processor too.
+            tokio::task::yield_now().await;
         }
-        // A server that is being replaced refuses at once; others want the processor too.
-        tokio::task::yield_now().await;
     }
 }

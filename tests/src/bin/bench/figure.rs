@@ -33,6 +33,8 @@ pub(crate) enum Budget {
     AtMost(f64),
     /// The figure is at least so many times the peer's.
     Times(f64),
+    /// The figure is at most so many times the peer's.
+    AtMostTimes(f64),
 }
 
 /// Somebody else doing the same.
@@ -79,6 +81,7 @@ impl Figure {
         Some(match self.budget? {
             Budget::AtMost(most) => self.here.value <= most,
             Budget::Times(least) => self.peer.as_ref().is_some_and(|peer| peer.ratio >= least),
+            Budget::AtMostTimes(most) => self.peer.as_ref().is_some_and(|peer| peer.ratio <= most),
         })
     }
 
@@ -89,6 +92,7 @@ impl Figure {
             None => String::new(),
             Some(Budget::AtMost(value)) => format!("≤ {}", Quantity { value, unit }),
             Some(Budget::Times(times)) => format!("≥ {times} ×"),
+            Some(Budget::AtMostTimes(times)) => format!("≤ {times} ×"),
         };
         let missed = if self.kept() == Some(false) { "  MISSED" } else { "" };
         let (peer, ratio) = self.peer.as_ref().map_or_else(Default::default, |peer| {
@@ -111,7 +115,7 @@ impl Figure {
                     Quantity { value, unit: self.here.unit }
                 )
             }
-            Budget::Times(times) => {
+            Budget::Times(times) | Budget::AtMostTimes(times) => {
                 let ratio = if ratio.is_empty() { "no peer" } else { &ratio };
                 format!("{what}: {ratio} the peer, and {times} × is the budget")
             }
@@ -123,6 +127,7 @@ impl Figure {
         let budget = self.budget.map(|budget| match budget {
             Budget::AtMost(value) => json!({ "at_most": value }),
             Budget::Times(times) => json!({ "at_least_times_peer": times }),
+            Budget::AtMostTimes(times) => json!({ "at_most_times_peer": times }),
         });
         let peer = self.peer.as_ref();
         json!({
@@ -179,6 +184,8 @@ mod tests {
         let few = beside(4.0, 1.0).within(Budget::Times(5.0));
         assert_eq!(few.miss().unwrap(), "appends: 4.00 × the peer, and 5 × is the budget");
         assert!(few.cells()[2].ends_with("MISSED"));
+        let long = beside(4.0, 1.0).within(Budget::AtMostTimes(1.2));
+        assert_eq!(long.miss().unwrap(), "appends: 4.00 × the peer, and 1.2 × is the budget");
     }
 
     #[test]

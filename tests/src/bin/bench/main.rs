@@ -34,7 +34,7 @@ struct Measure {
     take: fn(&mut Report) -> Fallible<()>,
 }
 
-const MEASURES: [Measure; 7] = [
+const MEASURES: [Measure; 8] = [
     Measure {
         name: "plan",
         about: "`lockstep plan redis` on the lab, whole process; peer: terraform",
@@ -64,6 +64,11 @@ const MEASURES: [Measure; 7] = [
         name: "crowd",
         about: "memory and time of 1,000 runs at once; peer: 250 runs",
         take: durable::crowd,
+    },
+    Measure {
+        name: "move",
+        about: "a database to a cluster and back while 8 writers write; peers: pg_dump and psql, pgcopydb",
+        take: whole::moving,
     },
     Measure {
         name: "appends",

@@ -1,11 +1,14 @@
-//! Whole processes: `lockstep plan` on a real lab, beside `terraform plan`.
+//! Whole processes on a real lab: `lockstep plan` beside `terraform plan`, a move of a database beside copies of it.
 
+mod copies;
 mod lab;
+mod moving;
 mod plan;
 mod process;
 mod terraform;
 
 pub(crate) use lab::Lab;
+pub(crate) use moving::moving;
 pub(crate) use plan::plan;
 pub(crate) use process::{Whole, run};
 pub(crate) use terraform::{ABSENT, Terraform};

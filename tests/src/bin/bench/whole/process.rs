@@ -27,6 +27,14 @@ pub(crate) struct Whole {
 /// # Errors
 /// It does not start, or fails.
 pub(crate) fn run(command: &mut Command) -> Fallible<Whole> {
+    run_to(0, command)
+}
+
+/// Runs `command` to its end, which is to have this exit code.
+///
+/// # Errors
+/// It does not start, or ends with another one.
+pub(crate) fn run_to(code: i32, command: &mut Command) -> Fallible<Whole> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let start = Instant::now();
     let child = command.spawn()?;
@@ -47,10 +55,10 @@ pub(crate) fn run(command: &mut Command) -> Fallible<Whole> {
         (output, wall, watcher.join().unwrap_or_default())
     });
     let output = output?;
-    if !output.status.success() {
+    if output.status.code() != Some(code) {
         let said = String::from_utf8_lossy(&output.stderr);
         let program = command.get_program().display();
-        return Err(format!("`{program}` failed: {}\n{}", output.status, said.trim_end()).into());
+        return Err(format!("`{program}` ended with {}\n{}", output.status, said.trim_end()).into());
     }
     Ok(Whole { wall, peak, out: String::from_utf8(output.stdout)? })
 }
