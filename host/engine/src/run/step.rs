@@ -43,7 +43,6 @@ where
         self.refuse_failed(step)?;
         self.ports.reporter.report(News::StepStarted(step.id.clone()));
         self.gates(step)?;
-        self.enter_section(step)?;
         while matches!(self.state.step(&step.id).status, StepStatus::Pending | StepStatus::Running)
         {
             match self.round(step, guest).await? {
@@ -118,7 +117,10 @@ where
 
     async fn round(&mut self, step: &Step, guest: &mut impl Guest) -> Result<Round, Interrupt> {
         if self.state.step(&step.id).status == StepStatus::Pending {
-            match self.observe(step, guest).await? {
+            let observed = self.observe(step, guest).await?;
+            // What it waited for until it could begin is no part of a section: nothing was blocked meanwhile.
+            self.enter_section(step)?;
+            match observed {
                 Some(facts) => self.start_round(step, facts)?,
                 None => return Ok(Round::Over),
             }

@@ -95,7 +95,7 @@ fn plan_of(titles: &[&str]) -> Result<Plan, PlanError> {
 }
 
 #[test]
-fn what_changes_between_two_plans_is_asked_once_more() {
+fn a_plan_that_differs_from_the_one_before_is_asked_for_once_more() {
     let plan = plan_of(&["before", "after", "after"]).unwrap();
     assert_eq!(plan.authority.steps[0].step.title, "after");
     assert!(plan_of(&["same", "same"]).is_ok());
