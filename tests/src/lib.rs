@@ -10,6 +10,35 @@
 pub mod tables;
 pub mod writers;
 
+use std::time::Duration;
+
+use tokio_postgres::SimpleQueryMessage;
+
+/// How many nodes the cluster has.
+const NODES: usize = 3;
+
+/// How long they may take to come up.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Waits until a server answers, and `PgPool` has every node: without a health check a deployment succeeds before that.
+pub async fn up(server: &str, front: &str) {
+    let all_up = async || {
+        dial(server).await.ok()?;
+        let nodes = dial(front).await.ok()?.simple_query("SHOW pool_nodes").await.ok()?;
+        let is_up = |message: &&SimpleQueryMessage| {
+            matches!(message, SimpleQueryMessage::Row(row)
+                if row.get("status") == Some("up") && row.get("pg_status") == Some("up"))
+        };
+        (nodes.iter().filter(is_up).count() == NODES).then_some(())
+    };
+    let waits = async {
+        while all_up().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waits).await.expect("everything comes up");
+}
+
 /// Runs a future to its end.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)

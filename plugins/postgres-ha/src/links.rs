@@ -78,6 +78,16 @@ pub(crate) fn end<D: Declares>(
     Ok(labels)
 }
 
+/// Returns the transaction after which the subscriber stands still.
+pub(crate) fn pause(link: Link) -> Vec<Vec<Piece>> {
+    statements([format!("ALTER SUBSCRIPTION {} DISABLE", link.name)])
+}
+
+/// Returns the transaction after which the subscriber follows again.
+pub(crate) fn go_on(link: Link) -> Vec<Vec<Piece>> {
+    statements([format!("ALTER SUBSCRIPTION {} ENABLE", link.name)])
+}
+
 /// A subscription is dropped without its slot, because only then a transaction can do it, and because the publisher may be
 /// out of reach.
 fn unsubscribe(name: &str) -> String {

@@ -4,11 +4,8 @@ mod failover;
 mod killed;
 mod traps;
 
-use std::time::Duration;
-
 use lockstep_tests::writers::Writers;
-use lockstep_tests::{dial, tables};
-use tokio_postgres::SimpleQueryMessage;
+use lockstep_tests::{dial, tables, up};
 
 use crate::stage::{Stage, block_on};
 
@@ -43,29 +40,10 @@ impl Move {
         let (old, front) = (stage.env("DATABASE_URL"), stage.env("PGPOOL_DATABASE_URL"));
         let database = old.rsplit('/').next().unwrap().to_owned();
         let new = format!("{}/{database}", front.rsplit_once('/').unwrap().0);
-        block_on(whole(&front));
+        block_on(up(&old, &front));
         block_on(tables::small(&old));
         Self { stage, old, new }
     }
-}
-
-/// Waits until `PgPool` has every node: without a health check a deployment succeeds before its server answers.
-async fn whole(front: &str) {
-    let all_up = async || {
-        let nodes = dial(front).await.ok()?.simple_query("SHOW pool_nodes").await.ok()?;
-        let is_up = |message: &&SimpleQueryMessage| {
-            matches!(message, SimpleQueryMessage::Row(row)
-                if row.get("status") == Some("up") && row.get("pg_status") == Some("up"))
-        };
-        let up = nodes.iter().filter(is_up);
-        (up.count() == 3).then_some(())
-    };
-    let waits = async {
-        while all_up().await.is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(2), waits).await.expect("the cluster is whole");
 }
 
 #[test]

@@ -66,6 +66,7 @@ pub(crate) async fn lab(
             Ok(Exit::Done)
         }
         LabCommand::Serve(arguments) => {
+            close_folder(global)?;
             daemon::serve(options(global, surroundings, &arguments)?)
                 .await
                 .or_exit(Exit::Failed)?;
@@ -73,6 +74,12 @@ pub(crate) async fn lab(
         }
         LabCommand::StandIn { kind } => stand_in(surroundings, &kind).await,
     }
+}
+
+/// Closes Lockstep's folder before a PostgreSQL of another user runs in it: one that is shut out later can't open its files
+/// any more.
+fn close_folder(global: &Global) -> Result<(), CliError> {
+    lockstep_store::prepare_folder(&crate::session::folder(&global.directory)).or_exit(Exit::Failed)
 }
 
 async fn up(global: &Global, arguments: &LabUp, output: &Output) -> Result<Exit, CliError> {
@@ -83,9 +90,7 @@ async fn up(global: &Global, arguments: &LabUp, output: &Output) -> Result<Exit,
     }
     arguments.stack.parse::<lockstep_lab::Stack>().or_exit(Exit::Usage)?;
     images(&arguments.image)?;
-    // Closed before a PostgreSQL of another user runs in it: one that is shut out later can't open its files any more.
-    lockstep_store::prepare_folder(&crate::session::folder(&global.directory))
-        .or_exit(Exit::Failed)?;
+    close_folder(global)?;
     let folder = folder(&global.directory)?;
     output.say(&format!("Starting stack {} in {}", arguments.stack, folder.display()));
     let mut command = Command::new(std::env::current_exe().or_exit(Exit::Failed)?);

@@ -5,7 +5,7 @@ use lockstep_sdk::{Failure, SchemaPart, Scope, Step};
 
 use super::parts::{Parts, refs};
 use crate::declare::Declares;
-use crate::links::{FORTH, publish, subscribe, subscribed};
+use crate::links::{self, FORTH, publish, subscribe, subscribed};
 use crate::names::{self, NEW, OLD};
 use crate::seal;
 
@@ -31,15 +31,19 @@ impl<D: Declares> Parts<'_, D> {
             .limit(HOUR),
         );
         self.rows()?;
+        // It locks all tables, and so does the worker that follows, in another order: one of them would be in the other's way.
+        let (pause, go_on) = ("indexes-pause", "indexes-follow");
+        self.declare.transaction(pause, NEW, links::pause(FORTH))?;
         self.declare.copy_schema(names::INDEXES, OLD, NEW, &SchemaPart::AfterRows)?;
+        self.declare.transaction(go_on, NEW, links::go_on(FORTH))?;
         self.push(
             Step::new(
                 names::INDEXES,
                 "Copy the rest of the schema",
-                "the other indexes and constraints, triggers and rules",
+                "the other indexes and constraints, triggers and rules; what is written meanwhile is followed afterwards",
             )
-            .effects(&[names::INDEXES])
-            .if_left(FOLLOWS)
+            .effects(&[pause, names::INDEXES, go_on])
+            .if_left("the cluster follows no more, and the old server keeps its log for it, as much of it as is allowed")
             .limit(LONG),
         );
         self.declare.again(names::ANALYZE, NEW, "ANALYZE")?;

@@ -87,6 +87,19 @@ impl Lab {
         Ok(found.ok_or_else(|| format!("the lab tells no {name}"))?.1)
     }
 
+    /// Returns a service's address.
+    pub(crate) fn address(&self, service: &str) -> Fallible<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let status = runtime.block_on(async {
+            let daemon = self.daemon().await?.ok_or("the lab is gone")?;
+            Fallible::Ok(serde_json::from_value::<LabStatus>(
+                daemon.control(&Control::Status).await?,
+            )?)
+        })?;
+        let found = status.service(service).ok_or("the lab has no such service")?;
+        Ok(found.address.clone())
+    }
+
     async fn daemon(&self) -> Fallible<Option<Daemon>> {
         let folder = self.folder.path().join(".lockstep/lab");
         if !folder.exists() {

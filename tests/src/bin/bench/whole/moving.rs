@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockstep_tests::writers::Writers;
-use lockstep_tests::{block_on, dial, tables};
+use lockstep_tests::{block_on, dial, tables, up};
 
 use super::copies::Copies;
 use super::lab::Lab;
@@ -42,10 +42,15 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
     let front = lab.env("PGPOOL_DATABASE_URL")?;
     let database = old.rsplit_once('/').ok_or("the URL has no database")?.1;
     let new = format!("{}/{database}", front.rsplit_once('/').ok_or("the URL has no database")?.0);
+    block_on(up(&old, &front));
     block_on(tables::large(&old, &schemas, BYTES));
     let rows = block_on(rows(&old))?;
 
-    let copies = Copies { from: &old, server: &front };
+    // PgPool would send their sessions to nodes that do not have the new database yet.
+    let (account, rest) = front.split_once('@').ok_or("the URL has no account")?;
+    let (_host, rest) = rest.split_once(':').ok_or("the URL has no port")?;
+    let primary = format!("{account}@{}:{rest}", lab.address("pg-0")?);
+    let copies = Copies { from: &old, server: &primary };
     let by_hand = copies.dump_and_restore()?;
     let clone = copies.clone()?;
 
