@@ -76,8 +76,12 @@ pub(super) fn bounded<O: Sql>(outside: &O) -> Result<Progress, Failure> {
     })
 }
 
-/// Looks whether the old server was started anew with a log that a link can read.
-pub(super) fn logical<O: Sql>(outside: &O, call: &StepCall) -> Result<Progress, Failure> {
+/// Looks whether the old server was started anew, and, where it is to be followed, with a log that a link can read.
+pub(super) fn logical<O: Sql>(
+    outside: &O,
+    context: &Context,
+    call: &StepCall,
+) -> Result<Progress, Failure> {
     let server = match soon(Server::read(outside, OLD), "the old server")? {
         Ok(server) => server,
         Err(pending) => return Ok(pending.into()),
@@ -85,7 +89,7 @@ pub(super) fn logical<O: Sql>(outside: &O, call: &StepCall) -> Result<Progress, 
     if Facts(&call.facts).text("started")? == server.started {
         return Ok(Pending::after(SECOND, "the server has not been restarted yet").into());
     }
-    Ok(if server.is_logical() {
+    Ok(if context.stops_clients() || server.is_logical() {
         Progress::Done(Vec::new())
     } else {
         Progress::Failed(format!(

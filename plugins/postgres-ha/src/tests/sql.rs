@@ -7,7 +7,7 @@ use lockstep_sdk::{Failure, Rows, Value};
 
 use super::stack::Stack;
 use crate::check::copy;
-use crate::{cluster, links, seal, server, sessions, tables};
+use crate::{cluster, job, links, seal, server, sessions, tables};
 
 type Table = Vec<Vec<Value>>;
 
@@ -28,6 +28,7 @@ pub(super) const WAL_LEVEL: usize = 5;
 pub(super) const SLOTS: usize = 6;
 pub(super) const BUDGET: usize = 10;
 pub(super) const CONNECTIONS: usize = 11;
+pub(super) const WORKERS: usize = 13;
 pub(super) const SEES: usize = 14;
 pub(super) const STARTED: usize = 15;
 pub(super) const PREPARED: usize = 16;
@@ -114,6 +115,10 @@ pub(super) struct Databases {
     pub(super) published: u64,
     pub(super) copied: (u64, u64),
     pub(super) errors: u64,
+    /// Databases of the old server.
+    pub(super) databases: Vec<&'static str>,
+    /// Tables at the cluster.
+    pub(super) restored: u64,
 }
 
 impl Default for Databases {
@@ -149,6 +154,8 @@ impl Default for Databases {
             published: 4,
             copied: (4, 4),
             errors: 0,
+            databases: vec!["litellm_langfuse", "postgres"],
+            restored: 0,
         }
     }
 }
@@ -188,6 +195,11 @@ impl Databases {
             server::SERVER => vec![told.row.clone()],
             server::PENDING => {
                 told.pending.iter().map(|name| vec![Value::from(name.as_str())]).collect()
+            }
+            job::DATABASES => texts(&self.databases),
+            tables::TABLES if connection == "cluster" => {
+                let row = |_| ["public", "t", "r", "p"].map(Value::from).to_vec();
+                (0..self.restored).map(row).collect()
             }
             tables::TABLES => {
                 let row =
