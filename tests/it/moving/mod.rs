@@ -1,5 +1,6 @@
 //! PostgreSQL to a cluster and back, while writers write: no acknowledged row is lost, and none is there twice.
 
+mod job;
 mod writers;
 
 use std::time::Duration;

@@ -1,0 +1,90 @@
+//! PostgreSQL to a cluster by the job, with everybody stopped, and back; and a job that says that all is well and copied nothing.
+
+use lockstep_lab::{Control, Fault};
+
+use super::{Move, SERVICES, dial, has_all};
+use crate::moving::writers::Told;
+use crate::stage::block_on;
+
+const APPLY: [&str; 5] = ["apply", "postgres-ha", "-e", "lab", "--yes"];
+
+/// The service of the job.
+const JOB: &str = "pg-migrate-ha";
+
+impl Move {
+    /// Lets the plugin take the path with the job.
+    fn by_job() -> Self {
+        let it = Self::begin();
+        let toml = "version = 1\n[environments.lab.options.postgres-ha]\npath = \"job\"\n";
+        std::fs::write(it.stage.folder().join("lockstep.toml"), toml).unwrap();
+        it
+    }
+
+    /// Every service serves, and that of the job is as it should be.
+    #[track_caller]
+    fn is_up(&self, has_job: bool) {
+        let status = self.stage.status();
+        for service in SERVICES {
+            let found = status.service(service).unwrap();
+            assert!(found.serving && found.status == "SUCCESS", "{found:?}");
+        }
+        assert_eq!(status.service(JOB).is_some(), has_job);
+    }
+}
+
+/// Writes rows that are acknowledged, by a writer of this number.
+fn write(url: &str, writer: i32) -> Told {
+    block_on(async {
+        let client = dial(url).await.unwrap();
+        let row = "INSERT INTO ledger(writer, number) SELECT $1, n FROM generate_series(1, 500) n";
+        client.execute(row, &[&writer]).await.unwrap();
+    });
+    Told { acknowledged: (1..=500).map(|number| (writer, number)).collect(), at: Vec::new() }
+}
+
+fn count(url: &str, query: &str) -> i64 {
+    block_on(async { dial(url).await.unwrap().query_one(query, &[]).await.unwrap().get(0) })
+}
+
+#[test]
+fn everybody_is_stopped_a_job_copies_every_row_and_what_is_written_afterwards_comes_home() {
+    let it = Move::by_job();
+    let before = write(&it.old, 1);
+    let moved = it.stage.lockstep(&[APPLY.as_slice(), &["--until", "prove"]].concat());
+    moved.expect(10);
+    it.is_up(true);
+    has_all(&it.new, &before);
+    for (table, rows) in [("\"LiteLLM_SpendLogs\"", 30_000), ("media", 3_000)] {
+        assert_eq!(count(&it.new, &format!("SELECT count(*) FROM {table}")), rows, "{table}");
+    }
+    let after = write(&it.new, 2);
+    let sealed = block_on(async {
+        let old = dial(&it.old).await.unwrap();
+        old.execute("INSERT INTO ledger(writer, number) VALUES (99, 1)", &[]).await.unwrap_err()
+    });
+    assert_eq!(sealed.code().unwrap().code(), "25006", "the old side takes no writes");
+
+    let run = it.stage.run();
+    it.stage.lockstep(&["rollback", &run, "--yes"]).expect(11);
+    it.is_up(false);
+    has_all(&it.old, &before);
+    has_all(&it.old, &after);
+    has_all(&it.old, &write(&it.old, 3));
+}
+
+#[test]
+fn a_job_that_ends_well_without_a_copy_is_caught_and_everybody_is_back_on_the_old_server() {
+    let it = Move::by_job();
+    let before = write(&it.old, 1);
+    let unreachable = Fault::Unreachable { service: "postgres".to_owned(), from: JOB.to_owned() };
+    it.stage.control(&Control::Break { fault: unreachable });
+    let caught = it.stage.lockstep(&APPLY).expect(11);
+    let why = "its log does not say that it restored `litellm_langfuse`, `postgres`";
+    caught.says(why);
+    it.is_up(false);
+    has_all(&it.old, &before);
+    has_all(&it.old, &write(&it.old, 2));
+    let (front, _) = it.new.rsplit_once('/').unwrap();
+    let there = "SELECT count(*) FROM pg_database WHERE datname = 'litellm_langfuse'";
+    assert_eq!(count(&format!("{front}/postgres"), there), 0, "nothing is left at the cluster");
+}
