@@ -1,7 +1,7 @@
 //! Whether everybody is stopped, and whether the job did what it was to do.
 
 use lockstep_sdk::outside::{Railway, Sql};
-use lockstep_sdk::step::SECOND;
+use lockstep_sdk::step::{MINUTE, SECOND};
 use lockstep_sdk::{
     DeploymentStatus, Fact, Facts, Failure, Observation, Pending, Progress, StepCall, Value,
     history,
@@ -88,18 +88,20 @@ pub(super) fn ran<O: Railway>(
     let Some(made) = outside.deployment_of(names::JOB_RUN)? else {
         return Ok(Pending::after(SECOND, "the job is not listed yet").into());
     };
+    // Who writes lines has another clock than who makes deployments, and the service has no other deployment.
+    let since = made.created.saturating_sub(MINUTE);
     if history::moves(&made.status) || matches!(made.status, DeploymentStatus::Success) {
-        let says = outside.logs(SERVICE, made.created, "", TOLD)?;
+        let says = outside.logs(SERVICE, since, "", TOLD)?;
         let last = says.last().map_or("the job runs", |line| line.message.trim());
         return Ok(Pending::after(AGAIN, last).into());
     }
     if !matches!(made.status, DeploymentStatus::Stopped) {
-        let lines = outside.logs(SERVICE, made.created, "", TOLD)?;
+        let lines = outside.logs(SERVICE, since, "", TOLD)?;
         let said: Vec<&str> = lines.iter().map(|line| line.message.trim()).collect();
         let status = history::words(&made.status);
         return Ok(Progress::Failed(format!("the job {status}. It said: {}", said.join(" | "))));
     }
-    let lines = outside.logs(SERVICE, made.created, "restored successfully", 1_000)?;
+    let lines = outside.logs(SERVICE, since, "restored successfully", 1_000)?;
     let mut missing = Vec::new();
     for row in Facts(&call.facts).rows(DATABASES)? {
         let Some(name) = row.first().and_then(Value::as_text) else { continue };
