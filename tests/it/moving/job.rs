@@ -88,3 +88,18 @@ fn a_job_that_ends_well_without_a_copy_is_caught_and_everybody_is_back_on_the_ol
     let there = "SELECT count(*) FROM pg_database WHERE datname = 'litellm_langfuse'";
     assert_eq!(count(&format!("{front}/postgres"), there), 0, "nothing is left at the cluster");
 }
+
+#[test]
+fn a_row_that_is_missing_where_the_job_says_that_it_restored_all_is_found_before_anybody_starts() {
+    let it = Move::by_job();
+    let before = write(&it.old, 1);
+    it.stage.lockstep(&[APPLY.as_slice(), &["--until", "job-run"]].concat()).expect(10);
+    let lost = "DELETE FROM media WHERE id = 'm7'";
+    let lost = block_on(async { dial(&it.new).await.unwrap().execute(lost, &[]).await.unwrap() });
+    assert_eq!(lost, 1);
+    let run = it.stage.run();
+    it.stage.lockstep(&["resume", &run, "--yes"]).expect(11).says("media");
+    it.is_up(false);
+    has_all(&it.old, &before);
+    assert_eq!(count(&it.old, "SELECT count(*) FROM media"), 3_000);
+}

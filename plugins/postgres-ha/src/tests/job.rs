@@ -276,8 +276,8 @@ fn what_the_job_breaks_on_is_refused() {
         },
         "job-version",
     );
-    refused(|stack| stack.databases.databases.push("other"), "job-databases");
-    refused(|stack| stack.databases.databases.clear(), "job-databases");
+    refused(|stack| stack.databases.listed.push("other"), "job-databases");
+    refused(|stack| stack.databases.listed.clear(), "job-databases");
     refused(
         |stack| {
             let mut job = stack.services[0].clone();
@@ -289,6 +289,6 @@ fn what_the_job_breaks_on_is_refused() {
     // On the other path none of it matters.
     let mut stack = Stack::healthy();
     stack.password = "raw";
-    stack.databases.databases.push("other");
+    stack.databases.listed.push("other");
     planned_with(&stack, &[]);
 }

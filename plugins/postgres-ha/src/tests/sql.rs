@@ -116,7 +116,7 @@ pub(super) struct Databases {
     pub(super) copied: (u64, u64),
     pub(super) errors: u64,
     /// Databases of the old server.
-    pub(super) databases: Vec<&'static str>,
+    pub(super) listed: Vec<&'static str>,
     /// Tables at the cluster.
     pub(super) restored: u64,
 }
@@ -154,7 +154,7 @@ impl Default for Databases {
             published: 4,
             copied: (4, 4),
             errors: 0,
-            databases: vec!["litellm_langfuse", "postgres"],
+            listed: vec!["litellm_langfuse", "postgres"],
             restored: 0,
         }
     }
@@ -184,6 +184,21 @@ impl Databases {
         if connection == "postgres" { "cluster" } else { "postgres" }
     }
 
+    fn tables_of(&self, connection: &str) -> Table {
+        let row = |(schema, table, kind, logged, hides): &(&str, &str, &str, &str, bool)| {
+            vec![
+                (*schema).into(),
+                (*table).into(),
+                (*kind).into(),
+                (*logged).into(),
+                (*hides).into(),
+            ]
+        };
+        let there = usize::try_from(self.restored).expect("a few tables");
+        let shown = if connection == "cluster" { there } else { self.tables.len() };
+        self.tables.iter().take(shown).map(row).collect()
+    }
+
     fn answer(&self, connection: &str, statement: &str, parameters: &[Value]) -> Option<Table> {
         let told = self.told(connection);
         let texts = |texts: &[&str]| texts.iter().map(|text| vec![Value::from(*text)]).collect();
@@ -196,24 +211,8 @@ impl Databases {
             server::PENDING => {
                 told.pending.iter().map(|name| vec![Value::from(name.as_str())]).collect()
             }
-            job::DATABASES => texts(&self.databases),
-            tables::TABLES if connection == "cluster" => {
-                let row = |_| ["public", "t", "r", "p"].map(Value::from).to_vec();
-                (0..self.restored).map(row).collect()
-            }
-            tables::TABLES => {
-                let row =
-                    |(schema, table, kind, logged, hides): &(&str, &str, &str, &str, bool)| {
-                        vec![
-                            (*schema).into(),
-                            (*table).into(),
-                            (*kind).into(),
-                            (*logged).into(),
-                            (*hides).into(),
-                        ]
-                    };
-                self.tables.iter().map(row).collect()
-            }
+            job::DATABASES => texts(&self.listed),
+            tables::TABLES => self.tables_of(connection),
             tables::IDENTITIES => {
                 let row = |(table, former, index): &(&str, &str, Option<&str>)| {
                     let index = index.map(str::to_owned);
