@@ -23,6 +23,12 @@ const WRITE: &str = "\
       VALUES ('w' || $1::int || '-' || $2::bigint, 'écrit', now(), now())) \
     INSERT INTO ledger(writer, number) VALUES ($1, $2)";
 
+/// Many of them.
+const WRITE_MANY: &str = "\
+    WITH spent AS (INSERT INTO \"LiteLLM_SpendLogs\"(request_id, call_type, \"startTime\", \"endTime\") \
+      SELECT 'w' || $1::int || '-' || n, 'écrit', now(), now() FROM generate_series(1, $2::bigint) n) \
+    INSERT INTO ledger(writer, number) SELECT $1, n FROM generate_series(1, $2) n";
+
 /// How often each row is there, in both tables.
 const WRITTEN: &str = "\
     SELECT l.writer, l.number, count(*) AS rows, count(s.request_id) AS spent FROM ledger l \
@@ -125,6 +131,13 @@ impl Told {
         let all = self.acknowledged.len();
         assert!(lost.is_empty(), "{} of {all} are lost: {:?}", lost.len(), lost.iter().take(9));
     }
+}
+
+/// Writes so many rows, all of them acknowledged, by a writer of this number.
+pub fn write(url: &str, writer: i32, rows: i64) -> Told {
+    let row: [&(dyn ToSql + Sync); 2] = [&writer, &rows];
+    block_on(async { dial(url).await.unwrap().execute(WRITE_MANY, &row).await.unwrap() });
+    Told { acknowledged: (1..=rows).map(|number| (writer, number)).collect(), ..Told::default() }
 }
 
 fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {

@@ -327,9 +327,9 @@ impl Drivers {
     async fn values(&self, order: &Order<'_>) -> Result<Vec<(String, String)>, Failure> {
         let (service, assignments) =
             if let Kind::SetVariables { service, assignments } = &order.effect.kind {
-                (spoken(service), assignments)
-            } else if let Kind::CreateService { name, assignments, .. } = &order.effect.kind {
-                (name.as_str(), assignments)
+                (spoken(service), assignments.as_slice())
+            } else if let Some(made) = order.effect.kind.makes() {
+                (made.name, made.assignments)
             } else {
                 return Ok(Vec::new());
             };

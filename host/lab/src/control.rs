@@ -132,7 +132,10 @@ pub(crate) fn carry_out(twin: &Arc<Twin>, control: Control) -> Result<Value, Con
 /// Returns the service that a fault names and the lab does not have.
 fn unknown_service(twin: &Arc<Twin>, fault: &Fault) -> Option<String> {
     let service = match fault {
-        Fault::Frozen { service } | Fault::Killed { service } => service,
+        // Who does not reach a service may be one that comes later.
+        Fault::Frozen { service }
+        | Fault::Killed { service }
+        | Fault::Unreachable { service, from: _ } => service,
         Fault::After { then, .. } => return unknown_service(twin, then),
         Fault::Unhealthy { .. }
         | Fault::Unauthorized { .. }

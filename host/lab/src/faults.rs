@@ -57,6 +57,13 @@ pub enum Fault {
         /// The service's name.
         service: String,
     },
+    /// One service is out of another one's reach: processes of `from` that are started from now on find nobody where `service` is.
+    Unreachable {
+        /// The name of the service that is out of reach.
+        service: String,
+        /// The name of the service that can't reach it.
+        from: String,
+    },
     /// Another fault, from the moment at which a mutation was carried out and answered.
     After {
         /// The mutation's name.
@@ -112,6 +119,7 @@ impl Faults {
                 | Fault::Slow { .. }
                 | Fault::Frozen { .. }
                 | Fault::Killed { .. }
+                | Fault::Unreachable { .. }
                 | Fault::After { .. } => continue,
             };
             match times {
@@ -186,9 +194,23 @@ impl Faults {
             | Fault::Slow { .. }
             | Fault::Down
             | Fault::Killed { .. }
+            | Fault::Unreachable { .. }
             | Fault::After { .. } => None,
         });
         frozen.collect()
+    }
+
+    /// Returns the services that `from` does not reach.
+    pub(crate) fn unreachable(&self, from: &str) -> Vec<String> {
+        let cut = self.0.iter().filter_map(|fault| {
+            if let Fault::Unreachable { service, from: by } = fault
+                && by == from
+            {
+                return Some(service.clone());
+            }
+            None
+        });
+        cut.collect()
     }
 
     /// Takes the services whose processes are to be killed: that happens once.
@@ -215,6 +237,7 @@ impl Faults {
             | Fault::Down
             | Fault::Frozen { .. }
             | Fault::Killed { .. }
+            | Fault::Unreachable { .. }
             | Fault::After { .. } => None,
         });
         held.sum()
@@ -241,6 +264,7 @@ impl Faults {
             | Fault::Down
             | Fault::Frozen { .. }
             | Fault::Killed { .. }
+            | Fault::Unreachable { .. }
             | Fault::After { .. } => false,
         })
     }

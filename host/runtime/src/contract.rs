@@ -40,6 +40,7 @@ const INTERFACES: &[(&str, &[&str])] = &[
             "restart",
             "stop",
             "create-service",
+            "create-built-service",
             "delete-service",
             "create-volume",
             "set-mount",

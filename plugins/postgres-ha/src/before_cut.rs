@@ -1,4 +1,4 @@
-//! What must be so before writes are blocked.
+//! What must be so before writes are blocked, or whoever writes is stopped.
 
 use lockstep_sdk::blocks::{keep, owner, soon};
 use lockstep_sdk::outside::{Railway, Sql};
@@ -10,6 +10,7 @@ use crate::front;
 use crate::links::{self, FORTH};
 use crate::names::{FORWARD, OLD, rehearsal};
 use crate::observe::other_servers;
+use crate::options::Path;
 use crate::server::Server;
 use crate::tables;
 
@@ -35,18 +36,12 @@ pub(crate) fn observe<O: Railway + Sql>(
         return Ok(Observation::Moved(moved));
     }
     let waits = |why: String| Ok(Pending::after(AGAIN, why).into());
-    if facts.maybe_count(LINKS_ENDED).is_some_and(|ended| call.now < ended + APART) {
-        return waits("the old server would start no link so soon after the last one".to_owned());
-    }
-    if let Some(why) = links::broken(outside, FORTH)? {
+    let late = match context.path {
+        Path::Online => following(outside, context, call, facts)?,
+        Path::Job => None,
+    };
+    if let Some(why) = late {
         return waits(why);
-    }
-    let behind = links::slot(outside, FORTH)?.map_or(u64::MAX, |slot| slot.behind);
-    if behind > context.lag_bytes {
-        return waits(format!(
-            "the cluster is {behind} bytes behind, and {} are allowed",
-            context.lag_bytes
-        ));
     }
     match soon(front::nodes(outside), "PgPool")? {
         Err(pending) => return Ok(pending.into()),
@@ -60,6 +55,27 @@ pub(crate) fn observe<O: Railway + Sql>(
         Some(why) => Observation::Moved(why),
         None => Observation::Ready(Vec::new()),
     })
+}
+
+/// Returns what the cluster, which follows the old server, has to wait for, if anything.
+fn following<O: Sql>(
+    outside: &O,
+    context: &Context,
+    call: &StepCall,
+    facts: Facts<'_>,
+) -> Result<Option<String>, Failure> {
+    if facts.maybe_count(LINKS_ENDED).is_some_and(|ended| call.now < ended + APART) {
+        return Ok(Some(
+            "the old server would start no link so soon after the last one".to_owned(),
+        ));
+    }
+    if let Some(why) = links::broken(outside, FORTH)? {
+        return Ok(Some(why));
+    }
+    let behind = links::slot(outside, FORTH)?.map_or(u64::MAX, |slot| slot.behind);
+    Ok((behind > context.lag_bytes).then(|| {
+        format!("the cluster is {behind} bytes behind, and {} are allowed", context.lag_bytes)
+    }))
 }
 
 fn moved<O: Railway + Sql>(
@@ -84,6 +100,9 @@ fn moved<O: Railway + Sql>(
     let anonymous = tables::anonymous(outside)?;
     if let Some(table) = anonymous.first() {
         return Ok(Some(format!("nothing identifies the rows of {}", table.name)));
+    }
+    if context.path == Path::Job {
+        return Ok(None);
     }
     let new = tables::unpublished(outside, OLD, FORWARD)?;
     Ok(new.first().map(|table| {

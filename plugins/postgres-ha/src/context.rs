@@ -1,8 +1,11 @@
 //! What a step must know and can't read: names, sides and options that the plan was made for, carried by its parameters.
 
 use lockstep_sdk::blocks::grace::Grace;
+use lockstep_sdk::blocks::slug;
 use lockstep_sdk::{Failure, StepCall};
 
+use crate::names;
+use crate::options::Path;
 use crate::service::{Use, database_grace};
 
 const LIST: char = ',';
@@ -24,6 +27,8 @@ pub(crate) struct Client {
 /// Names and figures of one plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Context {
+    /// How the database moves.
+    pub(crate) path: Path,
     /// The service that runs the old server.
     pub(crate) service: String,
     /// The service that runs PgPool.
@@ -71,6 +76,7 @@ impl Context {
         let urls: Vec<String> =
             self.urls.iter().map(|(service, name)| format!("{name} {service}")).collect();
         [
+            ("path", self.path.word().to_owned()),
             ("service", self.service.clone()),
             ("front", self.front.clone()),
             ("address", self.address.clone()),
@@ -112,6 +118,7 @@ impl Context {
             Ok((service.to_owned(), name.to_owned()))
         };
         Ok(Self {
+            path: Path::of(&text("path")?).ok_or_else(|| broken("path"))?,
             service: text("service")?,
             front: text("front")?,
             address: text("address")?,
@@ -148,6 +155,25 @@ impl Context {
         let built: Vec<&str> = source.map(|client| client.service.as_str()).collect();
         let own = |name: &&str| *name != self.service && !built.contains(name);
         self.services().into_iter().filter(own).collect()
+    }
+
+    /// Returns whether everybody is stopped while the database moves.
+    pub(crate) fn stops_clients(&self) -> bool {
+        self.path == Path::Job
+    }
+
+    /// Returns the label of the effect by which a client leaves the old server: what takes it back there reverses that.
+    pub(crate) fn left_by(&self, client: &Client) -> String {
+        match self.path {
+            Path::Online => names::deployment(&client.service),
+            Path::Job => names::halt(&client.service),
+        }
+    }
+
+    /// Returns the running client that a step or a label of this beginning is about.
+    pub(crate) fn client(&self, name: &str, prefix: &str) -> Option<&Client> {
+        let wanted = name.strip_prefix(prefix)?;
+        self.running().find(|client| slug(&client.service) == wanted)
     }
 
     /// Returns the clients that run.
@@ -208,6 +234,7 @@ mod tests {
             pinned,
         };
         let context = Context {
+            path: Path::Job,
             service: "my db".to_owned(),
             front: "pgpool".to_owned(),
             address: "pgpool.railway.internal".to_owned(),

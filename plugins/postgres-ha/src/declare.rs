@@ -16,6 +16,26 @@ pub(crate) trait DeclareMore {
     fn deploy_same(&self, label: &str, service: &str) -> Result<(), Failure>;
 }
 
+/// Declares what becomes of a service that the plan makes. Its name is its alias too.
+pub(crate) trait DeclareMade {
+    /// Declares that it is made, built from a repository, with these variables, and not deployed.
+    fn create_built(
+        &self,
+        label: &str,
+        name: &str,
+        repository: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure>;
+    /// Declares that settings of it are set.
+    fn set_made(&self, label: &str, name: &str, settings: &[(&str, &str)]) -> Result<(), Failure>;
+    /// Declares a deployment of this commit.
+    fn deploy_made(&self, label: &str, name: &str, commit: &str) -> Result<(), Failure>;
+    /// Declares that its running deployment is removed.
+    fn stop_made(&self, label: &str, name: &str) -> Result<(), Failure>;
+    /// Declares that it is deleted.
+    fn delete_made(&self, label: &str, name: &str) -> Result<(), Failure>;
+}
+
 impl DeclareMore for Live {
     fn again(&self, label: &str, connection: &str, statement: &str) -> Result<(), Failure> {
         let statement = sql_effects::Statement {
@@ -45,13 +65,58 @@ impl DeclareMore for Live {
     }
 }
 
+impl DeclareMade for Live {
+    fn create_built(
+        &self,
+        label: &str,
+        name: &str,
+        repository: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        let assignments: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| railway_effects::Assignment {
+                name: (*name).to_owned(),
+                value: vec![text(*value)],
+            })
+            .collect();
+        railway_effects::create_built_service(label, name, name, repository, &assignments)
+    }
+
+    fn set_made(&self, label: &str, name: &str, settings: &[(&str, &str)]) -> Result<(), Failure> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings: Vec<_> = settings.iter().map(own).collect();
+        railway_effects::set_settings(label, &made(name), &settings)
+    }
+
+    fn deploy_made(&self, label: &str, name: &str, commit: &str) -> Result<(), Failure> {
+        let commit = railway_effects::DeploySource::Commit(commit.to_owned());
+        railway_effects::deploy(label, &made(name), &commit)
+    }
+
+    fn stop_made(&self, label: &str, name: &str) -> Result<(), Failure> {
+        railway_effects::stop(label, &made(name))
+    }
+
+    fn delete_made(&self, label: &str, name: &str) -> Result<(), Failure> {
+        railway_effects::delete_service(label, &made(name))
+    }
+}
+
+fn made(name: &str) -> ServiceRef {
+    ServiceRef::Made(name.to_owned())
+}
+
 /// Everything that a plan of this plugin declares.
 pub(crate) trait Declares:
-    Declare + DeclareBlocks + DeclareMore + DeclareSql + DeclareTransfers
+    Declare + DeclareBlocks + DeclareMade + DeclareMore + DeclareSql + DeclareTransfers
 {
 }
 
-impl<D: Declare + DeclareBlocks + DeclareMore + DeclareSql + DeclareTransfers> Declares for D {}
+impl<D> Declares for D where
+    D: Declare + DeclareBlocks + DeclareMade + DeclareMore + DeclareSql + DeclareTransfers
+{
+}
 
 /// Returns a piece of literal text.
 pub(crate) fn text(text: impl Into<String>) -> Piece {

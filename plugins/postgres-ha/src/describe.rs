@@ -53,12 +53,22 @@ fn requests() -> Vec<Request> {
         ),
         ("delete-variables", "lets migrations run again"),
         ("deploy", "lets each service take up its variables"),
+        (
+            "stop",
+            "ends the old server when nobody needs it any more; where a job copies, whoever could write meanwhile",
+        ),
+    ];
+    let job = [
+        (
+            "create-built-service",
+            "makes the service of the job that dumps and restores, if the operator chose it",
+        ),
+        ("delete-service", "deletes it when it is not needed any more"),
     ];
     let own = [
         ("restart", "lets the old server write the log that a link needs"),
         ("backup-volume", "makes the way back"),
         ("lock-backup", "keeps it"),
-        ("stop", "ends the old server when nobody needs it any more"),
     ];
     let mut requests = Vec::new();
     let mut add = |capability: &str, name: &str, wanted: &[(&str, &str)]| {
@@ -72,6 +82,7 @@ fn requests() -> Vec<Request> {
     add("sql", NEW, &both);
     add("railway", "*", &services);
     add("railway", crate::options::SERVICE, &own);
+    add("railway", crate::job::SERVICE, &job);
     for endpoint in smoke::endpoints() {
         let looks = smoke::LOOKS.iter().filter(|look| look.endpoint == endpoint);
         let paths = looks.map(|look| look.path.to_owned()).collect();

@@ -13,6 +13,7 @@ mod declare;
 mod describe;
 mod findings;
 mod front;
+mod job;
 mod links;
 mod names;
 mod needs;

@@ -7,6 +7,7 @@ use lockstep_sdk::{Failure, Peer, Piece, ServiceRef};
 use crate::answer;
 use crate::declare::{Declares, statements, text};
 use crate::names::{FORWARD, NEW, OLD, PROBE, REVERSE};
+use crate::options::Path;
 use crate::quote::{Literal, TableName};
 
 /// A link, named the same at both sides.
@@ -28,6 +29,14 @@ pub(crate) const BACK: Link = Link { name: REVERSE, publisher: NEW, subscriber: 
 pub(crate) const PROBE_FORTH: Link = Link { name: PROBE, publisher: OLD, subscriber: NEW };
 /// Shows that the old server could follow the cluster.
 pub(crate) const PROBE_BACK: Link = Link { name: PROBE, publisher: NEW, subscriber: OLD };
+
+/// Returns the links that are tried before anything depends on one: those that the path will need.
+pub(crate) const fn probes(path: Path) -> &'static [Link] {
+    match path {
+        Path::Online => &[PROBE_FORTH, PROBE_BACK],
+        Path::Job => &[PROBE_BACK],
+    }
+}
 
 /// Returns the statement that publishes these tables; none of them only to show that a link is possible.
 pub(crate) fn publish(link: Link, tables: &[TableName]) -> Vec<Vec<Piece>> {

@@ -64,6 +64,16 @@ pub(crate) const COMPARE_BACK: &str = "compare-back";
 pub(crate) const DEPLOY: &str = "deploy-";
 /// What the names of the steps begin with that deploy one with its former references.
 pub(crate) const RETURN: &str = "return-";
+/// What the labels begin with that stop a service.
+const HALTED: &str = "halt-";
+/// What the names of the undo steps begin with that start one again that was stopped.
+pub(crate) const RESUME: &str = "resume-";
+pub(crate) const JOB_MAKE: &str = "job-make";
+pub(crate) const HALT: &str = "halt";
+pub(crate) const JOB_RUN: &str = "job-run";
+pub(crate) const JOB_STOP: &str = "job-stop";
+pub(crate) const JOB_DELETE: &str = "job-delete";
+pub(crate) const FORGET_SEAL: &str = "forget-seal";
 pub(crate) const PROVE: &str = "prove";
 pub(crate) const SOAK: &str = "soak";
 pub(crate) const FINALIZE: &str = "finalize";
@@ -92,4 +102,14 @@ pub(crate) fn refer(service: &str) -> String {
 /// Returns the step and the label with which a service is deployed with its new references.
 pub(crate) fn deployment(service: &str) -> String {
     format!("{DEPLOY}{}", lockstep_sdk::blocks::slug(service))
+}
+
+/// Returns the label with which a service is stopped.
+pub(crate) fn halt(service: &str) -> String {
+    format!("{HALTED}{}", lockstep_sdk::blocks::slug(service))
+}
+
+/// Returns the undo step and the label with which a service that was stopped is started on the old server again.
+pub(crate) fn resume(service: &str) -> String {
+    format!("{RESUME}{}", lockstep_sdk::blocks::slug(service))
 }

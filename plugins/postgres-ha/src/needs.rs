@@ -1,7 +1,8 @@
-//! What must be changed before a link is possible, decided from what was found. The same stack always needs the same.
+//! What must be changed before the links of a path are possible, decided from what was found. The same stack always needs the
+//! same.
 
 use crate::cluster::Cluster;
-use crate::options::Options;
+use crate::options::{Options, Path};
 use crate::server::Server;
 use crate::service::Running;
 use crate::survey::{Inside, Survey};
@@ -48,8 +49,12 @@ impl Needs {
         Self {
             identities: inside.contents.anonymous.clone(),
             budget: options.wal_budget.unwrap_or(fifth),
-            sets_budget: inside.server.has_no_budget(),
-            restart: restart(&inside.server),
+            // A server that nobody follows keeps no log for anybody.
+            sets_budget: options.path == Path::Online && inside.server.has_no_budget(),
+            restart: match options.path {
+                Path::Online => restart(&inside.server),
+                Path::Job => follows(&inside.server),
+            },
             bounds_cluster: cluster.server.has_no_budget(),
             nodes: nodes(&survey.nodes, &cluster.server),
             front: front(&survey.front, inside),
@@ -92,6 +97,19 @@ fn nodes(nodes: &[Running], server: &Server) -> Vec<(&'static str, String)> {
         ]);
     }
     variables
+}
+
+/// What a server needs that follows another one and is followed by nobody.
+fn follows(server: &Server) -> Vec<(&'static str, &'static str)> {
+    let mut settings = Vec::new();
+    // Where it is in the other one's log is kept in as many places as there may be slots.
+    if server.free_slots == 0 {
+        settings.push(("max_replication_slots", ENOUGH));
+    }
+    if server.workers == 0 {
+        settings.push(("max_logical_replication_workers", "4"));
+    }
+    settings
 }
 
 fn front(front: &Running, inside: &Inside) -> Vec<(&'static str, String)> {

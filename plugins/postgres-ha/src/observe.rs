@@ -4,14 +4,15 @@ use lockstep_sdk::blocks::owner::{self, Disturbance};
 use lockstep_sdk::blocks::{keep, smoke as block, soon};
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall};
+use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, history};
 
 use crate::before_cut;
+use crate::check::job;
 use crate::cluster;
 use crate::context::Context;
 use crate::front;
 use crate::links::{self, BACK, FORTH, Link, Reached};
-use crate::names::{self, ADMIN, DEPLOY, OLD, RETURN};
+use crate::names::{self, ADMIN, DEPLOY, OLD, RESUME, RETURN};
 use crate::seal;
 use crate::server::Server;
 use crate::smoke;
@@ -39,6 +40,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::DATABASE_UNDO => database_undo(outside),
         names::SEAL_NEW => seal_new(outside),
         names::RETIRE => retire(outside, &context),
+        step if step.starts_with(RESUME) => resume(outside, &context, step),
         step if reads_nothing(step) => Ok(Observation::Ready(Vec::new())),
         step if is_reported(step) => reported(outside, &context),
         forward => match owner::disturbed(outside, &context.services())? {
@@ -51,7 +53,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
 
 /// While writes wait nothing more is read than must be, and a way back waits for nobody.
 fn reads_nothing(step: &str) -> bool {
-    const STEPS: [&str; 15] = [
+    const STEPS: [&str; 17] = [
         names::ARM,
         names::SEAL,
         names::END_WRITERS,
@@ -67,6 +69,8 @@ fn reads_nothing(step: &str) -> bool {
         names::UNSEAL_OLD,
         names::REFERENCES_BACK,
         names::COMPARE_BACK,
+        names::FORGET_SEAL,
+        names::JOB_STOP,
     ];
     STEPS.contains(&step) || step.starts_with(RETURN)
 }
@@ -95,7 +99,8 @@ fn forward<O: Railway + Sql>(
         } else {
             Observation::Ready(Vec::new())
         }),
-        names::HOLD => before_cut::observe(outside, context, call),
+        names::HOLD | names::HALT => before_cut::observe(outside, context, call),
+        names::JOB_RUN => job::observe(outside),
         names::PIN
         | names::GRACE
         | names::FREEZE
@@ -109,7 +114,8 @@ fn forward<O: Railway + Sql>(
         | names::COPY
         | names::INDEXES
         | names::ANALYZE
-        | names::VERIFY => Ok(Observation::Ready(Vec::new())),
+        | names::VERIFY
+        | names::JOB_MAKE => Ok(Observation::Ready(Vec::new())),
         other => {
             Err(Failure::permanently("plugin:step", format!("`{other}` is no step of this plugin")))
         }
@@ -191,6 +197,22 @@ fn database_undo<O: Effects>(outside: &O) -> Result<Observation, Failure> {
             "making the database failed, so one of that name is not this run's: {}",
             failure.line()
         )),
+    })
+}
+
+/// A service that was never stopped, or that the way back has deployed already, is not deployed once more.
+fn resume<O: Railway>(outside: &O, context: &Context, step: &str) -> Result<Observation, Failure> {
+    let Some(client) = context.client(step, RESUME) else {
+        let why = format!("`{step}` starts no service of this plan");
+        return Err(Failure::permanently("plugin:step", why));
+    };
+    let deployments = outside.deployments(&client.service, 10)?;
+    let moves = deployments.first().is_some_and(|newest| history::moves(&newest.status));
+    Ok(match history::running(&deployments) {
+        Some(running) if !moves => {
+            Observation::NothingToDo(format!("`{}` runs: {}", client.service, running.id))
+        }
+        Some(_) | None => Observation::Ready(Vec::new()),
     })
 }
 

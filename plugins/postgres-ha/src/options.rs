@@ -9,9 +9,36 @@ const LONGEST_OUTAGE: u64 = 600_000;
 /// The service that runs the old server, unless told otherwise.
 pub(crate) const SERVICE: &str = "postgres";
 
+/// How the database moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// The cluster follows the old server, and writes wait for a moment.
+    #[default]
+    Online,
+    /// Everybody is stopped, and a job dumps and restores.
+    Job,
+}
+
+impl Path {
+    /// Returns the word for it in options and parameters.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Job => "job",
+        }
+    }
+
+    /// Returns the path that a word means.
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        [Self::Online, Self::Job].into_iter().find(|path| path.word() == word)
+    }
+}
+
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
+    /// How the database moves.
+    pub(crate) path: Path,
     /// The service that runs the old server.
     pub(crate) service: String,
     /// The service that runs PgPool.
@@ -31,6 +58,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            path: Path::default(),
             service: SERVICE.to_owned(),
             front: "pgpool".to_owned(),
             nodes: ["pg-0", "pg-1", "pg-2"].map(str::to_owned).to_vec(),
@@ -57,7 +85,7 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Finding>> {
         match name {
-            "path" => path(value)?,
+            "path" => self.path = path(value)?,
             "service" => value.clone_into(&mut self.service),
             "front" => value.clone_into(&mut self.front),
             "nodes" => self.nodes = nodes(value)?,
@@ -78,14 +106,17 @@ impl Options {
     }
 }
 
-fn path(value: &str) -> Result<(), Box<Finding>> {
+fn path(value: &str) -> Result<Path, Box<Finding>> {
+    if let Some(path) = Path::of(value) {
+        return Ok(path);
+    }
     let title = match value {
-        "online" => return Ok(()),
-        "job" | "in-place" => format!("this version does not have the path `{value}` yet"),
+        "in-place" => format!("this version does not have the path `{value}` yet"),
         other => format!("the path `{other}` is not known"),
     };
     Err(Finding::refusal("path", title)
         .evidence("online: a copy that follows the old server, and a short block on its writes")
+        .evidence("job: every service is stopped, and `pg-migrate-ha` dumps and restores")
         .remedy("take `online`, which is what applies without this option")
         .source("plans.md 3.0")
         .into())
@@ -153,11 +184,10 @@ mod tests {
 
     #[test]
     fn paths_that_are_not_there_yet_are_refused_in_words() {
-        for path in ["job", "in-place"] {
-            let refusals = parsed(&[("path", path)]).unwrap_err();
-            assert!(refusals[0].title.contains("does not have the path"), "{:?}", refusals[0]);
-        }
+        let refusals = parsed(&[("path", "in-place")]).unwrap_err();
+        assert!(refusals[0].title.contains("does not have the path"), "{:?}", refusals[0]);
         assert_eq!(parsed(&[("path", "online")]), Ok(Options::default()));
+        assert_eq!(parsed(&[("path", "job")]).unwrap().path, Path::Job);
     }
 
     #[test]

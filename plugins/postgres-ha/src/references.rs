@@ -156,9 +156,7 @@ impl Sides<'_> {
     /// Returns the URL of the new side.
     fn url(&self, scheme: &str, query: &str) -> String {
         let Self { front, user, database, .. } = self;
-        format!(
-            "{scheme}://{user}:${{{{{front}.PGPOOL_POSTGRES_PASSWORD}}}}@${{{{{front}.RAILWAY_PRIVATE_DOMAIN}}}}:{PORT}/{database}{query}"
-        )
+        format!("{}{query}", url(scheme, user, front, front, database))
     }
 
     /// Returns the text that leads to the new side, or why there is none.
@@ -223,6 +221,13 @@ impl Sides<'_> {
         wanted.push_str(rest);
         Ok(self.hosts.iter().fold(wanted, |text, old| text.replace(old.as_str(), &host)))
     }
+}
+
+/// Returns the URL of a database at the new side, where `host` is dialled with the password that PgPool's service holds.
+pub(crate) fn url(scheme: &str, user: &str, front: &str, host: &str, database: &str) -> String {
+    format!(
+        "{scheme}://{user}:${{{{{front}.PGPOOL_POSTGRES_PASSWORD}}}}@${{{{{host}.RAILWAY_PRIVATE_DOMAIN}}}}:{PORT}/{database}"
+    )
 }
 
 /// Returns the references in a text: whose variable, and which.

@@ -5,7 +5,8 @@ use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Service};
 
 use crate::cluster::Cluster;
-use crate::options::Options;
+use crate::job::JobSeen;
+use crate::options::{Options, Path};
 use crate::references::{Found, Sides};
 use crate::server::Server;
 use crate::service::Running;
@@ -49,6 +50,8 @@ pub(crate) struct Survey {
     pub(crate) inside: Result<Inside, String>,
     /// The cluster, or why it can't be read.
     pub(crate) cluster: Result<Cluster, String>,
+    /// What only the path with the job reads.
+    pub(crate) job: Option<JobSeen>,
     /// What answers now.
     pub(crate) answers: Vec<(Look, Answered)>,
 }
@@ -111,6 +114,10 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         ))?,
         Err(_) => Err("what it is to hold is not known".to_owned()),
     };
+    let job = match options.path {
+        Path::Online => None,
+        Path::Job => Some(JobSeen::read(outside, &all, (&old, &front))?),
+    };
     let present: Vec<Look> = smoke::LOOKS
         .into_iter()
         .filter(|look| services.iter().any(|service| service.name == look.endpoint))
@@ -119,6 +126,7 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         staged: outside.staged()?,
         backups: allowed(outside.backups(old.name()))?.map(|backups| backups.len()),
         answers: block::look(outside, &present),
+        job,
         old,
         front,
         nodes,

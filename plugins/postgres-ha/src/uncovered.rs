@@ -2,6 +2,7 @@
 
 use lockstep_sdk::blocks::smoke::Answered;
 
+use crate::job::MAINTENANCE;
 use crate::service::Use;
 use crate::smoke;
 use crate::survey::{Inside, Survey};
@@ -22,14 +23,29 @@ pub(crate) fn lines(survey: &Survey, inside: &Inside) -> Vec<String> {
         "rights and settings of roles and of the database: they are not carried".to_owned(),
     ];
     let uses = |wanted| survey.clients.iter().any(|client| client.uses() == wanted);
-    if uses(Use::LiteLlm) {
+    let stops = survey.job.is_some();
+    if stops {
+        lines.push(format!(
+            "what is in the database `{MAINTENANCE}` of the old server: the job copies that too, nothing compares it, and going back does \
+             not take it away"
+        ));
+        lines.push(
+            "whoever sends requests while the services are stopped: what is not sent again by itself is lost to it".to_owned(),
+        );
+    }
+    if uses(Use::LiteLlm) && stops {
+        lines.push(
+            "spend that LiteLLM holds in memory when it is stopped: what it does not write in the time that it is given to end is lost"
+                .to_owned(),
+        );
+    } else if uses(Use::LiteLlm) {
         lines.push(
             "spend that LiteLLM holds in memory when it is deployed: what a process had not yet written, and can't write because the old \
              side is sealed, is lost with it"
                 .to_owned(),
         );
     }
-    if uses(Use::Worker) {
+    if uses(Use::Worker) && !stops {
         lines.push(
             "jobs of Langfuse that fail while they can't write: they are tried again as often as Langfuse does".to_owned(),
         );

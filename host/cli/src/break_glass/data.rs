@@ -29,6 +29,7 @@ pub(super) fn of(kind: &Kind) -> Option<String> {
         | Kind::Restart { .. }
         | Kind::Stop { .. }
         | Kind::CreateService { .. }
+        | Kind::CreateBuiltService { .. }
         | Kind::DeleteService { .. }
         | Kind::CreateVolume { .. }
         | Kind::SetMount { .. }

@@ -63,13 +63,10 @@ impl Commands<'_> {
                 self.each_deployment(service, "LockstepRemove") + &self.wait_until_stopped(service)
             }
             Kind::CreateService { name, image, assignments, .. } => {
-                let input = json!({
-                    "projectId": project, "environmentId": environment, "name": name,
-                    "variables": values(assignments),
-                });
-                let made = ServiceRef::Named(name.clone());
-                request("LockstepCreateService", &json!({ "input": input }))
-                    + &self.update(&made, &json!({ "source": { "image": image } }))
+                self.create(name, assignments, &json!({ "image": image }))
+            }
+            Kind::CreateBuiltService { name, repository, assignments, .. } => {
+                self.create(name, assignments, &json!({ "repo": repository }))
             }
             Kind::DeleteService { service } => {
                 let variables = json!({ "id": self.id(service), "environment": environment });
@@ -173,10 +170,9 @@ impl Commands<'_> {
         )
     }
 
-    fn made(&self, wanted: &str) -> Option<&String> {
+    fn made(&self, wanted: &str) -> Option<&str> {
         self.authority.effects.values().find_map(|effect| {
-            let Kind::CreateService { alias, name, .. } = &effect.kind else { return None };
-            (alias == wanted).then_some(name)
+            effect.kind.makes().filter(|made| made.alias == wanted).map(|made| made.name)
         })
     }
 
@@ -246,6 +242,17 @@ impl Commands<'_> {
                 &self.patch(service, &json!({ "source": { "autoUpdates": { "type": kind } } }));
         }
         commands
+    }
+
+    fn create(&self, name: &str, assignments: &[Assignment], source: &Value) -> String {
+        let environment = &self.authority.environment;
+        let input = json!({
+            "projectId": environment.project_id, "environmentId": environment.environment_id, "name": name,
+            "variables": values(assignments),
+        });
+        let made = ServiceRef::Named(name.to_owned());
+        request("LockstepCreateService", &json!({ "input": input }))
+            + &self.update(&made, &json!({ "source": source }))
     }
 
     fn assign(&self, service: &ServiceRef, assignments: &[Assignment]) -> String {

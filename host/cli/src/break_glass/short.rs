@@ -35,7 +35,9 @@ pub(crate) fn short(kind: &Kind) -> String {
         Kind::Deploy { service, .. } => format!("serviceInstanceDeployV2 {}", name(service)),
         Kind::Restart { service } => format!("deploymentRestart {}", name(service)),
         Kind::Stop { service } => format!("deploymentRemove {}", name(service)),
-        Kind::CreateService { name, .. } => format!("serviceCreate {}", tame(name)),
+        Kind::CreateService { name, .. } | Kind::CreateBuiltService { name, .. } => {
+            format!("serviceCreate {}", tame(name))
+        }
         Kind::DeleteService { service } => format!("serviceDelete {}", name(service)),
         Kind::CreateVolume { service, .. } => format!("volumeCreate {}", name(service)),
         Kind::DeleteVolume { service } => format!("volumeDelete {}", name(service)),

@@ -254,6 +254,7 @@ Faults that can be injected:
   down                        the API cuts every connection
   freeze SERVICE              the service's process answers nothing
   kill SERVICE                the service's process is killed, once
+  unreachable SERVICE FROM    processes of FROM that start from now on don't find SERVICE
   after MUTATION N FAULT…     another of these faults, once the Nth mutation was carried out and answered
   move-tag IMAGE              the tag stands for another build from now on
   vanish IMAGE                the tag or digest is gone from the registry
@@ -306,6 +307,9 @@ pub(super) fn control(words: &[&str]) -> Result<Control, CliError> {
         }
         ["freeze", service] => Fault::Frozen { service: (*service).to_owned() },
         ["kill", service] => Fault::Killed { service: (*service).to_owned() },
+        ["unreachable", service, from] => {
+            Fault::Unreachable { service: (*service).to_owned(), from: (*from).to_owned() }
+        }
         ["after", mutation, nth, fault @ ..] => match control(fault)? {
             Control::Break { fault } => {
                 let then = Box::new(fault);

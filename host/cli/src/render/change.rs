@@ -98,6 +98,7 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
         | Kind::Restart { .. }
         | Kind::Stop { .. }
         | Kind::CreateService { .. }
+        | Kind::CreateBuiltService { .. }
         | Kind::DeleteService { .. }
         | Kind::CreateVolume { .. }
         | Kind::DeleteVolume { .. }

@@ -84,12 +84,15 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::Stop { service } => {
             format!("{}: stop (remove the running deployment)", name(service))
         }
-        Kind::CreateService { name: new, image, assignments, .. } => {
+        Kind::CreateService { name: new, image: from, assignments, .. }
+        | Kind::CreateBuiltService { name: new, repository: from, assignments, .. } => {
             let variables = match assignments.as_slice() {
                 [] => "no variables".to_owned(),
                 some => set(some),
             };
-            format!("create service {} from {} with {variables}", tame(new), tame(image))
+            let built = matches!(kind, Kind::CreateBuiltService { .. });
+            let what = if built { "repository " } else { "" };
+            format!("create service {} from {what}{} with {variables}", tame(new), tame(from))
         }
         Kind::DeleteService { service } => format!("{}: DELETE the service", name(service)),
         Kind::CreateVolume { service, mount } => {

@@ -174,7 +174,7 @@ fn added(plan: &Plan) -> String {
     };
     format!(
         "{}, {}, {}{besides}",
-        plural(there(|kind| matches!(kind, Kind::CreateService { .. })), "service"),
+        plural(there(|kind| kind.makes().is_some()), "service"),
         plural(there(|kind| matches!(kind, Kind::CreateVolume { .. })), "volume"),
         plural(there(|kind| matches!(kind, Kind::BackupVolume { .. })), "backup"),
     )

@@ -33,7 +33,7 @@ documents! {
         "environment(id: $environment, projectId: $project) { id ",
         "serviceInstances(first: 100, after: $services) { pageInfo { hasNextPage endCursor } edges { node { ",
         "id serviceId serviceName source { image repo } startCommand healthcheckPath healthcheckTimeout ",
-        "restartPolicyType restartPolicyMaxRetries numReplicas overlapSeconds drainingSeconds ",
+        "restartPolicyType restartPolicyMaxRetries numReplicas overlapSeconds drainingSeconds rootDirectory ",
         "latestDeployment ", deployment!(), " activeDeployments ", deployment!(), " } } } ",
         "volumeInstances(first: 100, after: $volumes) { pageInfo { hasNextPage endCursor } edges { node { ",
         "id volumeId serviceId mountPath sizeMB currentSizeMB state isPendingDeletion deletedAt volume { name } ",

@@ -18,7 +18,7 @@ enum Shape {
 }
 
 /// The contract's name, Railway's field, its shape, and what Railway takes where it is not set.
-const SETTINGS: [(&str, &str, Shape, Option<&str>); 8] = [
+const SETTINGS: [(&str, &str, Shape, Option<&str>); 9] = [
     ("healthcheck-path", "healthcheckPath", Shape::Text, None),
     ("healthcheck-timeout", "healthcheckTimeout", Shape::Number, None),
     ("replicas", "numReplicas", Shape::Number, None),
@@ -27,6 +27,7 @@ const SETTINGS: [(&str, &str, Shape, Option<&str>); 8] = [
     ("restart-retries", "restartPolicyMaxRetries", Shape::Number, Some("10")),
     ("draining-seconds", "drainingSeconds", Shape::Number, None),
     ("overlap-seconds", "overlapSeconds", Shape::Number, None),
+    ("root-directory", "rootDirectory", Shape::Text, None),
 ];
 
 /// Returns what is set, by the contract's names.
@@ -42,6 +43,7 @@ pub(super) fn read(instance: &Instance, auto_updates: Option<String>) -> Vec<(St
         number(instance.restart_policy_max_retries),
         number(instance.draining_seconds),
         number(instance.overlap_seconds),
+        text(&instance.root_directory),
     ];
     let names = SETTINGS.iter().map(|(name, ..)| *name);
     let mut settings: Vec<(String, String)> =

@@ -82,8 +82,32 @@ pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Fail
         port,
         user: Some(url.username().to_owned()).filter(|user| !user.is_empty()),
         path: url.path().to_owned(),
-        extra: Vec::new(),
+        extra: authority
+            .rsplit_once('@')
+            .and_then(|(user, _)| user.split_once(':'))
+            .map(|(_, password)| ("password".to_owned(), form(password).to_owned()))
+            .into_iter()
+            .collect(),
     }))
+}
+
+/// Returns how a password is written in a URL: programs that take URLs apart by themselves break on what is not escaped.
+fn form(password: &str) -> &'static str {
+    let plain = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    let mut parts = password.split('%');
+    let first = parts.next().unwrap_or_default();
+    let escape = |part: &str| {
+        let digits = part.get(..2);
+        digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            && plain(part)
+    };
+    match (plain(password), plain(first) && parts.all(escape)) {
+        (true, _) => "plain",
+        (false, true) => "escaped",
+        (false, false) => "raw",
+    }
 }
 
 #[cfg(test)]
@@ -107,5 +131,25 @@ mod tests {
         let error = location("X", "p4ssw0rd-but-no-url").unwrap_err();
         assert!(!error.to_string().contains("p4ss"));
         assert_eq!(location("X", "http://h:80/").unwrap().unwrap().port, Some(80));
+    }
+
+    #[test]
+    fn of_a_password_only_its_form_is_told() {
+        for (password, form) in [
+            (":a-B.9_~", Some("plain")),
+            (":", Some("plain")),
+            ("", None),
+            (":a%2Fb%40", Some("escaped")),
+            (":a%2", Some("raw")),
+            (":a%zz", Some("raw")),
+            (":a@b", Some("raw")),
+            (":a+b=", Some("raw")),
+        ] {
+            let url = format!("postgresql://me{password}@h:5432/db");
+            let found = location("X", &url).unwrap().unwrap();
+            let told = found.extra.iter().find(|(name, _)| name == "password");
+            assert_eq!(told.map(|(_, value)| value.as_str()), form, "{url}");
+            assert_eq!(found.host, "h");
+        }
     }
 }

@@ -61,6 +61,7 @@ pub(crate) struct Instance {
     pub(super) num_replicas: Option<i64>,
     pub(super) overlap_seconds: Option<i64>,
     pub(super) draining_seconds: Option<i64>,
+    pub(super) root_directory: Option<String>,
     pub(crate) latest_deployment: Option<Deployment>,
     #[serde(default)]
     pub(crate) active_deployments: Vec<Deployment>,

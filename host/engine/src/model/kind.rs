@@ -92,6 +92,17 @@ pub enum Kind {
         /// Its variables.
         assignments: Vec<Assignment>,
     },
+    /// Creates a service that is built from a repository, without a deploy.
+    CreateBuiltService {
+        /// Its alias in this plan.
+        alias: String,
+        /// Its name.
+        name: String,
+        /// Its repository: `owner/name`.
+        repository: String,
+        /// Its variables.
+        assignments: Vec<Assignment>,
+    },
     /// Deletes a service.
     DeleteService {
         /// Which.
@@ -193,6 +204,17 @@ pub enum Kind {
     },
 }
 
+/// A service that an effect makes, whatever it is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// Its alias in the plan.
+    pub alias: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its variables.
+    pub assignments: &'a [Assignment],
+}
+
 impl Kind {
     /// Returns the declaring function's name in the contract.
     pub const fn function(&self) -> &'static str {
@@ -208,6 +230,7 @@ impl Kind {
             Self::Restart { .. } => "restart",
             Self::Stop { .. } => "stop",
             Self::CreateService { .. } => "create-service",
+            Self::CreateBuiltService { .. } => "create-built-service",
             Self::DeleteService { .. } => "delete-service",
             Self::CreateVolume { .. } => "create-volume",
             Self::SetMount { .. } => "set-mount",
@@ -247,6 +270,7 @@ impl Kind {
             | Self::BackupVolume { service }
             | Self::RestoreVolume { service, .. } => Some(service),
             Self::CreateService { .. }
+            | Self::CreateBuiltService { .. }
             | Self::LockBackup { .. }
             | Self::DeleteBackup { .. }
             | Self::CommitStaged { .. }
@@ -257,6 +281,17 @@ impl Kind {
             | Self::ReleaseWrites { .. }
             | Self::Transfer(_)
             | Self::HttpSend { .. } => None,
+        }
+    }
+
+    /// Returns the service that the effect makes, if it makes one.
+    pub fn makes(&self) -> Option<Made<'_>> {
+        if let Self::CreateService { alias, name, assignments, .. }
+        | Self::CreateBuiltService { alias, name, assignments, .. } = self
+        {
+            Some(Made { alias, name, assignments })
+        } else {
+            None
         }
     }
 
@@ -280,6 +315,7 @@ impl Kind {
             | Self::Restart { .. }
             | Self::Stop { .. }
             | Self::CreateService { .. }
+            | Self::CreateBuiltService { .. }
             | Self::DeleteService { .. }
             | Self::CreateVolume { .. }
             | Self::SetMount { .. }

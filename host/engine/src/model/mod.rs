@@ -41,7 +41,7 @@ pub use effect::{
 pub(crate) use fact::deployment_id;
 pub use fact::{Fact, Value, facts_size};
 pub use failure::{Denial, Failure, Problem, UNSEEN};
-pub use kind::Kind;
+pub use kind::{Kind, Made};
 pub use name::{CompositeId, Label, NameError, RunId, StepId};
 pub use plan::{
     Authority, Environment, Evidence, FrozenStep, FrozenUndo, Measured, Pin, Plan, PluginPin,

@@ -160,7 +160,7 @@ fn put_back(effect: &Effect, before: Option<&Standing>) -> Result<Vec<Kind>, Str
         Kind::Deploy { service, .. } | Kind::Stop { service } => {
             vec![Kind::Deploy { service: service.clone(), source: DeploySource::Configured }]
         }
-        Kind::CreateService { alias, .. } => {
+        Kind::CreateService { alias, .. } | Kind::CreateBuiltService { alias, .. } => {
             vec![Kind::DeleteService { service: ServiceRef::Made(alias.clone()) }]
         }
         Kind::CreateVolume { service, .. } => vec![Kind::DeleteVolume { service: service.clone() }],

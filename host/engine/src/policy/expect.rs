@@ -162,6 +162,7 @@ fn wanted(kind: &Kind) -> Vec<(String, After)> {
         | Kind::Restart { .. }
         | Kind::Stop { .. }
         | Kind::CreateService { .. }
+        | Kind::CreateBuiltService { .. }
         | Kind::DeleteService { .. }
         | Kind::CreateVolume { .. }
         | Kind::DeleteVolume { .. }

@@ -125,9 +125,9 @@ fn filled(kind: &Kind) -> Vec<(ServiceRef, String)> {
     if let Kind::GenerateVariable { service, name, .. } = kind {
         return vec![(service.clone(), name.clone())];
     }
-    if let Kind::CreateService { alias, assignments, .. } = kind {
-        let service = ServiceRef::Made(alias.clone());
-        return assignments.iter().map(|it| (service.clone(), it.name.clone())).collect();
+    if let Some(made) = kind.makes() {
+        let service = ServiceRef::Made(made.alias.to_owned());
+        return made.assignments.iter().map(|it| (service.clone(), it.name.clone())).collect();
     }
     Vec::new()
 }

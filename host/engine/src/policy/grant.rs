@@ -126,7 +126,9 @@ impl Grant {
             | Kind::HoldWrites { connection, .. }
             | Kind::ReleaseWrites { connection, .. } => ("sql", Some(connection.as_str())),
             Kind::HttpSend { endpoint, .. } => ("http", Some(endpoint.as_str())),
-            Kind::CreateService { name, .. } => ("railway", Some(name.as_str())),
+            Kind::CreateService { name, .. } | Kind::CreateBuiltService { name, .. } => {
+                ("railway", Some(name.as_str()))
+            }
             Kind::LockBackup { .. }
             | Kind::DeleteBackup { .. }
             | Kind::CommitStaged { .. }

@@ -28,6 +28,8 @@ impl Images {
                 self.configured.insert(service.clone(), Some(image.clone()));
             } else if let Kind::CreateService { alias, image, .. } = &effect.kind {
                 self.configured.insert(ServiceRef::Made(alias.clone()), Some(image.clone()));
+            } else if let Kind::CreateBuiltService { alias, .. } = &effect.kind {
+                self.configured.insert(ServiceRef::Made(alias.clone()), None);
             } else if let Kind::Deploy { service, source } = &effect.kind {
                 problems.extend(self.problem(&effect.label, service, source));
             }

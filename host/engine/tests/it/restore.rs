@@ -259,6 +259,29 @@ fn a_service_that_the_plan_makes_is_deleted_and_not_deployed_on_the_way_back() {
 }
 
 #[test]
+fn a_service_that_is_built_is_deployed_at_a_commit_alone_and_deleted_on_the_way_back() {
+    let made = || ServiceRef::Made("job".to_owned());
+    let create = [effect(
+        "create",
+        Kind::CreateBuiltService {
+            alias: "job".to_owned(),
+            name: "job".to_owned(),
+            repository: "owner/job".to_owned(),
+            assignments: Vec::new(),
+        },
+    )];
+    let shape = |source| {
+        let go = [effect("go", Kind::Deploy { service: made(), source })];
+        Shape::default().step(restore("one", &create), &create).step(restore("two", &go), &go)
+    };
+    let error = shape(DeploySource::Configured).freeze(&far()).unwrap_err();
+    assert!(error.to_string().contains("its repository's newest commit"), "{error}");
+    let bench = there_and_back(shape(DeploySource::Commit("0123456789".to_owned())));
+    assert_eq!(bench.world.log(), ["create", "go", "undo-create-0"]);
+    assert_eq!(bench.world.far.borrow().seen(), far());
+}
+
+#[test]
 fn the_way_back_asks_no_plugin() {
     let effects = [set_image("image", "redis", &pinned('b')), deploy("deploy", "redis")];
     let bench = there_and_back(Shape::default().step(restore("s", &effects), &effects));

@@ -16,11 +16,11 @@ const DEFAULT: usize = 100;
 const MOST: usize = 5_000;
 
 /// Which lines are wanted.
-struct Filter<'a> {
+struct Filter {
     words: Vec<String>,
     service: Option<String>,
-    from: Option<&'a str>,
-    to: Option<&'a str>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
 }
 
 pub(super) fn of_deployment(twin: &Arc<Twin>, state: &State, arguments: &Arguments) -> Answered {
@@ -106,12 +106,7 @@ fn last(lines: Vec<Value>, limit: usize) -> Value {
 ///
 /// Processes write to the file themselves, so only the order of lines is known: each gets the time of
 /// the deployment and a microsecond more than the line before.
-fn lines(
-    twin: &Arc<Twin>,
-    state: &State,
-    deployment: &Deployment,
-    filter: &Filter<'_>,
-) -> Vec<Value> {
+fn lines(twin: &Arc<Twin>, state: &State, deployment: &Deployment, filter: &Filter) -> Vec<Value> {
     let text = read(&twin.log_file(&deployment.id));
     let tags = json!({
         "serviceId": deployment.service_id,
@@ -145,14 +140,20 @@ fn nanoseconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S%.9fZ").to_string()
 }
 
-impl<'a> Filter<'a> {
+/// Returns a moment of the request; two texts of one moment may differ, so texts are not compared.
+fn moment(arguments: &Arguments, name: &str) -> Result<Option<Timestamp>, Refusal> {
+    let parsed = text(arguments, name).map(str::parse).transpose();
+    parsed.map_err(|error: jiff::Error| Refusal::BadInput(format!("`{name}` is no date: {error}")))
+}
+
+impl Filter {
     /// Reads words and quoted phrases, which must all occur, and `@service:<id>`.
-    fn of(arguments: &'a Arguments, from: &str, to: &str) -> Result<Self, Refusal> {
+    fn of(arguments: &Arguments, from: &str, to: &str) -> Result<Self, Refusal> {
         let mut filter = Self {
             words: Vec::new(),
             service: None,
-            from: text(arguments, from),
-            to: text(arguments, to),
+            from: moment(arguments, from)?,
+            to: moment(arguments, to)?,
         };
         for (index, part) in text(arguments, "filter").unwrap_or_default().split('"').enumerate() {
             if index % 2 == 1 {
@@ -174,7 +175,9 @@ impl<'a> Filter<'a> {
 
     fn keeps(&self, line: &Value, key: &str) -> bool {
         let text = |key: &str| line.get(key).and_then(Value::as_str).unwrap_or_default();
-        let (time, said) = (text("timestamp"), text(key).to_lowercase());
+        let said = text(key).to_lowercase();
+        // Every line has a time that the lab itself has written.
+        let time: Timestamp = text("timestamp").parse().unwrap_or(Timestamp::MIN);
         self.from.is_none_or(|from| time > from)
             && self.to.is_none_or(|to| time < to)
             && self.words.iter().all(|word| said.contains(word))

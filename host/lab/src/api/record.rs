@@ -281,8 +281,7 @@ fn meta(deployment: &Deployment) -> Value {
     if let Some(repo) = &deployment.source.repo {
         meta.insert("repo".to_owned(), json!(repo));
         meta.insert("branch".to_owned(), json!("main"));
-        let commit: String = crate::identity::hex(&["commit", repo]).chars().take(40).collect();
-        meta.insert("commitHash".to_owned(), json!(commit));
+        meta.insert("commitHash".to_owned(), json!(crate::deploy::commit(repo)));
     }
     if let Some(image) = &deployment.source.image {
         meta.insert("image".to_owned(), json!(image));

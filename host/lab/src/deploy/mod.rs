@@ -11,6 +11,6 @@ mod watch;
 
 pub(crate) use front::Fronts;
 use make::{MIGRATION_JOB, is_migration_job};
-pub(crate) use make::{Variables, again, delete_service, deploy, deploy_all};
+pub(crate) use make::{Variables, again, commit, delete_service, deploy, deploy_all};
 pub(crate) use record::happened;
 pub(crate) use rollout::{From, run};

@@ -86,12 +86,20 @@ impl Process {
             resolve_private_names(state, &mut variables);
             state.service(&deployment.service_id).map(|service| service.name.clone())
         });
+        let name = name.unwrap_or_default();
+        for unreachable in twin.faults(|faults| faults.unreachable(&name)) {
+            let address = twin.read(|state| state.named(&unreachable).map(|it| it.address));
+            let Some(address) = address else { continue };
+            for value in variables.values_mut() {
+                *value = led_nowhere(value, address);
+            }
+        }
         Self {
             deployment: deployment.id.clone(),
             service: deployment.service_id.clone(),
             place,
             image,
-            name: name.unwrap_or_default(),
+            name,
             variables,
             start_command: deployment.text("startCommand").map(str::to_owned),
         }
@@ -177,6 +185,23 @@ fn resolve_private_names(state: &State, variables: &mut BTreeMap<String, String>
     }
 }
 
+/// Replaces an address by one of this machine where nobody listens.
+fn led_nowhere(text: &str, address: Ipv4Addr) -> String {
+    let (address, nowhere) = (address.to_string(), Ipv4Addr::new(127, 255, 255, 254));
+    let mut parts = text.split(&address);
+    let mut led = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // Another address may begin like this one.
+        if part.starts_with(|next: char| next.is_ascii_digit()) {
+            led.push_str(&address);
+        } else {
+            led.push_str(&nowhere.to_string());
+        }
+        led.push_str(part);
+    }
+    led
+}
+
 fn freeze(pid: u32) {
     let sent =
         i32::try_from(pid).ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, Signal::STOP));
@@ -193,4 +218,17 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_whole_address_is_led_nowhere() {
+        let address = Ipv4Addr::new(127, 1, 0, 4);
+        let nowhere = "postgresql://u:p@127.255.255.254:5432/d";
+        assert_eq!(led_nowhere("postgresql://u:p@127.1.0.4:5432/d", address), nowhere);
+        assert_eq!(led_nowhere("127.1.0.41 127.1.0.4", address), "127.1.0.41 127.255.255.254");
+    }
 }

@@ -107,6 +107,21 @@ impl Host for Instance {
         self.declare_plain(&label, kind).await
     }
 
+    async fn create_built_service(
+        &mut self,
+        label: String,
+        alias: String,
+        name: String,
+        repository: String,
+        assignments: Vec<Assignment>,
+    ) -> Answered<()> {
+        let kind = || {
+            let assignments = assignments.inward()?;
+            Ok(Kind::CreateBuiltService { alias, name, repository, assignments })
+        };
+        self.declare_plain(&label, kind).await
+    }
+
     async fn delete_service(&mut self, label: String, service: ServiceRef) -> Answered<()> {
         self.declare_plain(&label, || Ok(Kind::DeleteService { service: service.inward()? })).await
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod copy;
 mod cut;
+pub(crate) mod job;
 mod prepare;
 mod services;
 mod switch;
@@ -11,8 +12,8 @@ use lockstep_sdk::{Fact, Failure, Progress, StepCall};
 
 use crate::before_cut::LINKS_ENDED;
 use crate::context::Context;
-use crate::links::{BACK, FORTH, PROBE_BACK, PROBE_FORTH};
-use crate::names::{self, DEPLOY, NEW, OLD, RETURN};
+use crate::links::{BACK, FORTH, probes};
+use crate::names::{self, DEPLOY, NEW, OLD, RESUME, RETURN};
 
 /// Looks whether a step is done.
 pub(crate) fn check<O: Railway + Sql + Http + Effects>(
@@ -26,23 +27,30 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
             prepare::services(outside, &context, call)
         }
         names::IDENTITY => prepare::identified(outside),
-        names::WAL_BUDGET => prepare::bounded(outside),
-        names::LOGICAL_WAL => prepare::logical(outside, call),
+        names::WAL_BUDGET => prepare::bounded(outside, &context),
+        names::LOGICAL_WAL => prepare::logical(outside, &context, call),
         names::CLUSTER => prepare::cluster(outside, &context),
         names::DATABASE => prepare::database(outside, &context),
         names::DATABASE_UNDO => prepare::no_database(outside, &context),
-        names::LINK => cut::linked(outside, &[PROBE_FORTH, PROBE_BACK]),
+        names::LINK => cut::linked(outside, probes(context.path)),
         names::LINK_END => {
-            let gone = cut::gone(outside, &[PROBE_FORTH, PROBE_BACK])?;
+            let gone = cut::gone(outside, probes(context.path))?;
             let Progress::Done(mut facts) = gone else { return Ok(gone) };
             facts.push(Fact::one(LINKS_ENDED, call.now));
             Ok(Progress::Done(facts))
         }
-        names::LINK_UNDO => cut::gone(outside, &[PROBE_FORTH, PROBE_BACK]),
+        names::LINK_UNDO => cut::gone(outside, probes(context.path)),
         names::SCHEMA => copy::ended(outside, &[names::SCHEMA]),
         names::COPY => copy::copied(outside, &context),
         names::COPY_UNDO => cut::gone(outside, &[FORTH]),
         names::INDEXES => copy::ended(outside, &[names::INDEXES]),
+        names::JOB_MAKE => job::made(outside, &context),
+        names::HALT => job::halted(outside, &context, memo),
+        names::JOB_RUN => job::ran(outside, call, memo),
+        names::JOB_STOP => services::stopped(outside, crate::job::SERVICE),
+        names::CLOSE if context.stops_clients() => job::gone(outside),
+        names::ANALYZE if context.stops_clients() => Ok(Progress::Done(Vec::new())),
+        names::VERIFY if context.stops_clients() => copy::ended(outside, &["compare"]),
         names::ANALYZE => copy::caught_up(outside, &context),
         names::VERIFY => copy::ended(outside, &["verify-schema", "verify-rows"]),
         names::ARM => cut::armed(outside),
@@ -62,12 +70,13 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         | names::RELEASE
         | names::IDENTITY_UNDO
         | names::WAL_BUDGET_UNDO
+        | names::FORGET_SEAL
         | names::DRAIN_BACK
         | names::SEQUENCES_BACK
         | names::SNAPSHOTS_BACK
         | names::REFERENCES_BACK
         | names::CLOSE => Ok(Progress::Done(Vec::new())),
-        step if step.starts_with(DEPLOY) || step.starts_with(RETURN) => {
+        step if [DEPLOY, RETURN, RESUME].iter().any(|prefix| step.starts_with(prefix)) => {
             services::deployed_by(outside, &context, call)
         }
         other => {

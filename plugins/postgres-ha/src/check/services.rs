@@ -1,13 +1,13 @@
 //! Whether services are up as they should be.
 
-use lockstep_sdk::blocks::{keep, slug};
+use lockstep_sdk::blocks::keep;
 use lockstep_sdk::image::short;
 use lockstep_sdk::outside::{Effects, Railway};
 use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{DeploymentStatus, Facts, Failure, Pending, Progress, StepCall, history};
 
 use crate::context::Context;
-use crate::names::{DEPLOY, RETURN};
+use crate::names::{DEPLOY, RESUME, RETURN};
 
 /// Looks whether the deployment that an effect made is up, and runs the digest that ran when the run began.
 pub(super) fn deployed<O: Railway>(
@@ -41,22 +41,22 @@ pub(super) fn deployed<O: Railway>(
     })
 }
 
-/// Looks whether the client is up that the step deploys. On the way back only where it was deployed on the way there.
+/// Looks whether the client is up that the step deploys. On the way back only where it left the old server on the
+/// way there.
 pub(super) fn deployed_by<O: Railway + Effects>(
     outside: &O,
     context: &Context,
     call: &StepCall,
 ) -> Result<Progress, Failure> {
     let step = call.step.as_str();
-    let back = step.strip_prefix(RETURN);
-    let name = back.or_else(|| step.strip_prefix(DEPLOY)).unwrap_or_default();
-    let Some(client) = context.running().find(|client| slug(&client.service) == name) else {
+    let back = [RETURN, RESUME].iter().find_map(|prefix| context.client(step, prefix));
+    let Some(client) = back.or_else(|| context.client(step, DEPLOY)) else {
         return Err(Failure::permanently(
             "plugin:step",
             format!("`{step}` deploys no service of this plan"),
         ));
     };
-    if back.is_some() && !outside.began(&format!("{DEPLOY}{name}"))? {
+    if back.is_some() && !outside.began(&context.left_by(client))? {
         return Ok(Progress::Done(Vec::new()));
     }
     let digest = keep::kept(Facts(&call.facts), &client.service).and_then(|kept| kept.digest);

@@ -53,26 +53,39 @@ pub(super) fn proven<O: Http + Sql + Effects>(
 ) -> Result<Progress, Failure> {
     let answered = answers(outside, call)?;
     let Progress::Done(mut recorded) = answered else { return Ok(answered) };
-    let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
-    let waits = |why: String| {
-        Ok(if looks > LOOKS {
-            Progress::Failed(why)
-        } else {
-            Pending::after(AGAIN, why).remembering(vec![Fact::one("looks", looks)]).into()
-        })
-    };
-    let (old, new) = (seal::standing(outside, OLD)?, seal::standing(outside, NEW)?);
+    let new = seal::standing(outside, NEW)?;
     if new.clients == 0 {
-        return waits("nobody is connected to the cluster".to_owned());
+        return Ok(waits(memo, LOOKS, "nobody is connected to the cluster".to_owned()));
     }
-    if old.clients > 0 {
-        let who: Vec<String> =
-            pairs(outside, OLD, SESSIONS)?.into_iter().map(|(who, _)| who).collect();
-        return waits(format!("still connected to the old server: {}", who.join("; ")));
+    if let Some(found) = deserted(outside, memo, LOOKS)? {
+        return Ok(found);
     }
     recorded.push(Fact::one("sessions-at-the-cluster", new.clients));
     let compared = copy::ended(outside, &["compare"])?;
     let Progress::Done(facts) = compared else { return Ok(compared) };
     recorded.extend(facts);
     Ok(Progress::Done(recorded))
+}
+
+/// Returns what to say while clients are connected to the old server; none when it is left.
+pub(super) fn deserted<O: Sql>(
+    outside: &O,
+    memo: &[Fact],
+    longest: u64,
+) -> Result<Option<Progress>, Failure> {
+    if seal::standing(outside, OLD)?.clients == 0 {
+        return Ok(None);
+    }
+    let who: Vec<String> = pairs(outside, OLD, SESSIONS)?.into_iter().map(|(who, _)| who).collect();
+    Ok(Some(waits(memo, longest, format!("still connected to the old server: {}", who.join("; ")))))
+}
+
+/// Waits, but no longer than so many looks.
+fn waits(memo: &[Fact], longest: u64, why: String) -> Progress {
+    let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
+    if looks > longest {
+        Progress::Failed(why)
+    } else {
+        Pending::after(AGAIN, why).remembering(vec![Fact::one("looks", looks)]).into()
+    }
 }

@@ -4,6 +4,7 @@ use lockstep_sdk::Finding;
 
 use super::{Seen, listed};
 use crate::names::REFERENCES;
+use crate::options::Path;
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let found = &seen.survey.found;
@@ -54,7 +55,14 @@ fn references(seen: Seen<'_>) -> Finding {
 
 fn sessions(seen: Seen<'_>) -> Option<Finding> {
     let sessions = &seen.inside.sessions;
-    let title = "which service each of these connections belongs to can't be seen here; whoever is not switched can only read afterwards";
+    let title = match seen.path {
+        Path::Online => {
+            "which service each of these connections belongs to can't be seen here; whoever is not switched can only read afterwards"
+        }
+        Path::Job => {
+            "which service each of these connections belongs to can't be seen here; the job does not run while one is left"
+        }
+    };
     let lines = sessions.clients.iter().map(|(who, count)| format!("{who}: {count}"));
     let finding = listed(Finding::warning("sessions", title), lines)
         .remedy("see that each belongs to one of the services above, or end it")

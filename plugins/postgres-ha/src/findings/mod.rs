@@ -3,6 +3,7 @@
 mod clients;
 mod cluster;
 mod contents;
+mod job;
 mod platform;
 mod roles;
 mod server;
@@ -11,6 +12,7 @@ use lockstep_sdk::Finding;
 
 use crate::cluster::Cluster;
 use crate::needs::Needs;
+use crate::options::Path;
 use crate::survey::{Inside, Survey};
 
 /// What the findings of a plan rest on.
@@ -24,6 +26,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) cluster: &'a Cluster,
     /// What must be changed first.
     pub(crate) needs: &'a Needs,
+    /// How the database moves.
+    pub(crate) path: Path,
 }
 
 /// Returns what is to be said whether or not the servers can be read.
@@ -56,6 +60,7 @@ pub(crate) fn going(seen: Seen<'_>, now: u64) -> Vec<Finding> {
     findings.extend(contents::going(seen));
     findings.extend(cluster::going(seen));
     findings.extend(clients::going(seen));
+    findings.extend(job::going(seen));
     findings.extend(platform::going(seen, now));
     findings
 }

@@ -4,6 +4,7 @@ use lockstep_sdk::blocks::{owner, proof, smoke};
 use lockstep_sdk::{Finding, history};
 
 use super::{Seen, listed};
+use crate::options::Path;
 use crate::service::{Running, Use};
 use crate::survey::Survey;
 
@@ -70,7 +71,7 @@ pub(super) fn going(seen: Seen<'_>, now: u64) -> Vec<Finding> {
     if !seen.needs.restart.is_empty() || !seen.needs.nodes.is_empty() {
         findings.extend(owner::patching(now));
     }
-    findings.push(outage(seen.survey));
+    findings.push(outage(seen));
     findings
 }
 
@@ -87,7 +88,8 @@ fn unhealthy(survey: &Survey) -> Option<Finding> {
     })
 }
 
-fn outage(survey: &Survey) -> Finding {
+fn outage(seen: Seen<'_>) -> Finding {
+    let survey = seen.survey;
     let boots = survey.clients.iter().filter(|client| client.up().is_some()).map(|client| {
         match client.boot() {
             0 => format!("{}: no history tells how long its deployment takes", client.name()),
@@ -96,6 +98,19 @@ fn outage(survey: &Survey) -> Finding {
             }
         }
     });
-    let title = "reads go on throughout; writes wait while the sides change, and fail from then on until a service is deployed";
-    listed(Finding::note("outage", title), boots).source("plans.md 3.3")
+    match seen.path {
+        Path::Online => {
+            let title = "reads go on throughout; writes wait while the sides change, and fail from then on until a service is deployed";
+            listed(Finding::note("outage", title), boots).source("plans.md 3.3")
+        }
+        Path::Job => {
+            let title = "no model is called and no trace is taken in while the database is dumped, restored and compared";
+            let size = seen.inside.contents.size.div_ceil(1 << 20);
+            let finding = Finding::warning("outage", title)
+                .evidence(format!("{size} MB; no history tells how fast that goes here"));
+            listed(finding, boots)
+                .remedy("take the path `online` if that is too long: its outage does not grow with the database")
+                .source("plans.md 3.8")
+        }
+    }
 }

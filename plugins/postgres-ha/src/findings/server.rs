@@ -4,11 +4,16 @@ use lockstep_sdk::Finding;
 
 use super::{Seen, listed};
 use crate::names::{LOGICAL_WAL, WAL_BUDGET};
+use crate::options::Path;
 use crate::server::Server;
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let server = &seen.inside.server;
-    let mut findings = vec![versions(seen), wal(seen), budget(seen)];
+    let mut findings = vec![versions(seen)];
+    match seen.path {
+        Path::Online => findings.extend([wal(seen), budget(seen)]),
+        Path::Job => findings.push(following(seen)),
+    }
     findings.extend(role(server, "postgres"));
     findings.extend(sees(server));
     if server.prepared > 0 {
@@ -135,6 +140,23 @@ fn wal(seen: Seen<'_>) -> Finding {
     let changes =
         seen.needs.restart.iter().map(|(name, value)| format!("to be set: {name} = {value}"));
     listed(finding, changes).mended_by(LOGICAL_WAL).source("domain.md A.3")
+}
+
+/// Where a job copies, the old server need only be able to follow the cluster afterwards.
+fn following(seen: Seen<'_>) -> Finding {
+    let server = &seen.inside.server;
+    let evidence = [
+        format!("max_logical_replication_workers: {}", server.workers),
+        format!("free slots: {}", server.free_slots),
+    ];
+    if seen.needs.restart.is_empty() {
+        return listed(Finding::note("wal", "the old server can follow the cluster"), evidence);
+    }
+    let title = "the old server must be restarted once before it can follow the cluster: every service is without its database meanwhile";
+    let finding = listed(Finding::warning("wal", title), evidence);
+    let changes =
+        seen.needs.restart.iter().map(|(name, value)| format!("to be set: {name} = {value}"));
+    listed(finding, changes).mended_by(LOGICAL_WAL).source("plans.md 3.8")
 }
 
 fn budget(seen: Seen<'_>) -> Finding {

@@ -18,8 +18,8 @@ const BOTH_SEALED: &str = "reads go on at both sides, and writes fail at both, u
     by the break-glass file. The old server follows the cluster, so no row is lost";
 
 /// What is left when the old side takes writes again.
-const RETURNING: &str = "the old server takes writes again and the new side takes none: services that lead to the cluster can't write until \
-    they are deployed with their former references";
+const RETURNING: &str = "the old server takes writes again and the new side takes none: services that lead to the cluster, or are stopped, \
+    can't write until they are deployed with their former references";
 
 impl<D: Declares> Parts<'_, D> {
     /// Lays out the way back and returns its steps in their order. It begins as soon as one service's variables may lead to
@@ -155,7 +155,7 @@ impl<D: Declares> Parts<'_, D> {
             let step = Self::without_writes(step, [client], boot)
                 .effects(&[&label])
                 .if_left(RETURNING)
-                .reverses(&[(&label, &names::deployment(&client.service))]);
+                .reverses(&[(&label, &self.context.left_by(client))]);
             self.push_undo(step);
             order.push(label);
         }

@@ -10,7 +10,7 @@ use crate::names::{self, NEW, OLD};
 use crate::seal;
 
 /// How long a part of the copy may take: hundreds of gigabytes take hours.
-const LONG: u64 = 24 * HOUR;
+pub(super) const LONG: u64 = 24 * HOUR;
 
 /// What is left while the cluster follows.
 const FOLLOWS: &str = "the cluster goes on following the old server, which keeps its log for it, as much of it as is allowed; \

@@ -3,10 +3,12 @@
 use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Failure, OutageKind, Step};
 
+use super::job::STOPPED;
 use super::parts::{Parts, refs};
 use crate::declare::Declares;
 use crate::links::{BACK, FORTH, publish, subscribe, subscribed};
 use crate::names::{self, NEW, OLD, SECTION};
+use crate::options::Path;
 use crate::seal;
 
 /// How long a table is waited for, in milliseconds: longer than a transaction usually takes, and short enough to try again.
@@ -55,8 +57,11 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
-    /// Says of a step what holds in the whole section.
+    /// Says of a step what holds in the whole section; where a job copies there is none, because everybody is stopped.
     fn held(&self, step: Step) -> Step {
+        if self.context.stops_clients() {
+            return self.stopped(step);
+        }
         let step = step.in_section(SECTION).limit(self.options.max_outage).if_left(HELD);
         let step = step.outage(&self.context.service, OutageKind::Writes, SECOND);
         Self::without_writes(step, &self.context.clients, SECOND)
@@ -101,9 +106,13 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
-    fn arm(&mut self) -> Result<(), Failure> {
+    /// Before anybody writes at the cluster the old server follows it.
+    pub(super) fn arm(&mut self) -> Result<(), Failure> {
         let service = &self.context.service;
-        let mut labels = self.end_of("arm", FORTH)?.to_vec();
+        let mut labels = match self.context.path {
+            Path::Online => self.end_of("arm", FORTH)?.to_vec(),
+            Path::Job => Vec::new(),
+        };
         self.declare.transaction("arm-back-pub", NEW, publish(BACK, &self.tables()))?;
         let link = subscribe(BACK, service, self.seen.inside.server.following_only());
         self.declare.alone("arm-back-sub", OLD, link, &subscribed(BACK))?;
@@ -131,7 +140,8 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
-    fn seal(&mut self) -> Result<(), Failure> {
+    /// Keeps new sessions of the old database from writing.
+    pub(super) fn seal(&mut self) -> Result<(), Failure> {
         let database = self.context.database.as_str();
         self.declare.transaction(names::SEAL, OLD, seal::set(database))?;
         self.declare.transaction(names::UNSEAL, OLD, seal::lift(database))?;
@@ -139,10 +149,15 @@ impl<D: Declares> Parts<'_, D> {
         let step = Step::new(
             names::SEAL,
             "Seal the old database against writes of new sessions",
-            "the block ends by itself, the seal does not; the old server goes on following the cluster under it",
+            self.by_path(
+                "the block ends by itself, the seal does not; the old server goes on following the cluster under it",
+                "whoever was not found and stopped must not write there either; the old server follows the cluster under it",
+            ),
         );
-        let step = self.held(step).effects(&[names::SEAL]).undone_by(&[names::UNSEAL]);
-        self.push(step);
+        let step = self.held(step).effects(&[names::SEAL]);
+        let online: &[&str] = &[names::UNSEAL];
+        let undo = self.by_path(online, &[names::UNSEAL, names::FORGET_SEAL]);
+        self.push(step.undone_by(undo));
         let mut unseal = Step::new(
             names::UNSEAL,
             "Take the seal off, and end the sessions that began under it",
@@ -152,13 +167,33 @@ impl<D: Declares> Parts<'_, D> {
         self.push_undo(
             unseal
                 .effects(&[names::UNSEAL, "unseal-end"])
-                .if_left(SEALED)
+                .if_left(self.by_path(SEALED, STOPPED))
                 .reverses(&[(names::UNSEAL, names::SEAL), ("unseal-end", names::SEAL)]),
+        );
+        match self.context.path {
+            // The end of the copy, which is taken back after this, forgets them.
+            Path::Online => Ok(()),
+            Path::Job => self.forget_seal(),
+        }
+    }
+
+    fn forget_seal(&mut self) -> Result<(), Failure> {
+        self.declare.transaction(names::FORGET_SEAL, OLD, seal::forget(&self.context.database))?;
+        self.push_undo(
+            Step::new(
+                names::FORGET_SEAL,
+                "Forget when the seal was set and taken off",
+                "nothing of it stays in the database",
+            )
+            .effects(&[names::FORGET_SEAL])
+            .if_left(STOPPED)
+            .reverses(&[(names::FORGET_SEAL, names::SEAL)]),
         );
         Ok(())
     }
 
-    fn end_writers(&mut self) -> Result<(), Failure> {
+    /// Ends whoever could still write to the old side.
+    pub(super) fn end_writers(&mut self) -> Result<(), Failure> {
         self.declare.transaction(names::END_WRITERS, OLD, seal::end_clients())?;
         let mut step = Step::new(
             names::END_WRITERS,

@@ -13,7 +13,8 @@ use crate::declare::Declares;
 use crate::findings::{self, Seen};
 use crate::names::{self, COMPONENT};
 use crate::needs::Needs;
-use crate::options::Options;
+use crate::options::{Options, Path};
+use crate::service::Use;
 use crate::survey::{Inside, Survey, survey};
 use crate::uncovered;
 
@@ -41,9 +42,9 @@ pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
     };
     let versions = (inside.server.version(), cluster.server.version());
     let needs = Needs::of(&survey, inside, cluster, &options);
-    let seen = Seen { survey: &survey, inside, cluster, needs: &needs };
+    let seen = Seen { survey: &survey, inside, cluster, needs: &needs, path: options.path };
     found.extend(findings::going(seen, target.now));
-    found.push(chosen());
+    found.push(chosen(options.path));
     let context = context(&survey, inside, cluster, &needs, &options);
     let pins = pins::find(outside, &survey, &context, &mut found)?;
     if found.iter().any(Finding::refuses) {
@@ -58,8 +59,13 @@ pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
         block: Block::default(),
     };
     parts.prepare()?;
-    parts.copy()?;
-    parts.cut()?;
+    match options.path {
+        Path::Online => {
+            parts.copy()?;
+            parts.cut()?;
+        }
+        Path::Job => parts.job()?,
+    }
     parts.switch()?;
     parts.finish()?;
     let Block { findings, steps, undo } = parts.block;
@@ -98,7 +104,13 @@ fn context(
         pinned: running.service.image.is_some(),
     };
     let urls = survey.found.references.iter().filter(|reference| reference.is_url());
+    let mut clients: Vec<Client> = survey.clients.iter().map(client).collect();
+    if options.path == Path::Job {
+        // Whoever hands jobs to the worker is up before it begins.
+        clients.sort_by_key(|client| client.uses == Use::Worker);
+    }
     Context {
+        path: options.path,
         service: survey.old.name().to_owned(),
         front: survey.front.name().to_owned(),
         address: survey.address.clone(),
@@ -106,7 +118,7 @@ fn context(
         database: inside.server.database.clone(),
         old_system: inside.server.system.clone(),
         new_system: cluster.server.system.clone(),
-        clients: survey.clients.iter().map(client).collect(),
+        clients,
         urls: urls.map(|it| (it.service.clone(), it.variable.clone())).collect(),
         deploys_nodes: !needs.nodes.is_empty(),
         deploys_front: !needs.front.is_empty(),
@@ -116,11 +128,16 @@ fn context(
     }
 }
 
-fn chosen() -> Finding {
-    Finding::note("path", "the path is online: a copy that follows the old server, and a short block on its writes")
-        .evidence("not in place: a cluster is there to move to, and reads go on throughout")
-        .evidence("not by dump and restore: nobody is without the database while it is copied, and going back loses no row")
-        .source("plans.md 3.0")
+fn chosen(path: Path) -> Finding {
+    let finding = match path {
+        Path::Online => Finding::note("path", "the path is online: a copy that follows the old server, and a short block on its writes")
+            .evidence("not in place: a cluster is there to move to, and reads go on throughout")
+            .evidence("not by dump and restore: nobody is without the database while it is copied, and going back loses no row"),
+        Path::Job => Finding::note("path", "the path is job: every service is stopped, and `pg-migrate-ha` dumps and restores, as the operator chose")
+            .evidence("not online, where nobody is without the database while it is copied: the option `path` says `job`")
+            .evidence("going back loses no row here either: the old server follows the cluster before anybody writes there"),
+    };
+    finding.source("plans.md 3.0")
 }
 
 fn watches() -> Vec<Watch> {

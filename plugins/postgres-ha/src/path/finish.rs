@@ -8,6 +8,7 @@ use super::parts::{Parts, refs};
 use crate::declare::Declares;
 use crate::links::BACK;
 use crate::names;
+use crate::options::Path;
 
 /// What stays.
 const STAYS: [&str; 5] = [
@@ -51,7 +52,13 @@ impl<D: Declares> Parts<'_, D> {
             .if_left("nothing: nobody uses the old server")
             .expected(60 * SECOND),
         );
-        self.push(close::step(names::CLOSE, &[]));
+        match self.context.path {
+            Path::Online => self.push(close::step(names::CLOSE, &[])),
+            Path::Job => {
+                let label = self.delete_job()?;
+                self.push(close::step(names::CLOSE, &[label]));
+            }
+        }
         self.block.findings.push(close::finding(&STAYS));
         Ok(())
     }

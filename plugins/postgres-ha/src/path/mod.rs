@@ -5,6 +5,7 @@ mod copy;
 mod cut;
 mod draft;
 mod finish;
+mod job;
 mod parts;
 mod pins;
 mod prepare;

@@ -9,7 +9,7 @@ use crate::declare::Declares;
 use crate::findings::Seen;
 use crate::links::{Link, end};
 use crate::names;
-use crate::options::Options;
+use crate::options::{Options, Path};
 use crate::quote::TableName;
 use crate::service::Running;
 
@@ -68,6 +68,27 @@ impl<D: Declares> Parts<'_, D> {
     /// Returns how long a client's boots took; zero where no history tells.
     pub(super) fn boot(&self, client: &Client) -> u64 {
         self.running(client).map_or(0, Running::boot)
+    }
+
+    /// Returns what belongs to the path that is taken.
+    pub(super) fn by_path<T>(&self, online: T, job: T) -> T {
+        match self.context.path {
+            Path::Online => online,
+            Path::Job => job,
+        }
+    }
+
+    /// Says what these clients can't do in a step, for so long, until they are deployed with their new references.
+    pub(super) fn without<'c>(
+        &self,
+        step: Step,
+        clients: impl IntoIterator<Item = &'c Client>,
+        length: u64,
+    ) -> Step {
+        match self.context.path {
+            Path::Online => Self::without_writes(step, clients, length),
+            Path::Job => Self::without_services(step, clients, length),
+        }
     }
 
     /// Says that every client is without its database in a step, and for how long.

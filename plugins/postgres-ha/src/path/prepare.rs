@@ -7,14 +7,18 @@ use lockstep_sdk::{Failure, Service, Step};
 use super::parts::{Parts, refs};
 use crate::context::Client;
 use crate::declare::{Declares, statements, text};
-use crate::links::{PROBE_BACK, PROBE_FORTH, publish, subscribe, subscribed};
-use crate::names::{self, ADMIN, NEW, OLD};
+use crate::links::{Link, PROBE_BACK, probes, publish, subscribe, subscribed};
+use crate::names::{self, ADMIN, OLD};
 use crate::quote::Ident;
 use crate::tables::Anonymous;
 
 /// What a person confirms before anything begins.
 const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
     the four databases exist outside Railway too. Go on?";
+
+/// What is left of a link that was only tried.
+const LINKED: &str =
+    "a server keeps its log for a link that carries nothing, as much of it as is allowed";
 
 impl<D: Declares> Parts<'_, D> {
     /// Everything before the copy.
@@ -207,7 +211,10 @@ impl<D: Declares> Parts<'_, D> {
         let boot = self.seen.survey.old.boot();
         let step = Step::new(
             names::LOGICAL_WAL,
-            "Restart the old server with a log that a link can read",
+            self.by_path(
+                "Restart the old server with a log that a link can read",
+                "Restart the old server with workers that can follow the cluster",
+            ),
             "these settings count from a start on",
         );
         self.push(
@@ -309,53 +316,65 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
-    /// A link that carries nothing, in each direction.
+    /// A link that carries nothing, in each direction that the path needs.
     fn link(&mut self) -> Result<(), Failure> {
-        let (forth, back) = (PROBE_FORTH, PROBE_BACK);
-        let primary = self.seen.cluster.primary.clone().unwrap_or_default();
         let here = self.seen.inside.server.following_only();
-        self.declare.transaction("link-forth-pub", OLD, publish(forth, &[]))?;
-        self.declare.transaction("link-back-pub", NEW, publish(back, &[]))?;
-        let to_new = subscribe(forth, &primary, "copy_data = false");
-        self.declare.alone("link-forth-sub", NEW, to_new, &subscribed(forth))?;
-        let to_old = subscribe(back, &self.context.service, here);
-        self.declare.alone("link-back-sub", OLD, to_old, &subscribed(back))?;
+        let primary = self.seen.cluster.primary.clone().unwrap_or_default();
+        let links = probes(self.context.path);
+        let (mut made, mut gone, mut undo, mut reversed) = (vec![], vec![], vec![], vec![]);
+        for link in links {
+            let publication = format!("link-{}-pub", way(*link));
+            self.declare.transaction(&publication, link.publisher, publish(*link, &[]))?;
+            made.push(publication);
+        }
+        for link in links {
+            let [publication, subscription] =
+                ["pub", "sub"].map(|part| format!("link-{}-{part}", way(*link)));
+            let (seen_by, options) = if *link == PROBE_BACK {
+                (&self.context.service, here)
+            } else {
+                (&primary, "copy_data = false")
+            };
+            let text = subscribe(*link, seen_by, options);
+            self.declare.alone(&subscription, link.subscriber, text, &subscribed(*link))?;
+            gone.extend(self.end_of(&format!("link-end-{}", way(*link)), *link)?);
+            undo.extend(self.end_of(&format!("link-undo-{}", way(*link)), *link)?);
+            reversed.extend([subscription.clone(), subscription.clone(), publication]);
+            made.push(subscription);
+        }
         self.push(
             Step::new(
                 names::LINK,
-                "Link both servers in both directions, with nothing to carry",
+                self.by_path(
+                    "Link both servers in both directions, with nothing to carry",
+                    "Link the old server to the cluster, with nothing to carry",
+                ),
                 "each must reach the other, be let in, and have a slot free",
             )
-            .effects(&["link-forth-pub", "link-back-pub", "link-forth-sub", "link-back-sub"])
-            .if_left("the old server keeps its log for a link that carries nothing, as much of it as is allowed")
+            .effects(&refs(&made))
+            .if_left(LINKED)
             .undone_by(&[names::LINK_UNDO])
             .expected(5 * SECOND),
         );
         let title = "Take these links away";
-        let gone =
-            [self.end_of("link-end-forth", forth)?, self.end_of("link-end-back", back)?].concat();
         self.push(
             Step::new(names::LINK_END, title, "they have shown what they were to show")
                 .effects(&refs(&gone))
-                .if_left("the old server keeps its log for a link that carries nothing, as much of it as is allowed"),
+                .if_left(LINKED),
         );
-        let undo =
-            [self.end_of("link-undo-forth", forth)?, self.end_of("link-undo-back", back)?].concat();
-        let reversed = [
-            "link-forth-sub",
-            "link-forth-sub",
-            "link-forth-pub",
-            "link-back-sub",
-            "link-back-sub",
-            "link-back-pub",
-        ];
-        let pairs: Vec<_> = undo.iter().map(String::as_str).zip(reversed).collect();
+        let pairs: Vec<_> =
+            undo.iter().map(String::as_str).zip(reversed.iter().map(String::as_str)).collect();
         self.push_undo(
             Step::new(names::LINK_UNDO, title, "nothing of them stays behind")
                 .effects(&refs(&undo))
-                .if_left("the old server keeps its log for a link that carries nothing, as much of it as is allowed")
+                .if_left(LINKED)
                 .reverses(&pairs),
         );
         Ok(())
     }
+}
+
+/// Returns how labels call the direction of a link that is tried.
+fn way(link: Link) -> &'static str {
+    if link == PROBE_BACK { "back" } else { "forth" }
 }

@@ -4,14 +4,20 @@ use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
 use lockstep_sdk::{Failure, Scope, Step};
 
 use super::cut::SEALED;
+use super::job::STOPPED;
 use super::parts::{Parts, refs};
 use crate::context::Client;
 use crate::declare::Declares;
 use crate::names::{self, NEW, OLD};
+use crate::options::Path;
 
 /// What is left when some of the services write at the new side.
 const SWITCHED: &str = "services that are deployed anew write at the cluster; the others read at the old server, and their writes fail until \
     they are deployed. The old server follows the cluster, so that no row is only at one side";
+
+/// The same where the others are stopped.
+const STARTED: &str = "services that are deployed anew work at the cluster; the others are stopped until they are deployed. The old \
+    server follows the cluster, so that no row is only at one side";
 
 impl<D: Declares> Parts<'_, D> {
     /// Lays out the switch.
@@ -28,21 +34,36 @@ impl<D: Declares> Parts<'_, D> {
                 format!("Deploy {} with its new references", client.service),
                 "a service takes up its variables when it is deployed; its image stays as it is",
             );
-            let step = Self::without_writes(step, waiting.iter().copied(), length)
+            let step = self
+                .without(step, waiting.iter().copied(), length)
                 .effects(&[&label])
-                .if_left(SWITCHED)
+                .if_left(self.by_path(SWITCHED, STARTED))
                 .expected(self.boot(client))
                 .limit(30 * MINUTE);
             self.push(step);
         }
-        self.declare.compare("compare", OLD, NEW, &Scope::Everything, Some("snapshots"), &[])?;
+        // A job's copy was compared before anybody was led to it.
+        let compared: &[&str] = match self.context.path {
+            Path::Online => {
+                let (all, at) = (Scope::Everything, Some("snapshots"));
+                self.declare.compare("compare", OLD, NEW, &all, at, &[])?;
+                &["compare"]
+            }
+            Path::Job => &[],
+        };
         self.push(
             Step::new(
                 names::PROVE,
-                "Look whether everybody answers from the cluster, and compare both sides as they stood at the cut",
-                "a service that is up may still be wrong for its users, and a row that is missing is missed late",
+                self.by_path(
+                    "Look whether everybody answers from the cluster, and compare both sides as they stood at the cut",
+                    "Look whether everybody answers from the cluster",
+                ),
+                self.by_path(
+                    "a service that is up may still be wrong for its users, and a row that is missing is missed late",
+                    "a service that is up may still be wrong for its users",
+                ),
             )
-            .effects(&["compare"])
+            .effects(compared)
             .if_left("nothing: everybody writes at the cluster, and the old server follows it")
             .expected(MINUTE)
             .limit(4 * HOUR),
@@ -68,9 +89,10 @@ impl<D: Declares> Parts<'_, D> {
             "Lead every service to the cluster by its variables",
             "as references, so that no password stands in them; nothing takes them up before it is deployed",
         );
-        let step = Self::without_writes(step, &self.context.clients, boots)
+        let step = self
+            .without(step, &self.context.clients, boots)
             .effects(&refs(&labels))
-            .if_left(SEALED)
+            .if_left(self.by_path(SEALED, STOPPED))
             .undone_by(&refs(&undo))
             .expected(5 * SECOND);
         self.push(step);

@@ -6,7 +6,7 @@ use lockstep_sdk::{
     Declare, DeclareBlocks, DeclareSql, DeclareTransfers, Failure, Piece, SchemaPart, Scope,
 };
 
-use crate::declare::DeclareMore;
+use crate::declare::{DeclareMade, DeclareMore};
 
 /// Writes down what is declared, a line each.
 #[derive(Debug, Default)]
@@ -113,6 +113,34 @@ impl DeclareMore for Declared {
 
     fn deploy_same(&self, label: &str, service: &str) -> Result<(), Failure> {
         self.add(format!("{label}: deploy-same {service}"))
+    }
+}
+
+impl DeclareMade for Declared {
+    fn create_built(
+        &self,
+        label: &str,
+        name: &str,
+        repository: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        self.add(format!("{label}: create-built {name} {repository} {variables:?}"))
+    }
+
+    fn set_made(&self, label: &str, name: &str, settings: &[(&str, &str)]) -> Result<(), Failure> {
+        self.add(format!("{label}: set-made {name} {settings:?}"))
+    }
+
+    fn deploy_made(&self, label: &str, name: &str, commit: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: deploy-made {name} {commit}"))
+    }
+
+    fn stop_made(&self, label: &str, name: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: stop-made {name}"))
+    }
+
+    fn delete_made(&self, label: &str, name: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: delete-made {name}"))
     }
 }
 

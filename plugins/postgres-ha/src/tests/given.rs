@@ -8,6 +8,9 @@ use crate::check::check;
 use crate::observe::observe;
 use crate::path::plan;
 
+/// The options of the path with the job.
+pub(super) const JOB: &[(&str, &str)] = &[("path", "job")];
+
 /// Plans, and demands that nothing forbids the plan.
 #[track_caller]
 pub(super) fn planned(stack: &Stack) -> (Draft, Declared) {
@@ -33,7 +36,11 @@ pub(super) struct Given {
 impl Given {
     /// What a plan gives its steps, and what the first step recorded.
     pub(super) fn kept(stack: &Stack) -> Self {
-        let (draft, _) = planned(stack);
+        Self::kept_with(stack, &[])
+    }
+
+    pub(super) fn kept_with(stack: &Stack, options: &[(&str, &str)]) -> Self {
+        let (draft, _) = planned_with(stack, options);
         let mut given = Self { parameters: draft.parameters, facts: Vec::new() };
         match given.observe(stack, "keep") {
             Observation::Ready(facts) => given.facts = facts,

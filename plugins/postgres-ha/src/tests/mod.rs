@@ -5,6 +5,7 @@ mod checks;
 mod cut;
 mod declared;
 mod given;
+mod job;
 mod plans;
 mod refusals;
 mod shape;

@@ -17,7 +17,7 @@ fn refused(change: impl FnOnce(&mut Stack), id: &str) {
 }
 
 #[track_caller]
-fn refused_with(stack: &Stack, options: &[(&str, &str)], id: &str) {
+pub(super) fn refused_with(stack: &Stack, options: &[(&str, &str)], id: &str) {
     let declared = Declared::default();
     let draft = plan(stack, &declared, &target(options)).unwrap();
     let refusals: Vec<_> = draft.findings.iter().filter(|finding| finding.refuses()).collect();
@@ -205,7 +205,7 @@ fn what_should_be_read_is_a_warning() {
 fn options_and_versions_that_are_not_known() {
     refused_with(&Stack::healthy(), &[("front_", "x")], "option");
     refused_with(&Stack::healthy(), &[("path", "in-place")], "path");
-    refused_with(&Stack::healthy(), &[("path", "job")], "path");
+    refused_with(&Stack::healthy(), &[("path", "fast")], "path");
     let mut versioned = target(&[]);
     versioned.desired = Some("17".to_owned());
     let draft = plan(&Stack::healthy(), &Declared::default(), &versioned).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_sdk::{Draft, Step, Undo};
 
 use super::declared::Declared;
-use super::given::{planned, planned_with};
+use super::given::{JOB, planned, planned_with};
 use super::sql::{BUDGET, WAL_LEVEL};
 use super::stack::Stack;
 
@@ -27,12 +27,19 @@ fn stacks() -> Vec<Stack> {
 fn every_draft_is_whole() {
     for stack in stacks() {
         let (draft, declared) = planned(&stack);
-        labels(&draft, &declared);
-        names(&draft);
-        ways_back(&draft);
+        whole(&draft, &declared);
         section(&draft);
-        figures(&draft);
+        let (draft, declared) = planned_with(&stack, JOB);
+        whole(&draft, &declared);
+        assert!(!draft.steps.iter().any(is_in_section), "where all are stopped nothing is held");
     }
+}
+
+fn whole(draft: &Draft, declared: &Declared) {
+    labels(draft, declared);
+    names(draft);
+    ways_back(draft);
+    figures(draft);
 }
 
 fn labels(draft: &Draft, declared: &Declared) {

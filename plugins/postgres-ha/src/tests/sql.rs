@@ -7,7 +7,7 @@ use lockstep_sdk::{Failure, Rows, Value};
 
 use super::stack::Stack;
 use crate::check::copy;
-use crate::{cluster, links, seal, server, sessions, tables};
+use crate::{cluster, job, links, seal, server, sessions, tables};
 
 type Table = Vec<Vec<Value>>;
 
@@ -29,6 +29,7 @@ pub(super) const SLOTS: usize = 6;
 pub(super) const BUDGET: usize = 10;
 pub(super) const CONNECTIONS: usize = 11;
 pub(super) const SYNCHRONOUS: usize = 12;
+pub(super) const WORKERS: usize = 13;
 pub(super) const SEES: usize = 14;
 pub(super) const STARTED: usize = 15;
 pub(super) const PREPARED: usize = 16;
@@ -116,6 +117,10 @@ pub(super) struct Databases {
     pub(super) copied: (u64, u64),
     pub(super) errors: u64,
     pub(super) abandoned: Vec<(&'static str, &'static str)>,
+    /// Databases of the old server.
+    pub(super) listed: Vec<&'static str>,
+    /// Tables at the cluster.
+    pub(super) restored: u64,
 }
 
 impl Default for Databases {
@@ -153,6 +158,8 @@ impl Default for Databases {
             copied: (4, 4),
             errors: 0,
             abandoned: Vec::new(),
+            listed: vec!["litellm_langfuse", "postgres"],
+            restored: 0,
         }
     }
 }
@@ -181,6 +188,21 @@ impl Databases {
         if connection == "postgres" { "cluster" } else { "postgres" }
     }
 
+    fn tables_of(&self, connection: &str) -> Table {
+        let row = |(schema, table, kind, logged, hides): &(&str, &str, &str, &str, bool)| {
+            vec![
+                (*schema).into(),
+                (*table).into(),
+                (*kind).into(),
+                (*logged).into(),
+                (*hides).into(),
+            ]
+        };
+        let there = usize::try_from(self.restored).expect("a few tables");
+        let shown = if connection == "cluster" { there } else { self.tables.len() };
+        self.tables.iter().take(shown).map(row).collect()
+    }
+
     fn answer(&self, connection: &str, statement: &str, parameters: &[Value]) -> Option<Table> {
         let told = self.told(connection);
         let texts = |texts: &[&str]| texts.iter().map(|text| vec![Value::from(*text)]).collect();
@@ -193,19 +215,8 @@ impl Databases {
             server::PENDING => {
                 told.pending.iter().map(|name| vec![Value::from(name.as_str())]).collect()
             }
-            tables::TABLES => {
-                let row =
-                    |(schema, table, kind, logged, hides): &(&str, &str, &str, &str, bool)| {
-                        vec![
-                            (*schema).into(),
-                            (*table).into(),
-                            (*kind).into(),
-                            (*logged).into(),
-                            (*hides).into(),
-                        ]
-                    };
-                self.tables.iter().map(row).collect()
-            }
+            job::DATABASES => texts(&self.listed),
+            tables::TABLES => self.tables_of(connection),
             tables::IDENTITIES => {
                 let row = |(table, former, index): &(&str, &str, Option<&str>)| {
                     let index = index.map(str::to_owned);

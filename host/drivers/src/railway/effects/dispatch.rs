@@ -6,6 +6,7 @@ use lockstep_engine::run::Follow;
 
 use super::super::client::{CallError, Deadline, sent};
 use super::super::gateway::Railway;
+use super::service::Source;
 use crate::order::Order;
 
 /// Variables with the values that their pieces make.
@@ -51,7 +52,9 @@ impl Railway {
             Kind::Deploy { .. } => self.deploy_standing(order).await,
             Kind::Restart { .. } => self.restart_standing(order).await,
             Kind::Stop { .. } => self.stop_standing(order).await,
-            Kind::CreateService { name, .. } => self.create_service_standing(name).await,
+            Kind::CreateService { name, .. } | Kind::CreateBuiltService { name, .. } => {
+                self.create_service_standing(name).await
+            }
             Kind::DeleteService { .. } => self.delete_service_standing(order).await,
             Kind::CreateVolume { .. } | Kind::DeleteVolume { .. } => {
                 self.volume_standing(order).await
@@ -112,7 +115,12 @@ impl Railway {
             Kind::Restart { .. } => self.restart(order, deadline).await,
             Kind::Stop { .. } => self.stop(order, deadline).await,
             Kind::CreateService { alias, name, image, .. } => {
-                self.create_service(order, (alias, name, image), values, deadline).await
+                let wanted = (alias.as_str(), name.as_str(), Source::Image(image));
+                self.create_service(order, wanted, values, deadline).await
+            }
+            Kind::CreateBuiltService { alias, name, repository, .. } => {
+                let wanted = (alias.as_str(), name.as_str(), Source::Repository(repository));
+                self.create_service(order, wanted, values, deadline).await
             }
             Kind::DeleteService { .. } => self.delete_service(order, deadline).await,
             Kind::CreateVolume { mount, .. } => self.create_volume(order, mount, deadline).await,
@@ -155,8 +163,12 @@ impl Railway {
             Kind::Deploy { source, .. } => self.settle_deploy(order, source, intent).await,
             Kind::Restart { .. } => self.settle_restart(order, intent).await,
             Kind::Stop { .. } => self.settle_stop(order, intent).await,
-            Kind::CreateService { alias, name, image, .. } => {
-                self.settle_create_service(order, (alias, name, image), intent).await
+            Kind::CreateService { name, image, .. } => {
+                self.settle_create_service(order, name, Source::Image(image), intent).await
+            }
+            Kind::CreateBuiltService { name, repository, .. } => {
+                let source = Source::Repository(repository);
+                self.settle_create_service(order, name, source, intent).await
             }
             Kind::DeleteService { .. } => self.settle_delete_service(order, intent).await,
             Kind::CreateVolume { mount, .. } => {
@@ -203,6 +215,7 @@ impl Railway {
             | Kind::SetSettings { .. }
             | Kind::SetMount { .. }
             | Kind::CreateService { .. }
+            | Kind::CreateBuiltService { .. }
             | Kind::DeleteService { .. }
             | Kind::CreateVolume { .. }
             | Kind::DeleteVolume { .. }

@@ -12,8 +12,32 @@ use super::super::wire::{Instance, Made};
 use super::dispatch::Values;
 use crate::order::Order;
 
-/// Alias, name and image of a service to make.
-type Wanted<'a> = (&'a str, &'a str, &'a str);
+/// What a service is deployed from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Image(&'a str),
+    /// `owner/name`. Set for this environment's instance only, it makes no trigger, so nobody's push deploys it.
+    Repository(&'a str),
+}
+
+impl Source<'_> {
+    fn stands(self, instance: &Instance) -> bool {
+        match self {
+            Self::Image(image) => instance.image() == Some(image),
+            Self::Repository(repository) => instance.repository() == Some(repository),
+        }
+    }
+
+    fn input(self) -> Value {
+        match self {
+            Self::Image(image) => json!({ "source": { "image": image } }),
+            Self::Repository(repository) => json!({ "source": { "repo": repository } }),
+        }
+    }
+}
+
+/// Alias, name and source of a service to make.
+type Wanted<'a> = (&'a str, &'a str, Source<'a>);
 
 impl Railway {
     pub(super) async fn create_service_standing(&self, name: &str) -> Result<Standing, Failure> {
@@ -22,11 +46,11 @@ impl Railway {
         Ok(Standing::from([("service".to_owned(), id)]))
     }
 
-    /// Makes the service without an image, so that nothing is deployed, and then sets its image.
+    /// Makes the service without a source, so that nothing is deployed, and then sets its source.
     pub(super) async fn create_service(
         &self,
         order: &Order<'_>,
-        (alias, name, image): Wanted<'_>,
+        (alias, name, source): Wanted<'_>,
         values: &Values,
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
@@ -65,11 +89,9 @@ impl Railway {
             )
         };
         let instance = estate.by_id(&id).cloned().ok_or_else(|| halfway(missing().into()))?;
-        if instance.image() != Some(image) {
+        if !source.stands(&instance) {
             let scope = Scope { instance, estate };
-            self.update(&scope, json!({ "source": { "image": image } }), deadline)
-                .await
-                .map_err(halfway)?;
+            self.update(&scope, source.input(), deadline).await.map_err(halfway)?;
         }
         Ok(facts(&id, name))
     }
@@ -77,7 +99,8 @@ impl Railway {
     pub(super) async fn settle_create_service(
         &self,
         order: &Order<'_>,
-        (_, name, image): Wanted<'_>,
+        name: &str,
+        source: Source<'_>,
         intent: &Intent,
     ) -> Result<Fate, Failure> {
         let estate = self.fresh_estate().await?;
@@ -87,7 +110,7 @@ impl Railway {
                 order.marker
             )),
             // Made and not finished: sending it again finds the marker and finishes it.
-            Some(instance) if instance.image() == Some(image) => {
+            Some(instance) if source.stands(instance) => {
                 Fate::Happened(facts(&instance.service_id, name))
             }
             Some(_) => self.unless_under_way(intent, Fate::Partly),

@@ -63,6 +63,7 @@ impl FarSide {
             | Kind::Restart { .. }
             | Kind::Stop { .. }
             | Kind::CreateService { .. }
+            | Kind::CreateBuiltService { .. }
             | Kind::DeleteService { .. }
             | Kind::CreateVolume { .. }
             | Kind::DeleteVolume { .. }
@@ -141,6 +142,10 @@ impl FarSide {
             }
             Kind::CreateService { alias, image, .. } => {
                 let values = Values::from([("image".to_owned(), image.clone())]);
+                self.configured.insert(alias.clone(), values);
+            }
+            Kind::CreateBuiltService { alias, repository, .. } => {
+                let values = Values::from([("repository".to_owned(), repository.clone())]);
                 self.configured.insert(alias.clone(), values);
             }
             Kind::DeleteService { service } => {

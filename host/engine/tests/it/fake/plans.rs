@@ -217,6 +217,7 @@ pub(crate) fn all_of_it() -> Grant {
         "deploy",
         "stop",
         "create-service",
+        "create-built-service",
     ];
     let mut entries: Vec<_> = railway.iter().map(|access| grantable("railway", access)).collect();
     entries.push(grantable("redis", "command"));

@@ -14,8 +14,10 @@ pub(super) fn deploy(
     arguments: &Arguments,
 ) -> Answered {
     let id = required(arguments, "serviceId")?;
-    state.service(id).ok_or(Refusal::NotFound("Service"))?;
-    if text(arguments, "commitSha").is_some() {
+    let service = state.service(id).ok_or(Refusal::NotFound("Service"))?;
+    if let Some(commit) = text(arguments, "commitSha")
+        && service.source.repo.as_deref().map(deploy::commit).as_deref() != Some(commit)
+    {
         return Err(Refusal::Failed("Commit not found".to_owned()));
     }
     let deployment = deploy::deploy(state, id, world.now);
