@@ -6,12 +6,17 @@ use std::{
     process::Command,
 };
 
+pub use crate::program::Program;
+
 /// The servers that the lab can start, each with the version that it told when asked once.
 #[derive(Clone, Debug, Default)]
 pub struct Programs {
     redis: Vec<RedisServer>,
     postgres: Vec<PostgresServer>,
     pgpool: Option<(PathBuf, String)>,
+    patroni: Option<Program>,
+    etcd: Option<Program>,
+    haproxy: Option<Program>,
 }
 
 /// A server that speaks Redis's protocol and reads its files.
@@ -68,6 +73,10 @@ impl Programs {
             let version = first_version(&version_text(&file)?)?;
             Some((file, version))
         });
+        let one = |name, flag| Program::find(fetched.iter().chain(&system), name, flag);
+        found.patroni = one("patroni", "--version");
+        found.etcd = one("etcd", "--version");
+        found.haproxy = one("haproxy", "-v");
         found
     }
 
@@ -116,6 +125,21 @@ impl Programs {
     /// The version of `PgPool`.
     pub fn pgpool_version(&self) -> Option<&str> {
         self.pgpool.as_ref().map(|(_, version)| version.as_str())
+    }
+
+    /// Patroni.
+    pub fn patroni(&self) -> Option<&Program> {
+        self.patroni.as_ref()
+    }
+
+    /// etcd's server.
+    pub fn etcd(&self) -> Option<&Program> {
+        self.etcd.as_ref()
+    }
+
+    /// `HAProxy`.
+    pub fn haproxy(&self) -> Option<&Program> {
+        self.haproxy.as_ref()
     }
 
     /// All Redis-like servers, in words, for a message that says which versions are here.
