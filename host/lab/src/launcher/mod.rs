@@ -11,6 +11,7 @@ mod haproxy;
 mod identity;
 mod image;
 mod launch;
+mod leftover;
 mod migration_job;
 mod patroni;
 mod patroni_settings;

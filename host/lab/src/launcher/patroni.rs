@@ -10,6 +10,7 @@ use std::{
 use super::{
     Launch, LaunchError,
     identity::Identity,
+    leftover,
     patroni_settings::{self, Node, Places},
     postgres,
     process::{Prepared, create_folder, note, prepare as on, write_private},
@@ -41,10 +42,11 @@ pub(crate) async fn prepare(
     if !says_true(launch, "PATRONI_ENABLED") {
         return postgres::prepare(launch, server).await;
     }
-    match refusal(launch) {
-        Some(refusal) => Ok(Prepared::refusal(&refusal, 1)),
-        None => node(launch, server),
+    if let Some(refusal) = refusal(launch) {
+        return Ok(Prepared::refusal(&refusal, 1));
     }
+    leftover::settle(&launch.place(data(launch)), &launch.log).await?;
+    node(launch, server)
 }
 
 /// Why the image's entry point would end, where it would.

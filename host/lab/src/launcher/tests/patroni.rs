@@ -16,7 +16,9 @@ const MOUNT: &str = "/var/lib/postgresql/data";
 const PASSWORD: &str = "it's a \"secret\"";
 const ANSWER: Duration = Duration::from_secs(5);
 const IDENTITY: &str = "SELECT system_identifier::text FROM pg_control_system()";
-const FOLLOWED: &str = "SELECT count(*)::text FROM pg_stat_replication WHERE state = 'streaming'";
+/// A replica that is still being made receives too, under another name.
+const FOLLOWED: &str = "SELECT count(*)::text FROM pg_stat_replication \
+                        WHERE state = 'streaming' AND application_name LIKE 'postgres-%'";
 
 /// The first column of the first row that `sql` gives at `address`.
 async fn value(address: Ipv4Addr, sql: &str) -> Result<String, String> {
