@@ -34,20 +34,24 @@ impl Program {
 
     /// The version, such as `3.0.2`, or nothing where the program does not tell.
     pub fn version(&self) -> Option<&str> {
-        self.version.get_or_init(|| told(&self.path, self.flag)).as_deref()
+        self.version.get_or_init(|| first_version(&said(&self.path, self.flag)?)).as_deref()
     }
 }
 
-/// Asks a program for its version.
-pub(crate) fn told(program: &Path, flag: &str) -> Option<String> {
-    let output = Command::new(program).arg(flag).output().ok().filter(|it| it.status.success())?;
-    // Some tell it as an error would be told.
+/// What a program says of its version.
+pub(crate) fn said(program: &Path, flag: &str) -> Option<String> {
+    if !program.is_file() {
+        return None;
+    }
+    let output = Command::new(program).arg(flag).output().ok()?;
+    // PgPool tells it as an error would be told.
     let told = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    first_version(&String::from_utf8(told).ok()?)
+    let said = String::from_utf8(told).ok()?;
+    output.status.success().then(|| said.trim().to_owned())
 }
 
 /// The first word that begins with a digit, without what a distribution has added.
-fn first_version(said: &str) -> Option<String> {
+pub(crate) fn first_version(said: &str) -> Option<String> {
     let mut words = said.split_whitespace();
     let word = words.find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     Some(word.split(['-', '+']).next().unwrap_or(word).to_owned())

@@ -119,6 +119,31 @@ async fn convert(fixture: &Fixture) {
     says(fixture, "postgres", FOLLOWED, "2").await;
 }
 
+/// Has Patroni make another node the leader, once all others follow the one that leads.
+async fn switch_over(fixture: &Fixture, candidate: &str) {
+    let api = format!("http://{}:8008", fixture.lab.address("postgres").unwrap());
+    let leader = until(async || {
+        let answer = http("GET", &format!("{api}/cluster"), &[], "").await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        let cluster: Value = serde_json::from_str(&answer.body).unwrap();
+        let members = cluster["members"].as_array().unwrap();
+        let leader = members.iter().find(|it| it["role"] == "leader");
+        match leader.filter(|_| members.iter().filter(|it| it["lag"] == 0).count() == 2) {
+            Some(leader) => Ok(leader["name"].clone()),
+            None => Err(answer.body),
+        }
+    })
+    .await;
+    assert_ne!(leader, candidate);
+    let order = json!({ "leader": leader, "candidate": candidate }).to_string();
+    until(async || match http("POST", &format!("{api}/switchover"), &[], &order).await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(answer.body),
+        Err(error) => Err(error.to_string()),
+    })
+    .await;
+}
+
 /// Stages and commits the way back.
 async fn revert(fixture: &Fixture) {
     let input = json!({
@@ -212,29 +237,7 @@ async fn a_killed_leader_is_replaced_and_after_a_switchover_back_to_it_the_way_b
     says(&fixture, "postgres", "SELECT pg_is_in_recovery()::text || count(*) FROM kept", "true101")
         .await;
 
-    let leader = until(async || {
-        let answer = http("GET", &format!("http://{root}:8008/cluster"), &[], "").await;
-        let answer = answer.map_err(|error| error.to_string())?;
-        let cluster: Value = serde_json::from_str(&answer.body).unwrap();
-        let members = cluster["members"].as_array().unwrap();
-        let behind = members.iter().filter(|it| it["state"] == "streaming" || it["lag"] == 0);
-        let leader = members.iter().find(|it| it["role"] == "leader");
-        match leader.filter(|_| behind.count() == 2) {
-            Some(leader) => Ok(leader["name"].clone()),
-            None => Err(answer.body),
-        }
-    })
-    .await;
-    assert_ne!(leader, "postgres-1");
-    let order = json!({ "leader": leader, "candidate": "postgres-1" }).to_string();
-    until(async || {
-        match http("POST", &format!("http://{root}:8008/switchover"), &[], &order).await {
-            Ok(answer) if answer.status == 200 => Ok(()),
-            Ok(answer) => Err(answer.body),
-            Err(error) => Err(error.to_string()),
-        }
-    })
-    .await;
+    switch_over(&fixture, "postgres-1").await;
     says(&fixture, "postgres", LEADS, "true").await;
     says(&fixture, "Postgres HA", SERVER, &root.to_string()).await;
 
@@ -242,6 +245,21 @@ async fn a_killed_leader_is_replaced_and_after_a_switchover_back_to_it_the_way_b
     says(&fixture, "postgres", COUNT, "101").await;
     says(&fixture, "postgres", IDENTITY, &identity).await;
     says(&fixture, "postgres", "INSERT INTO kept VALUES (102) RETURNING n", "102").await;
+    fixture.lab.down().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_way_back_while_another_leads_is_not_refused_and_leaves_a_server_that_nobody_can_write_to()
+ {
+    let (fixture, _) = with_rows().await;
+    convert(&fixture).await;
+    switch_over(&fixture, "postgres-2").await;
+    says(&fixture, "Postgres HA", "INSERT INTO kept VALUES (101) RETURNING n", "101").await;
+    says(&fixture, "postgres", LEADS, "false").await;
+    revert(&fixture).await;
+    says(&fixture, "postgres", LEADS, "false").await;
+    let refused = rows(&fixture, "postgres", "INSERT INTO kept VALUES (102)").await.unwrap_err();
+    assert!(refused.contains("25006"), "{refused}");
     fixture.lab.down().await.unwrap();
 }
 

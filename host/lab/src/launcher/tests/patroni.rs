@@ -113,7 +113,7 @@ fn replica(number: u8, name: &str, etcd: &str) -> Service {
 
 #[tokio::test]
 async fn a_server_is_adopted_with_its_data_and_what_it_wrote_outlives_it() {
-    let mut root = server(70);
+    let mut root = server(110);
     let single = root.deploy().await;
     says(&root, "SELECT 1", "1").await;
     let address = root.launch.address;
@@ -123,7 +123,7 @@ async fn a_server_is_adopted_with_its_data_and_what_it_wrote_outlives_it() {
     let identity = value(address, IDENTITY).await.unwrap();
     single.stop(Duration::ZERO).await;
 
-    let (_running, members) = etcd(71).await;
+    let (_running, members) = etcd(111).await;
     let etcd = hosts(&members);
     enlist(&mut root, "postgres-1", &etcd);
     root.set("PATRONI_ADOPT_EXISTING_DATA", "true");
@@ -133,7 +133,7 @@ async fn a_server_is_adopted_with_its_data_and_what_it_wrote_outlives_it() {
     says(&root, "SELECT count(*)::text FROM kept", "100").await;
     assert!(root.log().contains("which is adopted"), "{}", root.log());
 
-    let mut others = [replica(74, "postgres-2", &etcd), replica(75, "postgres-3", &etcd)];
+    let mut others = [replica(114, "postgres-2", &etcd), replica(115, "postgres-3", &etcd)];
     let mut following = Vec::new();
     for other in &mut others {
         following.push(other.deploy().await);
@@ -141,7 +141,7 @@ async fn a_server_is_adopted_with_its_data_and_what_it_wrote_outlives_it() {
     says(&root, FOLLOWED, "2").await;
     let nodes =
         [&root, &others[0], &others[1]].map(|it| format!("{}:5432:8008", it.launch.address));
-    let mut front = Service::new(76, FRONT, &[("POSTGRES_NODES", &nodes.join(","))]);
+    let mut front = Service::new(116, FRONT, &[("POSTGRES_NODES", &nodes.join(","))]);
     front.set("HAPROXY_CHECK_INTERVAL", "500ms");
     let _front = front.deploy().await;
     says(&front, "SELECT host(inet_server_addr())", &address.to_string()).await;
@@ -163,9 +163,26 @@ async fn a_server_is_adopted_with_its_data_and_what_it_wrote_outlives_it() {
 }
 
 #[tokio::test]
+async fn data_that_nobody_says_to_adopt_is_called_stale_and_taken_all_the_same() {
+    let mut root = server(144);
+    let single = root.deploy().await;
+    says(&root, "SELECT 1", "1").await;
+    value(root.launch.address, "CREATE TABLE kept AS SELECT 1 AS n").await.unwrap();
+    single.stop(Duration::ZERO).await;
+
+    let (_running, members) = etcd(141).await;
+    enlist(&mut root, "postgres-1", &hosts(&members));
+    let _leader = root.deploy().await;
+    says(&root, "SELECT (NOT pg_is_in_recovery())::text || n FROM kept", "true1").await;
+    assert!(root.log().contains("stale data"), "{}", root.log());
+    let rules = root.launch.volume.as_ref().unwrap().folder.join("pg_hba.conf");
+    assert!(!fs::read_to_string(rules).unwrap().contains("replication postgres"));
+}
+
+#[tokio::test]
 async fn an_empty_cluster_gets_its_roles_and_its_database_and_the_server_goes_with_the_runner() {
-    let (_running, members) = etcd(80).await;
-    let mut first = server(83);
+    let (_running, members) = etcd(120).await;
+    let mut first = server(123);
     enlist(&mut first, "postgres-1", &hosts(&members));
     first.set("PATRONI_REPLICATION_USERNAME", "follower");
     let mut running = first.deploy().await;
@@ -196,8 +213,8 @@ async fn an_empty_cluster_gets_its_roles_and_its_database_and_the_server_goes_wi
 
 #[tokio::test]
 async fn a_node_that_is_asked_to_end_ends_its_server_in_good_order() {
-    let (_running, members) = etcd(90).await;
-    let mut first = server(93);
+    let (_running, members) = etcd(130).await;
+    let mut first = server(133);
     enlist(&mut first, "postgres-1", &hosts(&members));
     let running = first.deploy().await;
     says(&first, "SELECT current_database()", "app").await;
@@ -207,13 +224,13 @@ async fn a_node_that_is_asked_to_end_ends_its_server_in_good_order() {
 
 #[tokio::test]
 async fn what_the_images_would_refuse_ends_by_name() {
-    let mut node = server(96);
+    let mut node = server(136);
     enlist(&mut node, "", "127.0.0.1:1");
-    let mut elsewhere = Service::new(97, NODE, &[("PGDATA", "/data")]);
+    let mut elsewhere = Service::new(137, NODE, &[("PGDATA", "/data")]);
     enlist(&mut elsewhere, "postgres-1", "127.0.0.1:1");
-    let member = Service::new(98, ETCD, &[("ETCD_NAME", "etcd-1")]);
-    let front = Service::new(99, FRONT, &[]);
-    let wrong = Service::new(99, FRONT, &[("POSTGRES_NODES", "postgres-1:5432")]);
+    let member = Service::new(138, ETCD, &[("ETCD_NAME", "etcd-1")]);
+    let front = Service::new(139, FRONT, &[]);
+    let wrong = Service::new(139, FRONT, &[("POSTGRES_NODES", "postgres-1:5432")]);
     for (mut service, named) in [
         (node, "PATRONI_NAME"),
         (elsewhere, "PGDATA"),
@@ -228,7 +245,7 @@ async fn what_the_images_would_refuse_ends_by_name() {
 
 #[tokio::test]
 async fn without_patroni_the_image_runs_the_server_alone() {
-    let mut single = server(100);
+    let mut single = server(140);
     NODE.clone_into(&mut single.launch.image);
     let _running = single.deploy().await;
     says(&single, "SELECT current_database()", "app").await;
