@@ -90,14 +90,14 @@ pub(super) fn move_references(patch: &mut Value, state: &State, from: &Service, 
             continue;
         }
         for (name, variable) in &other.variables {
+            // Replacing fails only where the replacement does, and this one never does.
             let moved = crate::reference::replaced(&variable.value, |inside| {
                 let (service, variable) = crate::reference::parts(inside);
                 let ours = service.is_some_and(|it| it == from.name || it == from.id);
                 let text = if ours { format!("{to}.{variable}") } else { inside.to_owned() };
                 Ok(format!("${{{{{text}}}}}"))
             });
-            // Only replacing can fail, and this one never does.
-            let moved = moved.unwrap_or_default();
+            let Ok(moved) = moved else { continue };
             let again = crate::reference::references(&moved);
             if again != crate::reference::references(&variable.value) {
                 put(patch, &["services", &other.id, "variables", name], json!({ "value": moved }));
