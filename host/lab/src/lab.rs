@@ -241,7 +241,7 @@ impl Lab {
         });
         for (name, address) in services {
             env.push((
-                format!("{}_ADDRESS", name.to_uppercase().replace('-', "_")),
+                format!("{}_ADDRESS", name.to_uppercase().replace(['-', ' '], "_")),
                 address.to_string(),
             ));
         }
@@ -250,9 +250,12 @@ impl Lab {
             env.extend(value.map(|value| (name.to_owned(), value)));
         }
         // The cluster's own front, where there is one.
-        let front =
-            self.variables("pgpool").and_then(|mut variables| variables.remove("DATABASE_URL"));
-        env.extend(front.map(|url| ("PGPOOL_DATABASE_URL".to_owned(), url)));
+        for (front, name) in
+            [("pgpool", "PGPOOL_DATABASE_URL"), ("Postgres HA", "POSTGRES_HA_DATABASE_URL")]
+        {
+            let url = self.variables(front).and_then(|mut all| all.remove("DATABASE_URL"));
+            env.extend(url.map(|url| (name.to_owned(), url)));
+        }
         env
     }
 

@@ -16,6 +16,7 @@ mod identity;
 mod lab;
 pub mod launcher;
 mod options;
+mod program;
 pub mod programs;
 mod reference;
 mod registry;

@@ -3,15 +3,20 @@
 use std::{
     cmp::Reverse,
     path::{Path, PathBuf},
-    process::Command,
 };
+
+pub use crate::program::Program;
+use crate::program::{first_version, said};
 
 /// The servers that the lab can start, each with the version that it told when asked once.
 #[derive(Clone, Debug, Default)]
 pub struct Programs {
     redis: Vec<RedisServer>,
     postgres: Vec<PostgresServer>,
-    pgpool: Option<(PathBuf, String)>,
+    pgpool: Option<Program>,
+    patroni: Option<Program>,
+    etcd: Option<Program>,
+    haproxy: Option<Program>,
 }
 
 /// A server that speaks Redis's protocol and reads its files.
@@ -63,11 +68,11 @@ impl Programs {
         }
         // Stable, so of one major version the system's own server comes first, which has the extensions that a fetched one lacks.
         found.postgres.sort_by_key(|server| Reverse(server.major()));
-        let mut pgpool = fetched.iter().chain(&system).map(|bin| bin.join("pgpool"));
-        found.pgpool = pgpool.find_map(|file| {
-            let version = first_version(&version_text(&file)?)?;
-            Some((file, version))
-        });
+        let one = |name, flag| Program::find(fetched.iter().chain(&system), name, flag);
+        found.pgpool = one("pgpool", "--version");
+        found.patroni = one("patroni", "--version");
+        found.etcd = one("etcd", "--version");
+        found.haproxy = one("haproxy", "-v");
         found
     }
 
@@ -110,12 +115,27 @@ impl Programs {
 
     /// The executable of `PgPool`.
     pub fn pgpool(&self) -> Option<&Path> {
-        self.pgpool.as_ref().map(|(path, _)| path.as_path())
+        self.pgpool.as_ref().map(Program::path)
     }
 
     /// The version of `PgPool`.
     pub fn pgpool_version(&self) -> Option<&str> {
-        self.pgpool.as_ref().map(|(_, version)| version.as_str())
+        self.pgpool.as_ref().and_then(Program::version)
+    }
+
+    /// Patroni.
+    pub fn patroni(&self) -> Option<&Program> {
+        self.patroni.as_ref()
+    }
+
+    /// etcd's server.
+    pub fn etcd(&self) -> Option<&Program> {
+        self.etcd.as_ref()
+    }
+
+    /// `HAProxy`.
+    pub fn haproxy(&self) -> Option<&Program> {
+        self.haproxy.as_ref()
     }
 
     /// All Redis-like servers, in words, for a message that says which versions are here.
@@ -125,7 +145,7 @@ impl Programs {
     }
 
     fn add_redis(&mut self, path: &Path) {
-        let Some(said) = version_text(path) else { return };
+        let Some(said) = said(path, "--version") else { return };
         let product = if said.starts_with("Valkey") { "Valkey" } else { "Redis" };
         let Some(version) = said.split_whitespace().find_map(|word| word.strip_prefix("v=")) else {
             return;
@@ -146,7 +166,7 @@ impl Programs {
         if !bin.join("initdb").is_file() || self.postgres.iter().any(|known| known.bin == bin) {
             return;
         }
-        let Some(said) = version_text(&bin.join("postgres")) else { return };
+        let Some(said) = said(&bin.join("postgres"), "--version") else { return };
         if let Some(version) = first_version(&said) {
             self.postgres.push(PostgresServer { bin: bin.to_owned(), version });
         }
@@ -185,23 +205,6 @@ pub(crate) fn numbers(version: &str) -> Vec<u64> {
 /// Whether `version` is `series` or lies in it: 7.0.15 lies in 7.0, and 7.10 does not lie in 7.1.
 fn within(version: &str, series: &str) -> bool {
     numbers(version).starts_with(&numbers(series))
-}
-
-/// The first word that begins with a digit.
-fn first_version(said: &str) -> Option<String> {
-    let mut words = said.split_whitespace();
-    words.find(|word| word.starts_with(|c: char| c.is_ascii_digit())).map(str::to_owned)
-}
-
-fn version_text(program: &Path) -> Option<String> {
-    if !program.is_file() {
-        return None;
-    }
-    let output = Command::new(program).arg("--version").output().ok()?;
-    // PgPool tells it as an error would be told.
-    let told = if output.stdout.is_empty() { output.stderr } else { output.stdout };
-    let said = String::from_utf8(told).ok()?;
-    output.status.success().then(|| said.trim().to_owned())
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {

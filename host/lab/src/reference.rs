@@ -192,6 +192,7 @@ mod tests {
                 .collect(),
             public_port: None,
             proxies: Vec::new(),
+            cluster: None,
             created_at: now,
             updated_at: now,
         };

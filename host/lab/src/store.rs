@@ -100,7 +100,8 @@ pub(crate) fn take_up(state: &mut State, block: u8) {
     }
     state.backups.retain(|backup| backup.complete);
     state.block = block;
-    for service in &mut state.services {
+    let drafts = state.drafts.iter_mut().map(|draft| &mut draft.service);
+    for service in state.services.iter_mut().chain(drafts) {
         let [first, second, _, host] = service.address.octets();
         service.address = Ipv4Addr::new(first, second, block, host);
     }

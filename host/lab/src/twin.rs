@@ -209,8 +209,8 @@ impl Twin {
                     volume,
                 ));
             }
-            Work::DeployTemplate { workflow, services } => {
-                self.spawn(template::deploy(Arc::clone(self), workflow, services));
+            Work::Template { workflow, task } => {
+                self.spawn(template::run(Arc::clone(self), workflow, task));
             }
             Work::Wipe(folder) => self.spawn(async move {
                 if let Err(error) = tokio::fs::remove_dir_all(&folder).await {

@@ -52,24 +52,25 @@ impl Apt {
         Ok(())
     }
 
-    /// Unpacks `package` and what it needs beyond the system into a folder of `programs` named after `name` and,
-    /// for a server that comes in many versions, its version.
+    /// Unpacks `packages` and what they need beyond the system into a folder of `programs` named after `name` and,
+    /// for a server that comes in many versions, its version, which is that of the first package.
     pub(crate) fn unpack(
         &mut self,
-        package: &str,
+        packages: &str,
         name: &str,
         programs: &Path,
     ) -> Result<(), Failed> {
-        needs_apt(package)?;
+        needs_apt(packages)?;
         self.read(Lists::Own)?;
-        let mut wanted = self.missing(package);
+        let mut wanted = self.missing(packages);
         if wanted.is_err() && self.read(Lists::Backports).is_ok() {
-            wanted = self.missing(package);
+            wanted = self.missing(packages);
         }
         let wanted = wanted?;
+        let first = packages.split_whitespace().next();
         let version = wanted
             .iter()
-            .find(|(name, _)| name == package)
+            .find(|(name, _)| Some(name.as_str()) == first)
             .map(|(_, version)| major_minor(version));
         let versioned = matches!(name, "redis" | "valkey" | "postgresql");
         let folder = match version {
@@ -113,10 +114,11 @@ impl Apt {
         Ok(())
     }
 
-    /// The packages that installing `package` would bring, with their versions.
-    fn missing(&self, package: &str) -> Result<Vec<(String, String)>, Failed> {
+    /// The packages that installing `wanted` would bring, with their versions.
+    fn missing(&self, wanted: &str) -> Result<Vec<(String, String)>, Failed> {
         let said = self
-            .line(["-s", "install", "--no-install-recommends", "--reinstall", package])
+            .line(["-s", "install", "--no-install-recommends", "--reinstall"])
+            .with(wanted.split_whitespace())
             .output()?;
         let mut packages = Vec::new();
         for line in said.lines() {
@@ -132,7 +134,7 @@ impl Apt {
             }
         }
         if packages.is_empty() {
-            return Err(Failed::new(format!("the package `{package}` brings nothing here")));
+            return Err(Failed::new(format!("`{wanted}` brings no package here")));
         }
         Ok(packages)
     }

@@ -1,7 +1,12 @@
 //! What a developer's machine has to have, and how each is got.
 
+use std::path::Path;
+
 use super::{apt::Apt, found, rust, wheel};
 use crate::{command::Failed, place::Place};
+
+/// The interpreter of Debian's own Python programs.
+const PYTHON: &str = "/usr/bin/python3";
 
 /// One thing that builds or tests need.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,6 +29,12 @@ pub(crate) enum Need {
     Valkey,
     /// `PgPool`, in front of clusters.
     PgPool,
+    /// Patroni with its way to etcd, over clusters that a server was made into.
+    Patroni,
+    /// etcd, where Patroni keeps who leads.
+    Etcd,
+    /// `HAProxy`, in front of Patroni's clusters.
+    HaProxy,
     /// `ssh`, for tunnels.
     SshClient,
     /// `sshd`, for the tests of tunnels.
@@ -32,7 +43,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// All, in the order in which they are installed.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::WasmTarget,
         Self::RustTools,
         Self::CompilerOfC,
@@ -42,6 +53,9 @@ impl Need {
         Self::Redis70,
         Self::Valkey,
         Self::PgPool,
+        Self::Patroni,
+        Self::Etcd,
+        Self::HaProxy,
         Self::SshClient,
         Self::SshServer,
     ];
@@ -58,6 +72,9 @@ impl Need {
             Self::Redis70 => "Redis 7.0",
             Self::Valkey => "Valkey 8 (for Redis 7.2)",
             Self::PgPool => "PgPool",
+            Self::Patroni => "Patroni",
+            Self::Etcd => "etcd",
+            Self::HaProxy => "HAProxy",
             Self::SshClient => "ssh",
             Self::SshServer => "sshd",
         }
@@ -75,6 +92,9 @@ impl Need {
             | Self::Redis70 => None,
             Self::Valkey => Some("the lab can't run Redis 7.2"),
             Self::PgPool => Some("the lab can't run PgPool"),
+            Self::Patroni | Self::Etcd | Self::HaProxy => {
+                Some("the lab can't make PostgreSQL highly available in place")
+            }
             Self::SshClient | Self::SshServer => Some("the test of tunnels fails"),
         }
     }
@@ -92,6 +112,9 @@ impl Need {
             Self::Redis70 => found::redis(&programs, "redis-server", "redis-7.0", "v=7.0."),
             Self::Valkey => found::redis(&programs, "valkey-server", "valkey-8", "v=8."),
             Self::PgPool => found::program(&programs, "pgpool"),
+            Self::Patroni => found::program(&programs, "patroni"),
+            Self::Etcd => found::program(&programs, "etcd"),
+            Self::HaProxy => found::program(&programs, "haproxy"),
             Self::SshClient => found::program(&programs, "ssh"),
             Self::SshServer => found::program(&programs, "sshd"),
         }
@@ -117,6 +140,15 @@ impl Need {
             Self::Redis70 => apt.unpack("redis-server", "redis", &programs),
             Self::Valkey => apt.unpack("valkey-server", "valkey", &programs),
             Self::PgPool => apt.unpack("pgpool2", "pgpool", &programs),
+            Self::Patroni => {
+                // Its scripts name the system's interpreter, which an unpacked one can't stand in for.
+                if !Path::new(PYTHON).is_file() {
+                    Apt::system("python3")?;
+                }
+                apt.unpack("patroni python3-etcd", "patroni", &programs)
+            }
+            Self::Etcd => apt.unpack("etcd-server", "etcd", &programs),
+            Self::HaProxy => apt.unpack("haproxy", "haproxy", &programs),
             Self::SshClient if found::is_root() => Apt::system("openssh-client"),
             Self::SshClient => apt.unpack("openssh-client", "openssh-client", &programs),
             Self::SshServer if found::is_root() => Apt::system("openssh-server"),

@@ -8,6 +8,9 @@ use std::{
 
 use crate::command::{Failed, Line, on};
 
+/// Where Debian's Python packages are, relative to the root.
+const PYTHON_MODULES: &str = "usr/lib/python3/dist-packages";
+
 /// A folder in the making. It gets its name when it is complete, so a setup that was stopped leaves nothing half done.
 pub(crate) struct Fresh {
     making: PathBuf,
@@ -65,6 +68,8 @@ pub(crate) fn debian(packages: &[PathBuf], folder: &Path) -> Result<(), Failed> 
             names.filter(|name| name.contains("-linux-gnu")).map(|name| format!("{base}/{name}")),
         );
     }
+    let modules = format!("$root/{PYTHON_MODULES}");
+    let modules = root.join(PYTHON_MODULES).is_dir().then_some(modules.as_str());
     let mut folders: Vec<PathBuf> =
         ["usr/bin", "usr/sbin", "bin", "sbin"].map(PathBuf::from).to_vec();
     for server in entries(&root.join("usr/lib/postgresql")) {
@@ -75,7 +80,7 @@ pub(crate) fn debian(packages: &[PathBuf], folder: &Path) -> Result<(), Failed> 
     for inside in folders {
         for program in entries(&root.join(&inside)) {
             if let Some(name) = program.file_name() {
-                starter(&bin.join(name), &inside.join(name), &libraries)?;
+                starter(&bin.join(name), &inside.join(name), &libraries, modules)?;
             }
         }
     }
@@ -87,15 +92,23 @@ pub(crate) fn make_executable(file: &Path) -> Result<(), Failed> {
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).map_err(on(file))
 }
 
-/// Writes a script that runs `program` of the unpacked root with the libraries that came along.
+/// Writes a script that runs `program` of the unpacked root with the libraries and Python modules that came along.
 ///
 /// It finds the root from its own path, so the folder can be moved, and starts no further program.
-fn starter(script: &Path, program: &Path, libraries: &[String]) -> Result<(), Failed> {
+fn starter(
+    script: &Path,
+    program: &Path,
+    libraries: &[String],
+    modules: Option<&str>,
+) -> Result<(), Failed> {
     let search: Vec<String> = libraries.iter().map(|folder| format!("$root/{folder}")).collect();
     let text = format!(
         "#!/bin/sh\nroot=${{0%/*}}/../root\nLD_LIBRARY_PATH=\"{}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\"\n\
-         export LD_LIBRARY_PATH\nexec \"$root/{}\" \"$@\"\n",
+         export LD_LIBRARY_PATH\n{}exec \"$root/{}\" \"$@\"\n",
         search.join(":"),
+        modules
+            .map(|modules| format!("PYTHONPATH=\"{modules}\"\nexport PYTHONPATH\n"))
+            .unwrap_or_default(),
         program.display()
     );
     fs::write(script, text).map_err(on(script))?;

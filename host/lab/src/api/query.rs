@@ -40,7 +40,7 @@ pub(super) fn answer(world: &World<'_>, field: &str, arguments: &Arguments) -> A
             world.caller.environment(state, required(arguments, "id")?)?;
             Ok(Answer::One(Some(Node::Environment)))
         }
-        "service" => Ok(Answer::One(Some(Node::Service(service(state, arguments, "id")?)))),
+        "service" => of_project(state, required(arguments, "id")?),
         "serviceInstance" => {
             Ok(Answer::One(Some(Node::ServiceInstance(service(state, arguments, "serviceId")?))))
         }
@@ -127,6 +127,12 @@ fn check_ids(world: &World<'_>, state: &State, arguments: &Arguments) -> Result<
 fn service(state: &State, arguments: &Arguments, name: &str) -> Result<String, Refusal> {
     let id = required(arguments, name)?;
     state.service(id).map(|service| service.id.clone()).ok_or(Refusal::NotFound("Service"))
+}
+
+/// Answers with a service of the project, which may be one that is only staged.
+fn of_project(state: &State, id: &str) -> Answered {
+    let found = state.service_or_draft(id).ok_or(Refusal::NotFound("Service"))?;
+    Ok(Answer::One(Some(Node::Service(found.id.clone()))))
 }
 
 fn deployment(state: &State, arguments: &Arguments, name: &str) -> Result<String, Refusal> {

@@ -18,10 +18,12 @@ pub(crate) fn relation(
 ) -> Option<Answered> {
     match (node, field) {
         (Node::Project, "environments") => Some(environments(state, arguments)),
-        (Node::Project, "services") => Some(services(state, Node::Service, arguments)),
+        (Node::Project, "services") => {
+            Some(services(state.with_drafts(), Node::Service, arguments))
+        }
         (Node::Project, "volumes") => Some(volumes(state, Node::Volume, arguments)),
         (Node::Environment, "serviceInstances") => {
-            Some(services(state, Node::ServiceInstance, arguments))
+            Some(services(state.services.iter(), Node::ServiceInstance, arguments))
         }
         (Node::Environment, "volumeInstances") => {
             Some(volumes(state, Node::VolumeInstance, arguments))
@@ -86,7 +88,9 @@ pub(crate) fn of(state: &State, node: &Node) -> Result<Map<String, Value>, Refus
     let record = match node {
         Node::Project => project(state),
         Node::Environment => environment(state),
-        Node::Service(id) => service(state, state.service(id).ok_or(Refusal::NotFound("Service"))?),
+        Node::Service(id) => {
+            service(state, state.service_or_draft(id).ok_or(Refusal::NotFound("Service"))?)
+        }
         Node::ServiceInstance(id) => {
             instance(state, state.service(id).ok_or(Refusal::NotFound("ServiceInstance"))?)
         }
@@ -121,11 +125,12 @@ pub(crate) fn deployments<'d>(
     page(all.map(|one| (one.id.clone(), Node::Deployment(one.id.clone()))).collect(), arguments)
 }
 
-fn services(state: &State, node: fn(String) -> Node, arguments: &Arguments) -> Answered {
-    page(
-        state.services.iter().map(|one| (one.id.clone(), node(one.id.clone()))).collect(),
-        arguments,
-    )
+fn services<'s>(
+    all: impl Iterator<Item = &'s Service>,
+    node: fn(String) -> Node,
+    arguments: &Arguments,
+) -> Answered {
+    page(all.map(|one| (one.id.clone(), node(one.id.clone()))).collect(), arguments)
 }
 
 fn volumes(state: &State, node: fn(String) -> Node, arguments: &Arguments) -> Answered {

@@ -24,7 +24,7 @@ const SERVED: &[(&str, &str)] = &[
          deploymentRemove deploymentCancel volumeCreate volumeDelete volumeInstanceUpdate \
          volumeInstanceBackupCreate volumeInstanceBackupDelete volumeInstanceBackupLock \
          volumeInstanceBackupRestore environmentStageChanges environmentPatchCommitStaged environmentPatchCommit \
-         projectTokenCreate projectTokenDelete templateDeployV2",
+         projectTokenCreate projectTokenDelete templateDeployV2 templateRevert",
     ),
     ("ApiTokenContext", "workspaces"),
     ("ApiTokenWorkspace", "id name"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{BUILD, DEPLOY};
+use super::{BUILD, DEPLOY, cluster};
 use crate::state::{State, TcpProxy, Variable};
 
 /// Applies `patch` to a copy of `state` and returns the copy, so that a refused patch changes nothing.
@@ -11,6 +11,7 @@ use crate::state::{State, TcpProxy, Variable};
 /// What the lab doesn't know in a patch is refused by name.
 pub(crate) fn apply(state: &State, patch: &Value, now: Timestamp) -> Result<State, String> {
     let mut next = state.clone();
+    cluster::create(&mut next, patch, now);
     for (key, value) in map(patch, "the patch")? {
         match key.as_str() {
             "services" => {
@@ -110,6 +111,9 @@ fn service(state: &mut State, id: &str, change: &Value, now: Timestamp) -> Resul
             "volumeMounts" => mounts = Some(map(value, key)?),
             "isDeleted" => deleted = value.as_bool() == Some(true),
             "isCreated" => {}
+            "clusterRole" | "parentServiceId" | "clusterWiring" => {
+                cluster::set(service, key, value)?;
+            }
             _ => return Err(unknown(&format!("services.{id}.{key}"))),
         }
     }

@@ -83,6 +83,15 @@ fn one(state: &State, service: &Service, values: Values) -> Value {
             json!({ volume.id.clone(): { "mountPath": volume.mount } }),
         );
     }
+    if let Some(cluster) = &service.cluster {
+        config.insert("clusterRole".to_owned(), json!(cluster.role));
+        if let Some(parent) = &cluster.parent {
+            config.insert("parentServiceId".to_owned(), json!(parent));
+        }
+        if let Some(wiring) = &cluster.wiring {
+            config.insert("clusterWiring".to_owned(), wiring.clone());
+        }
+    }
     Value::Object(config)
 }
 

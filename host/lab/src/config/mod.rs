@@ -1,11 +1,15 @@
 //! Railway's `EnvironmentConfig`: the environment as one JSON document, keyed by service id.
 
 mod apply;
+mod cluster;
+mod commit;
 mod document;
 mod merge;
 mod shape;
 
 pub(crate) use apply::{apply, set};
+pub(crate) use cluster::as_taken;
+pub(crate) use commit::{Deploys, commit};
 pub(crate) use document::{Values, document, etag};
 pub(crate) use merge::{leaves, merge};
 pub(crate) use shape::Shape;

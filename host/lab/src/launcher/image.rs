@@ -26,6 +26,12 @@ pub(crate) enum Role {
     PostgresNode,
     /// PgPool as Bitnami's image runs it.
     PgPool,
+    /// PostgreSQL as Railway's image for clusters runs it: under Patroni, or alone.
+    PatroniNode,
+    /// etcd as Railway's image runs it.
+    Etcd,
+    /// `HAProxy` as Railway's image runs it in front of a cluster.
+    HaProxy,
     /// A stand-in.
     StandIn(Kind),
 }
@@ -68,6 +74,9 @@ impl Role {
                 Ok(Self::PostgresNode)
             }
             "bitnami/pgpool" | "bitnamilegacy/pgpool" => Ok(Self::PgPool),
+            "ghcr.io/railwayapp-templates/postgres-ha/postgres-patroni" => Ok(Self::PatroniNode),
+            "ghcr.io/railwayapp-templates/postgres-ha/etcd" => Ok(Self::Etcd),
+            "ghcr.io/railwayapp-templates/postgres-ha/haproxy" => Ok(Self::HaProxy),
             "ghcr.io/berriai/litellm"
             | "ghcr.io/berriai/litellm-database"
             | "berriai/litellm"

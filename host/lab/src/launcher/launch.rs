@@ -7,12 +7,16 @@ use std::{
 };
 
 use super::{
+    etcd, haproxy,
     image::{Image, Role},
-    migration_job, pgpool, postgres, process, redis, repmgr,
+    migration_job, patroni, pgpool, postgres, process, redis, repmgr,
     running::Running,
     stand_in,
 };
-use crate::{programs::Programs, stand_in::Kind};
+use crate::{
+    programs::{Program, Programs},
+    stand_in::Kind,
+};
 
 /// One deployment's process, with everything that its container would be given.
 #[derive(Clone, Debug)]
@@ -137,6 +141,12 @@ pub async fn launch(launch: &Launch) -> Result<Running, LaunchError> {
             repmgr::prepare(launch, server)?.spawn(&launch.log)
         }
         Role::PgPool => pgpool::prepare(launch, pgpool::program(launch)?)?.spawn(&launch.log),
+        Role::PatroniNode => {
+            let server = postgres::server(&launch.image, &launch.programs)?;
+            patroni::prepare(launch, server).await?.spawn(&launch.log)
+        }
+        Role::Etcd => etcd::prepare(launch)?.spawn(&launch.log),
+        Role::HaProxy => haproxy::prepare(launch)?.spawn(&launch.log),
         Role::StandIn(Kind::MigrationJob) => migration_job::prepare(launch)?.spawn(&launch.log),
         Role::StandIn(kind) => stand_in::prepare(launch, kind)?.spawn(&launch.log),
     }
@@ -165,6 +175,20 @@ pub fn runs_as(image: &str, programs: &Programs) -> Result<RunsAs, LaunchError> 
             let version = programs.pgpool_version().ok_or_else(|| pgpool::missing(image))?;
             in_place_of(&format!("PgPool {version}"), version, &tag)
         }
+        Role::PatroniNode => {
+            let server = postgres::server(image, programs)?;
+            let program =
+                in_place_of(&format!("PostgreSQL {}", server.version), &server.version, &tag);
+            format!("{program}, under Patroni{} where it is enabled", version(programs.patroni()))
+        }
+        Role::Etcd => {
+            let program = etcd::program(image, programs)?;
+            in_place_of(&format!("etcd{}", version(Some(program))), told(program), &tag)
+        }
+        Role::HaProxy => {
+            let program = haproxy::program(image, programs)?;
+            in_place_of(&format!("HAProxy{}", version(Some(program))), told(program), &tag)
+        }
         Role::StandIn(kind) => {
             return Ok(RunsAs {
                 program: format!("stand-in for {}", kind.product()),
@@ -173,6 +197,15 @@ pub fn runs_as(image: &str, programs: &Programs) -> Result<RunsAs, LaunchError> 
         }
     };
     Ok(RunsAs { program, stand_in: false })
+}
+
+fn told(program: &Program) -> &str {
+    program.version().unwrap_or_default()
+}
+
+/// A program's version after a space, or nothing.
+fn version(program: Option<&Program>) -> String {
+    program.and_then(Program::version).map(|version| format!(" {version}")).unwrap_or_default()
 }
 
 /// Adds what was asked for where `version` is not of that series.

@@ -5,11 +5,16 @@
 //! Deployments, health checks and restarts are decided elsewhere.
 
 mod entry;
+mod etcd;
 mod guard;
+mod haproxy;
 mod identity;
 mod image;
 mod launch;
+mod leftover;
 mod migration_job;
+mod patroni;
+mod patroni_settings;
 mod pgpool;
 mod pgpool_settings;
 mod postgres;
@@ -20,7 +25,7 @@ mod running;
 mod stand_in;
 mod start_command;
 
-pub(crate) use self::running::descendants;
+pub(crate) use self::{guard::Guard, running::descendants};
 pub use self::{
     launch::{Launch, LaunchError, Mounted, RunsAs, launch, runs_as},
     running::Running,

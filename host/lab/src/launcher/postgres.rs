@@ -11,6 +11,7 @@ use super::{
     entry::Entry,
     identity::Identity,
     image::Image,
+    leftover,
     process::{Prepared, create_folder, prepare as on},
     start_command::{Paths, quoted, words},
 };
@@ -42,6 +43,7 @@ pub(crate) async fn prepare(
 ) -> Result<Prepared, LaunchError> {
     let data = launch.place(launch.variable("PGDATA").unwrap_or(DATA));
     create_folder(&data)?;
+    leftover::settle(&data, &launch.log).await?;
     let identity = Identity::for_postgres(&[&data, &launch.scratch.join("bin")])?;
     if !data.join(COMPLETE).exists() {
         let account = match Account::of(launch) {

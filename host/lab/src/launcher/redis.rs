@@ -30,6 +30,9 @@ pub(crate) fn server<'a>(
         | Role::Postgres
         | Role::PostgresNode
         | Role::PgPool
+        | Role::PatroniNode
+        | Role::Etcd
+        | Role::HaProxy
         | Role::StandIn(_) => ("Redis", programs.redis_server(&series)),
     };
     found.ok_or_else(|| LaunchError::NoProgram {
@@ -55,6 +58,9 @@ pub(crate) fn prepare(
         | Role::Postgres
         | Role::PostgresNode
         | Role::PgPool
+        | Role::PatroniNode
+        | Role::Etcd
+        | Role::HaProxy
         | Role::StandIn(_) => official(launch, server),
     }
 }

@@ -41,6 +41,13 @@ const PUBLISHED: &[(&str, &str, &[&str])] = &[
     ("postgres", "16", &[]),
     ("postgres", "17", &[]),
     ("postgres", "18", &["latest"]),
+    ("railwayapp-templates/postgres-ha/postgres-patroni", "14", &[]),
+    ("railwayapp-templates/postgres-ha/postgres-patroni", "15", &[]),
+    ("railwayapp-templates/postgres-ha/postgres-patroni", "16", &[]),
+    ("railwayapp-templates/postgres-ha/postgres-patroni", "17", &[]),
+    ("railwayapp-templates/postgres-ha/postgres-patroni", "18", &["latest"]),
+    ("railwayapp-templates/postgres-ha/etcd", "3.6.6", &["3"]),
+    ("railwayapp-templates/postgres-ha/haproxy", "3.2", &["3"]),
     ("bitnami/postgresql-repmgr", "16.14.0", &["16"]),
     ("bitnami/pgpool", "4.3.5", &["4"]),
 ];

@@ -123,6 +123,7 @@ fn add(state: &mut State, name: &str, entry: Entry, now: Timestamp) -> Result<()
         variables: variables.collect(),
         public_port: PUBLIC.iter().find(|(public, _)| *public == name).map(|(_, port)| *port),
         proxies: Vec::new(),
+        cluster: None,
         created_at: now,
         updated_at: now,
     };

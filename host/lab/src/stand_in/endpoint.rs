@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
+use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -42,5 +43,10 @@ impl Endpoints {
         };
         // The URL may hold a password, so an error goes without it.
         Ok(request.send().await.map_err(reqwest::Error::without_url)?.status())
+    }
+
+    /// The answer to a POST of JSON, which must be JSON and no refusal.
+    pub(crate) async fn post(&self, url: &str, body: &Value) -> Result<Value, reqwest::Error> {
+        self.0.post(url).json(body).send().await?.error_for_status()?.json().await
     }
 }

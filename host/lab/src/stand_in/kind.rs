@@ -19,13 +19,15 @@ pub enum Kind {
     HealthMonitor,
     /// repmgr beside a real PostgreSQL server, which the stand-in starts.
     PostgresNode,
+    /// Railway's runner around a real Patroni, which the stand-in starts.
+    PatroniRunner,
     /// The job that copies a single PostgreSQL's databases into a cluster.
     MigrationJob,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::LiteLlm,
         Self::LangfuseWeb,
         Self::LangfuseWorker,
@@ -34,6 +36,7 @@ impl Kind {
         Self::BackupService,
         Self::HealthMonitor,
         Self::PostgresNode,
+        Self::PatroniRunner,
         Self::MigrationJob,
     ];
 
@@ -53,6 +56,7 @@ impl Kind {
             Self::BackupService => "backup-service",
             Self::HealthMonitor => "health-monitor",
             Self::PostgresNode => "postgresql-repmgr",
+            Self::PatroniRunner => "patroni-runner",
             Self::MigrationJob => "pg-migrate-ha",
         }
     }
@@ -68,6 +72,7 @@ impl Kind {
             Self::BackupService => "the backup service",
             Self::HealthMonitor => "the health monitor",
             Self::PostgresNode => "repmgr",
+            Self::PatroniRunner => "Railway's runner of Patroni",
             Self::MigrationJob => "pg-migrate-ha",
         }
     }
@@ -82,7 +87,7 @@ impl Kind {
             Self::MinIo => 9000,
             Self::BackupService | Self::HealthMonitor => 8080,
             // The job listens nowhere; it has to have a number.
-            Self::PostgresNode | Self::MigrationJob => 5432,
+            Self::PostgresNode | Self::PatroniRunner | Self::MigrationJob => 5432,
         }
     }
 
@@ -94,7 +99,11 @@ impl Kind {
             | Self::LangfuseWorker
             | Self::BackupService
             | Self::HealthMonitor => true,
-            Self::ClickHouse | Self::MinIo | Self::PostgresNode | Self::MigrationJob => false,
+            Self::ClickHouse
+            | Self::MinIo
+            | Self::PostgresNode
+            | Self::PatroniRunner
+            | Self::MigrationJob => false,
         }
     }
 }

@@ -16,6 +16,7 @@ mod langfuse_worker;
 mod litellm;
 pub(crate) mod migration_job;
 mod minio;
+pub(crate) mod patroni_runner;
 mod queue;
 pub(crate) mod repmgr;
 mod run;
@@ -25,6 +26,7 @@ mod settings;
 pub use self::{
     kind::Kind,
     migration_job::MigrationFailed,
+    patroni_runner::RunnerError,
     repmgr::NodeError,
     run::{StandInError, run},
     settings::{ADDRESS_VARIABLE, IMAGE_VARIABLE, VERSION_VARIABLE},

@@ -8,8 +8,9 @@ use tokio::{
 };
 
 use super::{
-    Kind, MigrationFailed, NodeError, backup_service, clickhouse, health_monitor, langfuse_web,
-    langfuse_worker, litellm, migration_job, minio, repmgr, server::Stop, settings::Settings,
+    Kind, MigrationFailed, NodeError, RunnerError, backup_service, clickhouse, health_monitor,
+    langfuse_web, langfuse_worker, litellm, migration_job, minio, patroni_runner, repmgr,
+    server::Stop, settings::Settings,
 };
 
 /// Why a stand-in ended otherwise than by SIGTERM.
@@ -43,6 +44,9 @@ pub enum StandInError {
     /// A node of a cluster does not go on.
     #[error("the node does not go on")]
     Node(#[from] NodeError),
+    /// A node under Patroni does not go on.
+    #[error("the node under Patroni does not go on")]
+    Runner(#[from] RunnerError),
     /// A migration ended badly.
     #[error(transparent)]
     Migration(#[from] MigrationFailed),
@@ -88,6 +92,7 @@ pub async fn run(
             Kind::BackupService => backup_service::run(settings, stop).await,
             Kind::HealthMonitor => health_monitor::run(settings, stop).await,
             Kind::PostgresNode => repmgr::run(settings, stop).await,
+            Kind::PatroniRunner => patroni_runner::run(settings, stop).await,
             Kind::MigrationJob => migration_job::run(settings, stop).await,
         }
     };

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Backup, Deployment, Mutation, Service, Token, Variable, Volume, Work, Workflow};
+use super::{
+    Backup, Deployment, Draft, Mutation, Service, Token, Variable, Volume, Work, Workflow,
+};
 use crate::identity;
 
 /// The first and the last host part of services' addresses.
@@ -32,6 +34,9 @@ pub(crate) struct State {
     pub(crate) updated_at: Timestamp,
     pub(crate) shared: BTreeMap<String, Variable>,
     pub(crate) services: Vec<Service>,
+    /// Services that a staged patch creates.
+    #[serde(default)]
+    pub(crate) drafts: Vec<Draft>,
     pub(crate) volumes: Vec<Volume>,
     pub(crate) backups: Vec<Backup>,
     pub(crate) deployments: Vec<Deployment>,
@@ -83,6 +88,7 @@ impl State {
             updated_at: now,
             shared: BTreeMap::new(),
             services: Vec::new(),
+            drafts: Vec::new(),
             volumes: Vec::new(),
             backups: Vec::new(),
             deployments: Vec::new(),
@@ -105,7 +111,7 @@ impl State {
     pub(crate) fn free_address(&self) -> Option<Ipv4Addr> {
         SERVICES
             .map(|host| Ipv4Addr::new(127, 77, self.block, host))
-            .find(|address| self.services.iter().all(|service| service.address != *address))
+            .find(|address| self.with_drafts().all(|service| service.address != *address))
     }
 
     pub(crate) fn service(&self, id: &str) -> Option<&Service> {

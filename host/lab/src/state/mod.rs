@@ -3,6 +3,7 @@
 //! The state is plain data. Whatever takes time (starting a process, copying a volume) is asked for
 //! by pushing [`Work`], which the twin begins once the state is unlocked.
 
+mod cluster;
 mod deployment;
 mod environment;
 mod mutation;
@@ -11,6 +12,7 @@ mod token;
 mod volume;
 mod work;
 
+pub(crate) use cluster::{ClusterRole, Draft, Membership};
 pub(crate) use deployment::{Deployment, Event, Happening, Instance, Status, Trigger};
 pub(crate) use environment::{Patch, PatchStatus, State};
 pub use mutation::Mutation;

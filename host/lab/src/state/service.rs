@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Membership;
+
 /// A service of the environment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Service {
@@ -21,6 +23,9 @@ pub(crate) struct Service {
     /// The port that the public domain leads to, where the service has one.
     pub(crate) public_port: Option<u16>,
     pub(crate) proxies: Vec<TcpProxy>,
+    /// Its place in a cluster, where it has one.
+    #[serde(default)]
+    pub(crate) cluster: Option<Membership>,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::template::Wanted;
+use crate::template::Task;
 
 /// How a deployment's process ends when it is told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(crate) enum Work {
     BackUp { workflow: String, backup: String, service: Option<String>, from: PathBuf, to: PathBuf },
     /// Copy a backup into a new volume, stage the swap, then finish the workflow.
     Restore { workflow: String, backup: String, volume: String, from: PathBuf, to: PathBuf },
-    /// Make a template's services and deploy them, then finish the workflow.
-    DeployTemplate { workflow: String, services: Vec<Wanted> },
+    /// Carry out what was asked of a template, then finish the workflow.
+    Template { workflow: String, task: Task },
     /// Delete a folder that nothing refers to any more.
     Wipe(PathBuf),
 }

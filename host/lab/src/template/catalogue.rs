@@ -10,12 +10,23 @@ pub(crate) struct Template {
     pub(crate) config: &'static str,
 }
 
-const ALL: &[Template] = &[Template {
-    id: "3b6f1a20-1d5c-4e7a-a9b1-70c2f8e4d001",
-    code: "ha-postgres",
-    name: "PostgreSQL HA with repmgr and PgPool",
-    config: include_str!("ha-postgres.json"),
-}];
+const ALL: &[Template] = &[
+    Template {
+        id: "3b6f1a20-1d5c-4e7a-a9b1-70c2f8e4d001",
+        code: "ha-postgres",
+        name: "PostgreSQL HA with repmgr and PgPool",
+        config: include_str!("ha-postgres.json"),
+    },
+    // Railway's own text of it is not known. Services, images, roles and the plain variables are as its marketplace lists
+    // them; assumed are the variables that refer to others, that replicas follow with the superuser's role, which is the
+    // one that an adopted server has, and that the front serves the template's database, whatever the root's is.
+    Template {
+        id: "9d1c7b52-1d5c-4e7a-a9b1-70c2f8e4d002",
+        code: "postgres-ha",
+        name: "Postgres HA",
+        config: include_str!("postgres-ha.json"),
+    },
+];
 
 impl Template {
     /// Finds a template by its code, as it stands in the address of its page.
@@ -32,6 +43,7 @@ impl Template {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::ClusterRole;
     use crate::template::Wanted;
 
     #[test]
@@ -41,6 +53,17 @@ mod tests {
             let wanted = Wanted::read(&config).unwrap();
             assert!(!wanted.is_empty(), "{}", template.code);
         }
+    }
+
+    #[test]
+    fn railways_cluster_has_one_root_two_replicas_three_coordinators_and_a_front() {
+        let template = Template::of_code("postgres-ha").unwrap();
+        let wanted = Wanted::read(&serde_json::from_str(template.config).unwrap()).unwrap();
+        let count = |role| wanted.iter().filter(|service| service.role == Some(role)).count();
+        let roles =
+            [ClusterRole::Root, ClusterRole::Replica, ClusterRole::Internal, ClusterRole::Edge];
+        assert_eq!(roles.map(count), [1, 2, 3, 1]);
+        assert_eq!(wanted.len(), 7);
     }
 
     #[test]

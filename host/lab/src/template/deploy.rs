@@ -1,7 +1,6 @@
-//! Deploying a template: a workflow that makes the services and sets their first deployments going.
+//! Making a template's services.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -11,41 +10,10 @@ use super::wanted::{Unfit, Wanted};
 use crate::identity;
 use crate::reference;
 use crate::state::{
-    Service, State, TcpProxy, Trigger, Variable, Volume, VolumeState, Workflow, WorkflowStatus,
+    ClusterRole, Membership, Service, State, TcpProxy, Variable, Volume, VolumeState,
 };
-use crate::twin::Twin;
 
-/// How much longer than a state of a deployment each state of the workflow lasts.
-const PACES: u32 = 10;
 const VOLUME_MB: u32 = 5_000;
-
-/// Runs the workflow. It is over before the deployments are.
-pub(crate) async fn deploy(twin: Arc<Twin>, workflow: String, wanted: Vec<Wanted>) {
-    // Whoever asks this early is told that there is no such workflow.
-    tokio::time::sleep(twin.pace * PACES).await;
-    twin.write(|state| {
-        let id = workflow.clone();
-        state.workflows.push(Workflow { id, status: WorkflowStatus::Running, error: None });
-    });
-    tokio::time::sleep(twin.pace * PACES).await;
-    let now = twin.clock.stamp();
-    twin.write(|state| {
-        let mut next = state.clone();
-        let error = match create(&mut next, &wanted, now) {
-            Ok(services) => {
-                crate::deploy::deploy_all(&mut next, &services, Trigger::Deploy, now);
-                *state = next;
-                None
-            }
-            Err(error) => Some(error),
-        };
-        if let Some(found) = state.workflows.iter_mut().find(|found| found.id == workflow) {
-            found.status =
-                if error.is_some() { WorkflowStatus::Error } else { WorkflowStatus::Complete };
-            found.error = error;
-        }
-    });
-}
 
 /// Makes the services of the template with this code, without deploying them.
 pub(crate) fn add(state: &mut State, code: &str, now: Timestamp) -> Result<(), String> {
@@ -59,7 +27,11 @@ pub(crate) fn add(state: &mut State, code: &str, now: Timestamp) -> Result<(), S
 }
 
 /// Makes the services with their volumes and returns their ids.
-fn create(state: &mut State, wanted: &[Wanted], now: Timestamp) -> Result<Vec<String>, String> {
+pub(super) fn create(
+    state: &mut State,
+    wanted: &[Wanted],
+    now: Timestamp,
+) -> Result<Vec<String>, String> {
     let mut names = BTreeMap::new();
     let mut ids = Vec::new();
     for service in wanted {
@@ -67,6 +39,8 @@ fn create(state: &mut State, wanted: &[Wanted], now: Timestamp) -> Result<Vec<St
         names.insert(service.name.clone(), free_name(state, &service.name, &id));
         ids.push(id);
     }
+    let root = wanted.iter().position(|service| service.role == Some(ClusterRole::Root));
+    let root = root.and_then(|at| ids.get(at)).cloned();
     for (service, id) in wanted.iter().zip(&ids) {
         let name = names.get(&service.name).unwrap_or(&service.name).clone();
         let address = state
@@ -74,10 +48,7 @@ fn create(state: &mut State, wanted: &[Wanted], now: Timestamp) -> Result<Vec<St
             .ok_or_else(|| format!("no address is left in the lab for service `{name}`"))?;
         let mut variables = BTreeMap::new();
         for (variable, value) in &service.variables {
-            let what = format!("{id}.{variable}");
-            let value = reference::replaced(value, |inside| {
-                generated(inside, state.seed, &what).unwrap_or_else(|| Ok(renamed(inside, &names)))
-            })?;
+            let value = filled(value, state.seed, &format!("{id}.{variable}"), &names)?;
             variables.insert(variable.clone(), Variable::plain(value));
         }
         let proxies = service.proxies.iter().map(|port| TcpProxy {
@@ -94,22 +65,17 @@ fn create(state: &mut State, wanted: &[Wanted], now: Timestamp) -> Result<Vec<St
             variables,
             public_port: service.public_port,
             proxies: proxies.collect(),
+            cluster: service.role.map(|role| Membership {
+                role,
+                parent: root.clone().filter(|root| root != id),
+                wiring: service.wiring.clone(),
+            }),
             created_at: now,
             updated_at: now,
         };
         state.services.push(made);
         if let Some(mount) = &service.mount {
-            let volume = Volume {
-                id: state.id(),
-                instance_id: state.id(),
-                name: format!("{name}-volume"),
-                service_id: Some(id.clone()),
-                mount: mount.clone(),
-                size_mb: VOLUME_MB,
-                state: VolumeState::Ready,
-                created_at: now,
-                deleted_at: None,
-            };
+            let volume = volume(state, &name, Some(id), mount, now);
             state.volumes.push(volume);
         }
     }
@@ -117,9 +83,42 @@ fn create(state: &mut State, wanted: &[Wanted], now: Timestamp) -> Result<Vec<St
     Ok(ids)
 }
 
+/// A volume for the service of this name.
+pub(super) fn volume(
+    state: &mut State,
+    name: &str,
+    service: Option<&str>,
+    mount: &str,
+    now: Timestamp,
+) -> Volume {
+    Volume {
+        id: state.id(),
+        instance_id: state.id(),
+        name: format!("{name}-volume"),
+        service_id: service.map(str::to_owned),
+        mount: mount.to_owned(),
+        size_mb: VOLUME_MB,
+        state: VolumeState::Ready,
+        created_at: now,
+        deleted_at: None,
+    }
+}
+
+/// A variable's text with what it generates, and with references to the names that the services have got.
+pub(super) fn filled(
+    text: &str,
+    seed: u64,
+    what: &str,
+    names: &BTreeMap<String, String>,
+) -> Result<String, String> {
+    reference::replaced(text, |inside| {
+        generated(inside, seed, what).unwrap_or_else(|| Ok(renamed(inside, names)))
+    })
+}
+
 /// The template's name for a service, with four letters added where another service has it.
-fn free_name(state: &State, name: &str, id: &str) -> String {
-    if state.services.iter().all(|service| service.name != name) {
+pub(super) fn free_name(state: &State, name: &str, id: &str) -> String {
+    if state.with_drafts().all(|service| service.name != name) {
         return name.to_owned();
     }
     let letters: String = identity::secret(state.seed, id).chars().take(4).collect();

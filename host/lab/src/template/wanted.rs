@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::config;
-use crate::state::Source;
+use crate::state::{ClusterRole, Source};
 
 /// One service of a template, with the client's values in it.
 #[derive(Debug, Clone)]
@@ -19,6 +19,9 @@ pub(crate) struct Wanted {
     pub(crate) mount: Option<String>,
     pub(crate) proxies: Vec<u16>,
     pub(crate) public_port: Option<u16>,
+    pub(crate) role: Option<ClusterRole>,
+    /// How its root names a cluster's members in variables.
+    pub(crate) wiring: Option<Value>,
 }
 
 /// Why a `serializedConfig` is not deployed.
@@ -67,11 +70,14 @@ fn service(id: &str, value: &Value) -> Result<Wanted, Unfit> {
         mount: None,
         proxies: Vec::new(),
         public_port: None,
+        role: None,
+        wiring: None,
     };
     for (key, value) in map(value, id)? {
         match key.as_str() {
             "name" => text(value, key)?.clone_into(&mut wanted.name),
-            "icon" | "description" => {}
+            // A template has one cluster, so its root is everybody's parent.
+            "icon" | "description" | "parentServiceId" => {}
             "source" => source(&mut wanted, value)?,
             "deploy" | "build" => {
                 for (name, value) in map(value, key)? {
@@ -89,6 +95,13 @@ fn service(id: &str, value: &Value) -> Result<Wanted, Unfit> {
                 }
             }
             "networking" => networking(&mut wanted, id, value)?,
+            "clusterRole" => {
+                let role = serde_json::from_value(value.clone());
+                wanted.role = Some(
+                    role.map_err(|error| Unfit::Wrong(format!("clusterRole of {id}: {error}")))?,
+                );
+            }
+            "clusterWiring" => wanted.wiring = Some(value.clone()),
             "volumeMounts" => {
                 for (volume, mount) in map(value, key)? {
                     let path = mount.get("mountPath").unwrap_or(&Value::Null);
@@ -191,9 +204,9 @@ mod tests {
 
     #[test]
     fn what_the_lab_would_have_to_drop_is_refused_by_name() {
-        let config = json!({ "services": { "id": { "name": "a", "clusterRole": "root" } } });
+        let config = json!({ "services": { "id": { "name": "a", "backupSchedules": [] } } });
         let error = Wanted::read(&config).unwrap_err();
-        let text = "`services.id.clusterRole` of a serializedConfig".to_owned();
+        let text = "`services.id.backupSchedules` of a serializedConfig".to_owned();
         assert_eq!(error, Unfit::NotServed(text));
     }
 }

@@ -9,8 +9,9 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use crate::setup::{Fixture, PATIENCE, up};
 
-const TEMPLATE: &str = "query($c:String!){template(code:$c){id code name serializedConfig}}";
-const DEPLOY: &str =
+pub(crate) const TEMPLATE: &str =
+    "query($c:String!){template(code:$c){id code name serializedConfig}}";
+pub(crate) const DEPLOY: &str =
     "mutation($i:TemplateDeployV2Input!){templateDeployV2(input:$i){projectId workflowId}}";
 const WORKFLOW: &str = "query($w:String!){workflowStatus(workflowId:$w){status error}}";
 
@@ -77,14 +78,24 @@ pub(crate) async fn deploy(fixture: &Fixture) -> Vec<String> {
     });
     let payload = fixture.data(DEPLOY, json!({ "i": input })).await["templateDeployV2"].clone();
     assert_eq!(payload["projectId"], fixture.lab.project_id());
-    let mut said: Vec<String> = Vec::new();
+    let said = followed(fixture, &payload).await;
+    said.into_iter().map(|status| status["status"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Follows a workflow to its end and returns what it said, each thing once.
+pub(crate) async fn followed(fixture: &Fixture, payload: &Value) -> Vec<Value> {
+    let mut said: Vec<Value> = Vec::new();
     until(async || {
         let status = fixture.data(WORKFLOW, json!({ "w": payload["workflowId"] })).await;
-        let status = status["workflowStatus"]["status"].as_str().unwrap().to_owned();
+        let status = status["workflowStatus"].clone();
         if said.last() != Some(&status) {
             said.push(status.clone());
         }
-        if status == "Complete" { Ok(()) } else { Err(status) }
+        if ["Complete", "Error"].iter().any(|end| status["status"] == *end) {
+            Ok(())
+        } else {
+            Err(status)
+        }
     })
     .await;
     said

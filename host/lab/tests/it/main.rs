@@ -13,6 +13,7 @@ mod daemon;
 mod deployments;
 mod documents;
 mod faults;
+mod in_place;
 mod migration;
 mod overlap;
 mod patches;

@@ -69,6 +69,7 @@ fn carry_out(world: &World<'_>, state: &mut State, field: &str, arguments: &Argu
         "projectTokenCreate" => token::create(world, state, arguments),
         "projectTokenDelete" => token::delete(state, arguments),
         "templateDeployV2" => template::deploy(state, arguments),
+        "templateRevert" => template::revert(state, arguments),
         _ => Err(Refusal::NotServed(format!("`Mutation.{field}`"))),
     }
 }

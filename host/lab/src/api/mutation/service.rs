@@ -81,6 +81,7 @@ pub(super) fn create(world: &World<'_>, state: &mut State, arguments: &Arguments
         variables,
         public_port: None,
         proxies: Vec::new(),
+        cluster: None,
         created_at: world.now,
         updated_at: world.now,
     });

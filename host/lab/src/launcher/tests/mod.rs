@@ -4,6 +4,7 @@ mod cluster;
 mod end;
 pub(crate) mod harness;
 mod images;
+mod patroni;
 mod pgpool;
 mod postgres;
 mod redis;
