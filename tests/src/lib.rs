@@ -1,7 +1,6 @@
 //! What the promises in `it` and the measures in `bench` share: data, and writers of it that never stop.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "it is used by tests and measurements only, which fail by panicking and read the clock"

@@ -9,7 +9,7 @@ use super::Move;
 use crate::far_side::poll_for;
 
 /// How often the process is killed on one way before it is let go on.
-const KILLS: u32 = 4;
+const KILLS: u32 = 3;
 
 /// The longest that a process lives before it is killed.
 const LONGEST: Duration = Duration::from_secs(12);
@@ -17,7 +17,7 @@ const LONGEST: Duration = Duration::from_secs(12);
 /// How long a process that is let go on may take, in seconds.
 const PATIENCE: u32 = 400;
 
-/// Moments from a seed (SplitMix64).
+/// Moments from a seed, by `SplitMix64`.
 struct Moments(u64);
 
 impl Moments {

@@ -84,13 +84,13 @@ fn planned(bench: &Bench, guest: &mut FakeGuest) -> Result<Plan, PlanError> {
 
 /// Has a guest plan that says these titles of its step, one after the other.
 fn plan_of(titles: &[&str]) -> Result<Plan, PlanError> {
-    let titled = |title: &&str| {
+    let shape_of = |title: &&str| {
         let step = Step { title: (*title).to_owned(), ..listed("count", &effects()) };
         let shape = Shape::default().step(step, &effects());
         (shape.draft(), shape.effects)
     };
     let mut guest =
-        FakeGuest { plans: titles.iter().map(titled).collect(), ..FakeGuest::default() };
+        FakeGuest { plans: titles.iter().map(shape_of).collect(), ..FakeGuest::default() };
     planned(&bench(Drive::Listed), &mut guest)
 }
 

@@ -50,9 +50,9 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
     let (account, rest) = front.split_once('@').ok_or("the URL has no account")?;
     let (_host, rest) = rest.split_once(':').ok_or("the URL has no port")?;
     let primary = format!("{account}@{}:{rest}", lab.address("pg-0")?);
-    let copies = Copies { from: &old, server: &primary };
-    let by_hand = copies.dump_and_restore()?;
-    let clone = copies.clone()?;
+    let peers = Copies { from: &old, server: &primary };
+    let by_hand = peers.dump_and_restore()?;
+    let clone = peers.clone()?;
 
     let until = |step: &str, command: &[&str]| {
         let mut words = command.to_vec();
