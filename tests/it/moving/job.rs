@@ -18,7 +18,7 @@ impl Move {
     /// Lets the plugin take the path with the job.
     fn by_job() -> Self {
         let it = Self::begin();
-        let toml = "version = 1\n[environments.lab.options.postgres-ha]\npath = \"job\"\n";
+        let toml = "version = 1\n[environments.lab.options.postgres-ha]\npath = \"job\"\nsoak-hours = \"0\"\n";
         std::fs::write(it.stage.folder().join("lockstep.toml"), toml).unwrap();
         it
     }
@@ -95,4 +95,21 @@ fn a_row_that_is_missing_where_the_job_says_that_it_restored_all_is_found_before
     it.is_up(false);
     before.is_all_in(&it.old);
     assert_eq!(count(&it.old, "SELECT count(*) FROM media"), 3_000);
+}
+
+#[test]
+fn at_the_end_the_old_server_is_stopped_and_the_service_of_the_job_is_gone() {
+    let it = Move::by_job();
+    let before = write(&it.old, 1);
+    it.stage.lockstep(&APPLY).expect(0);
+    let status = it.stage.status();
+    assert!(status.service(JOB).is_none(), "{status:?}");
+    for service in SERVICES {
+        assert_eq!(status.service(service).unwrap().serving, service != "postgres", "{service}");
+    }
+    has_all(&it.new, &before);
+    has_all(&it.new, &write(&it.new, 2));
+    let left = "SELECT (SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'lockstep%') \
+        + (SELECT count(*) FROM pg_publication WHERE pubname LIKE 'lockstep%')";
+    assert_eq!(count(&it.new, left), 0);
 }

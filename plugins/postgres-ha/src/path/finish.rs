@@ -32,6 +32,15 @@ impl<D: Declares> Parts<'_, D> {
         .limit(20 * MINUTE);
         self.push(if self.options.soak == 0 { soak } else { soak.soaking(self.options.soak) });
         self.finalize()?;
+        match self.context.path {
+            Path::Online => self.push(close::step(names::CLOSE, &[])),
+            Path::Job => {
+                let label = self.delete_job()?;
+                self.push(close::step(names::CLOSE, &[label]));
+            }
+        }
+        // The last step of all: before each step the host looks at the schema of every database that the plan changes, and of a
+        // server that is stopped it can't.
         self.declare.stop(names::RETIRE, &self.context.service)?;
         self.push(
             Step {
@@ -52,13 +61,6 @@ impl<D: Declares> Parts<'_, D> {
             .if_left("nothing: nobody uses the old server")
             .expected(60 * SECOND),
         );
-        match self.context.path {
-            Path::Online => self.push(close::step(names::CLOSE, &[])),
-            Path::Job => {
-                let label = self.delete_job()?;
-                self.push(close::step(names::CLOSE, &[label]));
-            }
-        }
         self.block.findings.push(close::finding(&STAYS));
         Ok(())
     }

@@ -80,8 +80,8 @@ fn everybody_is_stopped_before_the_job_runs_and_nobody_starts_before_it_is_compa
             "prove",
             "soak",
             "finalize",
-            "retire",
             "close",
+            "retire",
         ]
     );
     assert_eq!(step(&draft.steps, HALT).effects, CLIENTS.map(|client| format!("halt-{client}")));

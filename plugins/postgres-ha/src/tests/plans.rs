@@ -43,8 +43,8 @@ fn a_stack_that_is_ready_needs_no_restart() {
             "prove",
             "soak",
             "finalize",
-            "retire",
             "close",
+            "retire",
         ]
     );
     assert_eq!((draft.current.text.as_str(), draft.desired.text.as_str()), ("16.4", "16.4"));
