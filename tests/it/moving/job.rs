@@ -100,15 +100,15 @@ fn a_row_that_is_missing_where_the_job_says_that_it_restored_all_is_found_before
 #[test]
 fn at_the_end_the_old_server_is_stopped_and_the_service_of_the_job_is_gone() {
     let it = Move::by_job();
-    let before = write(&it.old, 1);
+    let before = write(&it.old, 1, ROWS);
     it.stage.lockstep(&APPLY).expect(0);
     let status = it.stage.status();
     assert!(status.service(JOB).is_none(), "{status:?}");
     for service in SERVICES {
         assert_eq!(status.service(service).unwrap().serving, service != "postgres", "{service}");
     }
-    has_all(&it.new, &before);
-    has_all(&it.new, &write(&it.new, 2));
+    before.is_all_in(&it.new);
+    write(&it.new, 2, ROWS).is_all_in(&it.new);
     let left = "SELECT (SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'lockstep%') \
         + (SELECT count(*) FROM pg_publication WHERE pubname LIKE 'lockstep%')";
     assert_eq!(count(&it.new, left), 0);
