@@ -3,7 +3,7 @@
 use lockstep_sdk::blocks::{keep, owner, soon};
 use lockstep_sdk::outside::{Railway, Sql};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Facts, Failure, Observation, Pending, StepCall};
+use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall};
 
 use crate::context::Context;
 use crate::front;
@@ -25,19 +25,32 @@ pub(crate) const LINKS_ENDED: &str = "links-ended";
 /// writers would wait for that.
 const APART: u64 = 6 * SECOND;
 
+/// What is remembered when that has been waited for.
+const WAITED: &str = "waited";
+
 /// Proves everything again that the cut rests on. What may still come is waited for; what has changed is told.
 pub(crate) fn observe<O: Railway + Sql>(
     outside: &O,
     context: &Context,
     call: &StepCall,
+    memo: &[Fact],
 ) -> Result<Observation, Failure> {
     let facts = Facts(&call.facts);
     if let Some(moved) = moved(outside, context, facts)? {
         return Ok(Observation::Moved(moved));
     }
-    let waits = |why: String| Ok(Pending::after(AGAIN, why).into());
+    let remembered = || vec![Fact::one(WAITED, 1_u64)];
+    // A call knows when it began and not what time it is, so this is waited for once.
+    let left = facts.maybe_count(LINKS_ENDED).map(|ended| (ended + APART).saturating_sub(call.now));
+    if let Some(left) = left.filter(|left| *left > 0)
+        && Facts(memo).maybe_count(WAITED).is_none()
+    {
+        let why = "the old server would start no link so soon after the last one";
+        return Ok(Pending::after(left, why).remembering(remembered()).into());
+    }
+    let waits = |why: String| Ok(Pending::after(AGAIN, why).remembering(remembered()).into());
     let late = match context.path {
-        Path::Online => following(outside, context, call, facts)?,
+        Path::Online => following(outside, context)?,
         Path::Job => None,
     };
     if let Some(why) = late {
@@ -58,17 +71,7 @@ pub(crate) fn observe<O: Railway + Sql>(
 }
 
 /// Returns what the cluster, which follows the old server, has to wait for, if anything.
-fn following<O: Sql>(
-    outside: &O,
-    context: &Context,
-    call: &StepCall,
-    facts: Facts<'_>,
-) -> Result<Option<String>, Failure> {
-    if facts.maybe_count(LINKS_ENDED).is_some_and(|ended| call.now < ended + APART) {
-        return Ok(Some(
-            "the old server would start no link so soon after the last one".to_owned(),
-        ));
-    }
+fn following<O: Sql>(outside: &O, context: &Context) -> Result<Option<String>, Failure> {
     if let Some(why) = links::broken(outside, FORTH)? {
         return Ok(Some(why));
     }

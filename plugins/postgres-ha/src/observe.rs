@@ -46,7 +46,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         forward => match owner::disturbed(outside, &context.services())? {
             Some(Disturbance::Staged(why)) => Ok(Observation::Moved(why)),
             Some(Disturbance::Deploying(why)) => Ok(Pending::after(AGAIN, why).into()),
-            None => self::forward(outside, &context, call, forward),
+            None => self::forward(outside, &context, call, (forward, memo)),
         },
     }
 }
@@ -86,7 +86,7 @@ fn forward<O: Railway + Sql>(
     outside: &O,
     context: &Context,
     call: &StepCall,
-    step: &str,
+    (step, memo): (&str, &[Fact]),
 ) -> Result<Observation, Failure> {
     match step {
         names::LOGICAL_WAL => {
@@ -99,7 +99,7 @@ fn forward<O: Railway + Sql>(
         } else {
             Observation::Ready(Vec::new())
         }),
-        names::HOLD | names::HALT => before_cut::observe(outside, context, call),
+        names::HOLD | names::HALT => before_cut::observe(outside, context, call, memo),
         names::JOB_RUN => job::observe(outside),
         names::PIN
         | names::GRACE

@@ -218,4 +218,5 @@ fn the_cut_waits_for_a_cluster_that_is_behind_and_stops_at_what_has_changed() {
     let mut soon = given.clone();
     soon.facts.push(Fact::one(crate::before_cut::LINKS_ENDED, 0_u64));
     waits(&soon.observe(&copied(), "hold"), "so soon");
+    assert!(matches!(soon.observed(&copied(), "hold"), lockstep_sdk::Observation::Ready(_)));
 }

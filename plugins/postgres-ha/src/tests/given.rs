@@ -58,6 +58,18 @@ impl Given {
         observe(stack, &self.call(step), &[]).unwrap()
     }
 
+    /// Looks again and again whether a step may start, each time with the memo of the look before.
+    pub(super) fn observed(&self, stack: &Stack, step: &str) -> Observation {
+        let mut memo = Vec::new();
+        for _ in 0..200 {
+            match observe(stack, &self.call(step), &memo).unwrap() {
+                Observation::Wait(pending) => memo = pending.memo,
+                other => return other,
+            }
+        }
+        panic!("`{step}` never starts")
+    }
+
     pub(super) fn check(&self, stack: &Stack, step: &str) -> Progress {
         check(stack, &self.call(step), &[]).unwrap()
     }
