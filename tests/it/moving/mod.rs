@@ -45,6 +45,16 @@ impl Move {
         block_on(tables::small(&old));
         Self { stage, old, new }
     }
+
+    /// The old side takes no writes.
+    #[track_caller]
+    fn old_is_sealed(&self) {
+        let refused = block_on(async {
+            let old = dial(&self.old).await.unwrap();
+            old.execute("INSERT INTO ledger(writer, number) VALUES (99, 1)", &[]).await.unwrap_err()
+        });
+        assert_eq!(refused.code().unwrap().code(), "25006", "{refused}");
+    }
 }
 
 #[test]
@@ -59,11 +69,7 @@ fn postgresql_moves_to_a_cluster_and_back_while_writers_write_and_loses_no_row()
     let told = writers.told();
     assert!(told.at.iter().all(|at| *at == 1), "every writer is at the cluster: {told:?}");
     told.is_all_in(&it.new);
-    let sealed = block_on(async {
-        let old = dial(&it.old).await.unwrap();
-        old.execute("INSERT INTO ledger(writer, number) VALUES (99, 1)", &[]).await.unwrap_err()
-    });
-    assert_eq!(sealed.code().unwrap().code(), "25006", "the old side takes no writes");
+    it.old_is_sealed();
 
     let run = it.stage.run();
     it.stage.lockstep(&["rollback", &run, "--yes"]).expect(11);
