@@ -123,6 +123,9 @@ pub(crate) fn text(text: impl Into<String>) -> Piece {
     Piece::Text(text.into())
 }
 
+/// Makes a server read its settings again.
+pub(crate) const RELOAD: &str = "SELECT pg_reload_conf()";
+
 /// Returns a transaction of statements that are literal text.
 pub(crate) fn statements<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Vec<Vec<Piece>> {
     texts.into_iter().map(|one| vec![text(one)]).collect()

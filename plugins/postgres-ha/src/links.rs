@@ -78,13 +78,30 @@ pub(crate) fn end<D: Declares>(
     link: Link,
     system: &str,
 ) -> Result<[String; 3], Failure> {
-    let labels = ["off", "slot", "pub"].map(|part| format!("{prefix}-{part}"));
-    let [off, slot, publication] = &labels;
-    declare.transaction(off, link.subscriber, statements([unsubscribe(link.name)]))?;
+    let off = format!("{prefix}-off");
+    declare.transaction(&off, link.subscriber, stand_still(link))?;
+    let [slot, publication] = end_of_publisher(declare, prefix, link, system)?;
+    Ok([off, slot, publication])
+}
+
+/// Declares the end of what a link without a subscription leaves at its publisher.
+pub(crate) fn end_of_publisher<D: Declares>(
+    declare: &D,
+    prefix: &str,
+    link: Link,
+    system: &str,
+) -> Result<[String; 2], Failure> {
+    let labels = ["slot", "pub"].map(|part| format!("{prefix}-{part}"));
+    let [slot, publication] = &labels;
     declare.transaction(slot, link.publisher, statements([drop_slots(link.name, system)]))?;
     let gone = format!("DROP PUBLICATION IF EXISTS {}", link.name);
     declare.transaction(publication, link.publisher, statements([gone]))?;
     Ok(labels)
+}
+
+/// Returns the transaction after which the subscriber follows no more; the slot stays.
+pub(crate) fn stand_still(link: Link) -> Vec<Vec<Piece>> {
+    statements([unsubscribe(link.name)])
 }
 
 /// Returns the transaction after which the subscriber stands still.

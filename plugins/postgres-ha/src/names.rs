@@ -19,6 +19,9 @@ pub(crate) const REVERSE: &str = "lockstep_rev";
 /// Those that only show that a link is possible.
 pub(crate) const PROBE: &str = "lockstep_probe";
 
+/// The label of the publication of the way back.
+pub(crate) const BACK_PUBLICATION: &str = "back-pub";
+
 /// The critical section.
 pub(crate) const SECTION: &str = "cut";
 

@@ -24,16 +24,25 @@ pub(crate) struct Needs {
     pub(crate) identities: Vec<Anonymous>,
     /// How much WAL a link may hold back, in MB.
     pub(crate) budget: u64,
-    /// Whether the old server has no bound on that.
-    pub(crate) sets_budget: bool,
+    /// What the old server must be told about links while it runs.
+    pub(crate) old: Unset,
     /// Settings of the old server that take a restart.
     pub(crate) restart: Vec<(&'static str, &'static str)>,
-    /// Whether the cluster has no bound on that.
-    pub(crate) bounds_cluster: bool,
+    /// What the cluster must be told about links while it runs.
+    pub(crate) cluster: Unset,
     /// Variables that each node needs.
     pub(crate) nodes: Vec<(&'static str, String)>,
     /// Variables that PgPool needs.
     pub(crate) front: Vec<(&'static str, String)>,
+}
+
+/// Settings of a server that nobody has set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unset {
+    /// How much of its log a link may hold back.
+    pub(crate) budget: bool,
+    /// How soon it confirms what it gets over a link.
+    pub(crate) writer_delay: bool,
 }
 
 impl Needs {
@@ -49,13 +58,20 @@ impl Needs {
         Self {
             identities: inside.contents.anonymous.clone(),
             budget: options.wal_budget.unwrap_or(fifth),
-            // A server that nobody follows keeps no log for anybody.
-            sets_budget: options.path == Path::Online && inside.server.has_no_budget(),
+            old: Unset {
+                // A server that nobody follows keeps no log for anybody.
+                budget: options.path == Path::Online && inside.server.has_no_budget(),
+                writer_delay: inside.server.confirms_late(),
+            },
             restart: match options.path {
                 Path::Online => restart(&inside.server),
                 Path::Job => follows(&inside.server),
             },
-            bounds_cluster: cluster.server.has_no_budget(),
+            cluster: Unset {
+                budget: cluster.server.has_no_budget(),
+                // Nor does one that follows nobody confirm anything.
+                writer_delay: options.path == Path::Online && cluster.server.confirms_late(),
+            },
             nodes: nodes(&survey.nodes, &cluster.server),
             front: front(&survey.front, inside),
         }

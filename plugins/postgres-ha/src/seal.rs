@@ -82,6 +82,16 @@ fn forgotten(database: Ident<'_>) -> [String; 3] {
         .map(|name| format!("ALTER DATABASE {database} RESET lockstep.{name}"))
 }
 
+/// Who holds a virtual transaction. A session does from before it reads the defaults of its database until it is listed.
+pub(crate) const BUSY: &str = "\
+    SELECT coalesce(string_agg(l.pid::text, ','), '') FROM pg_locks l \
+    WHERE l.locktype = 'virtualxid' AND l.pid IS NOT NULL AND l.pid <> pg_backend_pid()";
+
+/// Those of them that are not listed, or not completely.
+const BEGINNING: &str = "\
+    unnest(string_to_array($1::text, ',')) AS b(pid) WHERE NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = b.pid::int \
+    AND (a.datid IS NOT NULL OR coalesce(a.backend_type, 'client backend') <> 'client backend'))";
+
 /// How a database stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
@@ -93,6 +103,8 @@ pub(crate) struct Standing {
     pub(crate) stuck: u64,
     /// All client sessions.
     pub(crate) clients: u64,
+    /// Sessions that were just beginning, of any database, and may have read its defaults before they were changed.
+    pub(crate) beginning: u64,
 }
 
 /// The read behind [`Standing`].
@@ -103,17 +115,31 @@ pub(crate) fn statement() -> String {
         "SELECT (SELECT count(*) FROM {OWN} AND c.item = 'default_transaction_read_only=on') > 0, \
          (SELECT count(*) FROM {CLIENTS} AND coalesce({started}, 0) <= coalesce({closed}, 9000000000)), \
          (SELECT count(*) FROM {CLIENTS} AND coalesce({started}, {sealed}) >= {sealed} AND coalesce({started}, {sealed}) < {opened}), \
-         (SELECT count(*) FROM {CLIENTS})"
+         (SELECT count(*) FROM {CLIENTS}), (SELECT count(*) FROM {BEGINNING})"
     )
 }
 
-/// Looks how a database stands.
+/// Looks how a database stands, whoever is just beginning.
 pub(crate) fn standing<O: Sql>(outside: &O, connection: &str) -> Result<Standing, Failure> {
-    let row = answer::row(outside, connection, &statement(), &[])?;
+    stands(outside, connection, "")
+}
+
+/// Looks how a database stands, and whether sessions are just beginning.
+///
+/// Whoever begins is looked for first: who is neither found then nor listed afterwards began later, and under the defaults
+/// that are there now.
+pub(crate) fn standing_of_all<O: Sql>(outside: &O, connection: &str) -> Result<Standing, Failure> {
+    let busy = answer::row(outside, connection, BUSY, &[])?;
+    stands(outside, connection, busy.text(0)?)
+}
+
+fn stands<O: Sql>(outside: &O, connection: &str, busy: &str) -> Result<Standing, Failure> {
+    let row = answer::row(outside, connection, &statement(), &[busy.into()])?;
     Ok(Standing {
         sealed: row.truth(0)?,
         older: row.count(1)?,
         stuck: row.count(2)?,
         clients: row.count(3)?,
+        beginning: row.count(4)?,
     })
 }

@@ -8,6 +8,9 @@ use crate::answer::{self, Row};
 /// The first major version whose subscriptions can tell rows of one origin from those of another.
 const ORIGINS: u64 = 16;
 
+/// How often a server writes out what nobody waits for, unless somebody changed it. A link confirms what it applied no sooner.
+const WRITER_DELAY: &str = "200ms";
+
 /// The read behind [`Server`].
 pub(crate) const SERVER: &str = "\
     SELECT current_setting('server_version_num')::int8, pg_is_in_recovery(), \
@@ -17,7 +20,7 @@ pub(crate) const SERVER: &str = "\
       current_setting('max_slot_wal_keep_size'), current_setting('max_connections')::int8, \
       current_setting('synchronous_standby_names'), current_setting('max_logical_replication_workers')::int8, \
       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), pg_postmaster_start_time()::text, \
-      (SELECT count(*) FROM pg_prepared_xacts)";
+      (SELECT count(*) FROM pg_prepared_xacts), current_setting('wal_writer_delay')";
 
 /// Settings that are changed and wait for a restart.
 pub(crate) const PENDING: &str =
@@ -58,6 +61,8 @@ pub(crate) struct Server {
     pub(crate) started: String,
     /// Prepared transactions.
     pub(crate) prepared: u64,
+    /// Its `wal_writer_delay`.
+    pub(crate) writer_delay: String,
     /// Settings that wait for a restart.
     pub(crate) pending: Vec<String>,
 }
@@ -89,6 +94,7 @@ impl Server {
             sees_sessions: row.truth(14)?,
             started: text(15)?,
             prepared: row.count(16)?,
+            writer_delay: text(17)?,
             pending,
         })
     }
@@ -106,6 +112,11 @@ impl Server {
     /// Returns whether slots may hold back WAL until the disk is full.
     pub(crate) fn has_no_budget(&self) -> bool {
         self.slot_budget == "-1"
+    }
+
+    /// Returns whether it takes its time to confirm what it got over a link, because nobody told it otherwise.
+    pub(crate) fn confirms_late(&self) -> bool {
+        self.writer_delay == WRITER_DELAY
     }
 
     /// Returns the options with which this server subscribes without a copy. Where it can, it takes no rows that came from

@@ -14,8 +14,8 @@ const SOON: u64 = 20;
 /// How long to look on for the end of sessions that have been told to end, in looks.
 const PATIENCE: u64 = 25;
 
-/// Looks without such a session before it is believed that none is left: one that was just beginning when the others were
-/// ended shows only a moment later, and these looks are apart by more than that.
+/// Looks without such a session before it is believed that none is left, while some session is always just beginning: one
+/// that read the database's defaults before they were changed is listed a moment later, and these looks are apart by more.
 const CLEAN: u64 = 3;
 
 /// How far apart they are, in milliseconds.
@@ -34,12 +34,8 @@ pub(super) fn linked<O: Sql>(outside: &O, links: &[Link]) -> Result<Progress, Fa
 /// Looks whether nothing of links is left.
 pub(super) fn gone<O: Sql>(outside: &O, links: &[Link]) -> Result<Progress, Failure> {
     for link in links {
-        let subscribed = answer::row(outside, link.subscriber, &links::subscribed(*link), &[])?;
-        if subscribed.truth(0)? {
-            return Ok(Progress::Failed(format!(
-                "the subscription `{}` is still there",
-                link.name
-            )));
+        if let Some(why) = subscribed(outside, *link)? {
+            return Ok(Progress::Failed(why));
         }
         if links::slot(outside, *link)?.is_some() {
             return Ok(Progress::Failed(format!("the slot `{}` is still there", link.name)));
@@ -48,11 +44,16 @@ pub(super) fn gone<O: Sql>(outside: &O, links: &[Link]) -> Result<Progress, Fail
     Ok(Progress::Done(Vec::new()))
 }
 
+/// Returns what to say if a subscription is there.
+fn subscribed<O: Sql>(outside: &O, link: Link) -> Result<Option<String>, Failure> {
+    let row = answer::row(outside, link.subscriber, &links::subscribed(link), &[])?;
+    Ok(row.truth(0)?.then(|| format!("the subscription `{}` is still there", link.name)))
+}
+
 /// Looks whether the old server follows the cluster, and the cluster no longer the old server.
 pub(super) fn armed<O: Sql>(outside: &O) -> Result<Progress, Failure> {
-    let found = gone(outside, &[FORTH])?;
-    if !matches!(found, Progress::Done(_)) {
-        return Ok(found);
+    if let Some(why) = subscribed(outside, FORTH)? {
+        return Ok(Progress::Failed(why));
     }
     Ok(match links::broken(outside, BACK)? {
         Some(why) => Pending::after(SOON, why).into(),
@@ -77,26 +78,37 @@ pub(super) fn ended<O: Sql>(
     connection: &str,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let standing = seal::standing(outside, connection)?;
+    let standing = seal::standing_of_all(outside, connection)?;
     if !standing.sealed {
         return Ok(Progress::Failed("the database is not sealed".to_owned()));
     }
     let recorded = vec![Fact::one("sealed-sessions", standing.clients)];
-    Ok(none_left(standing.older, "are older than the seal", memo, recorded))
+    let left = (standing.older, standing.beginning);
+    Ok(none_left(left, "are older than the seal", memo, recorded))
 }
 
 /// Looks whether the old database takes writes again, from everybody. A session that was just beginning when the others were
 /// ended shows only afterwards, and is ended in another round.
 pub(super) fn unsealed<O: Sql>(outside: &O, memo: &[Fact]) -> Result<Progress, Failure> {
-    let standing = seal::standing(outside, OLD)?;
+    let standing = seal::standing_of_all(outside, OLD)?;
     if standing.sealed {
         return Ok(Progress::Failed("the database is still sealed".to_owned()));
     }
-    Ok(none_left(standing.stuck, "began under the seal", memo, Vec::new()))
+    let left = (standing.stuck, standing.beginning);
+    Ok(none_left(left, "began under the seal", memo, Vec::new()))
 }
 
-/// Looks on until no session has been `left` for a few looks. Those that do not end are ended in another round.
-fn none_left(left: u64, which: &str, memo: &[Fact], recorded: Vec<Fact>) -> Progress {
+/// Looks on until no session is `left`, and none is just `beginning` or none has been left for a few looks. Those that do not
+/// end are ended in another round.
+fn none_left(
+    (left, beginning): (u64, u64),
+    which: &str,
+    memo: &[Fact],
+    recorded: Vec<Fact>,
+) -> Progress {
+    if left == 0 && beginning == 0 {
+        return Progress::Done(recorded);
+    }
     let memo = Facts(memo);
     let (clean, looks) = if left == 0 {
         (memo.maybe_count("clean").unwrap_or(0) + 1, 0)

@@ -60,7 +60,14 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::SEAL_NEW => cut::ended(outside, NEW, memo),
         names::UNSEAL | names::UNSEAL_OLD => cut::unsealed(outside, memo),
         names::REFERENCES => switch::referred(outside, &context),
-        names::PROVE => switch::proven(outside, call, memo),
+        names::PROVE => {
+            let ended: &[_] = if context.stops_clients() { &[] } else { &[FORTH] };
+            let gone = cut::gone(outside, ended)?;
+            if !matches!(gone, Progress::Done(_)) {
+                return Ok(gone);
+            }
+            switch::proven(outside, call, memo)
+        }
         names::SOAK => switch::answers(outside, call),
         names::COMPARE_BACK => copy::ended(outside, &[names::COMPARE_BACK]),
         names::RETIRE => services::stopped(outside, &context.service),

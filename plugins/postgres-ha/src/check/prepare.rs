@@ -67,12 +67,14 @@ pub(super) fn identified<O: Sql>(outside: &O) -> Result<Progress, Failure> {
     })
 }
 
-/// Looks whether the log that a link may hold back is bounded: a server takes a moment to read its settings. One that nobody
-/// follows needs no bound.
+/// Looks whether the log that a link may hold back is bounded, and what comes over one confirmed soon: a server takes a moment
+/// to read its settings. One that nobody follows needs no bound, and one that follows nobody confirms nothing.
 pub(super) fn bounded<O: Sql>(outside: &O, context: &Context) -> Result<Progress, Failure> {
     let (old, new) = (Server::read(outside, OLD)?, Server::read(outside, ADMIN)?);
     let followed = !context.stops_clients();
-    Ok(if (followed && old.has_no_budget()) || new.has_no_budget() {
+    let old_has_not = (followed && old.has_no_budget()) || old.confirms_late();
+    let new_has_not = new.has_no_budget() || (followed && new.confirms_late());
+    Ok(if old_has_not || new_has_not {
         Pending::after(SECOND, "a server has not read its settings yet").into()
     } else {
         Progress::Done(Vec::new())

@@ -181,7 +181,7 @@ fn budget(seen: Seen<'_>) -> Finding {
         .remedy("grow the volume or free space, or set a smaller `wal-budget`")
         .source("domain.md A.3");
     }
-    if !seen.needs.sets_budget && !seen.needs.bounds_cluster {
+    if !seen.needs.old.budget && !seen.needs.cluster.budget {
         return listed(
             Finding::note("wal-budget", "the log that a link may hold back is bounded already"),
             evidence,

@@ -35,6 +35,7 @@ impl<D: Declares> Parts<'_, D> {
         let (pause, go_on) = ("indexes-pause", "indexes-follow");
         self.declare.transaction(pause, NEW, links::pause(FORTH))?;
         self.declare.copy_schema(names::INDEXES, OLD, NEW, &SchemaPart::AfterRows)?;
+        self.back_publication()?;
         self.declare.transaction(go_on, NEW, links::go_on(FORTH))?;
         self.push(
             Step::new(
@@ -42,7 +43,7 @@ impl<D: Declares> Parts<'_, D> {
                 "Copy the rest of the schema",
                 "the other indexes and constraints, triggers and rules; what is written meanwhile is followed afterwards",
             )
-            .effects(&[pause, names::INDEXES, go_on])
+            .effects(&[pause, names::INDEXES, names::BACK_PUBLICATION, go_on])
             .if_left("the cluster follows no more, and the old server keeps its log for it, as much of it as is allowed")
             .limit(LONG),
         );

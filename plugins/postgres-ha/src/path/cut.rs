@@ -6,7 +6,7 @@ use lockstep_sdk::{Failure, OutageKind, Step};
 use super::job::STOPPED;
 use super::parts::{Parts, refs};
 use crate::declare::Declares;
-use crate::links::{BACK, FORTH, publish, subscribe, subscribed};
+use crate::links::{self, BACK, FORTH, publish, subscribe, subscribed};
 use crate::names::{self, NEW, OLD, SECTION};
 use crate::options::Path;
 use crate::seal;
@@ -109,23 +109,29 @@ impl<D: Declares> Parts<'_, D> {
     /// Before anybody writes at the cluster the old server follows it.
     pub(super) fn arm(&mut self) -> Result<(), Failure> {
         let service = &self.context.service;
-        let mut labels = match self.context.path {
-            Path::Online => self.end_of("arm", FORTH)?.to_vec(),
-            Path::Job => Vec::new(),
+        let first = match self.context.path {
+            Path::Online => {
+                self.declare.transaction("arm-off", NEW, links::stand_still(FORTH))?;
+                "arm-off"
+            }
+            Path::Job => {
+                self.back_publication()?;
+                names::BACK_PUBLICATION
+            }
         };
-        self.declare.transaction("arm-back-pub", NEW, publish(BACK, &self.tables()))?;
         let link = subscribe(BACK, service, self.seen.inside.server.following_only());
         self.declare.alone("arm-back-sub", OLD, link, &subscribed(BACK))?;
-        labels.extend(["arm-back-pub", "arm-back-sub"].map(str::to_owned));
         let step = Step::new(
             names::ARM,
             "Arm the way back: let the old server follow the cluster",
             "before anything is written at the new side, so that going back loses no row",
         );
-        let step = self.held(step).effects(&refs(&labels)).undone_by(&[names::ARM_UNDO]);
+        let step = self.held(step).effects(&[first, "arm-back-sub"]).undone_by(&[names::ARM_UNDO]);
         self.push(step);
         let undo = self.end_of("arm-undo", BACK)?;
-        let reversed = ["arm-back-sub", "arm-back-sub", "arm-back-pub"];
+        // On the other path the publication is older than this step, and goes with its database.
+        let publication = self.by_path("arm-back-sub", names::BACK_PUBLICATION);
+        let reversed = ["arm-back-sub", "arm-back-sub", publication];
         let pairs: Vec<_> = undo.iter().map(String::as_str).zip(reversed).collect();
         self.push_undo(
             Step::new(
@@ -138,6 +144,12 @@ impl<D: Declares> Parts<'_, D> {
             .reverses(&pairs),
         );
         Ok(())
+    }
+
+    /// Publishes the cluster's tables to the old server. It waits for whoever vacuums one of them, so it is not for a moment in
+    /// which writers wait.
+    pub(super) fn back_publication(&mut self) -> Result<(), Failure> {
+        self.declare.transaction(names::BACK_PUBLICATION, NEW, publish(BACK, &self.tables()))
     }
 
     /// Keeps new sessions of the old database from writing.

@@ -5,9 +5,9 @@ use lockstep_sdk::step::{MINUTE, SECOND};
 use lockstep_sdk::{Failure, OutageKind, Step};
 
 use super::parts::{Parts, refs};
-use crate::declare::Declares;
+use crate::declare::{Declares, RELOAD, statements};
 use crate::links::BACK;
-use crate::names;
+use crate::names::{self, ADMIN};
 use crate::options::Path;
 
 /// What stays.
@@ -68,6 +68,12 @@ impl<D: Declares> Parts<'_, D> {
     /// From here on the old side grows old.
     fn finalize(&mut self) -> Result<(), Failure> {
         let mut labels = self.end_of("finalize", BACK)?.to_vec();
+        if self.seen.needs.cluster.writer_delay {
+            let [writer, load] = ["finalize-writer", "finalize-load"];
+            self.declare.again(writer, ADMIN, "ALTER SYSTEM RESET wal_writer_delay")?;
+            self.declare.transaction(load, ADMIN, statements([RELOAD]))?;
+            labels.extend([writer, load].map(str::to_owned));
+        }
         for client in self.context.running() {
             let running = self.running(client);
             let (mut set, mut absent) = (Vec::new(), Vec::new());

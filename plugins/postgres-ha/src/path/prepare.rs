@@ -6,7 +6,7 @@ use lockstep_sdk::{Failure, Service, Step};
 
 use super::parts::{Parts, refs};
 use crate::context::Client;
-use crate::declare::{Declares, statements, text};
+use crate::declare::{Declares, RELOAD, statements, text};
 use crate::links::{Link, PROBE_BACK, probes, publish, subscribe, subscribed};
 use crate::names::{self, ADMIN, OLD};
 use crate::quote::Ident;
@@ -15,6 +15,9 @@ use crate::tables::Anonymous;
 /// What a person confirms before anything begins.
 const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
     the four databases exist outside Railway too. Go on?";
+
+/// How often a server writes out what nobody waits for, while links are there.
+const SOON: &str = "10ms";
 
 /// What is left of a link that was only tried.
 const LINKED: &str =
@@ -152,24 +155,37 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
-    /// At both sides: the server itself gives a link up that is left too far behind.
+    /// At both sides: the server itself gives a link up that is left too far behind, and confirms soon what it got over one.
     fn wal_budget(&mut self) -> Result<(), Failure> {
         let needs = self.seen.needs;
-        let sides = [("old", OLD, needs.sets_budget), ("new", ADMIN, needs.bounds_cluster)];
+        let budget = format!("{}MB", needs.budget);
+        let sides = [("old", OLD, needs.old), ("new", ADMIN, needs.cluster)];
         let (mut set, mut reset, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
-        let load = || statements(["SELECT pg_reload_conf()"]);
-        for (side, connection, _) in sides.into_iter().filter(|(_, _, unbounded)| *unbounded) {
-            let [bound, read, unbound, reread] =
-                ["", "-load", "-reset", "-reload"].map(|part| format!("wal-budget-{side}{part}"));
-            let text = format!("ALTER SYSTEM SET max_slot_wal_keep_size = '{}MB'", needs.budget);
-            self.declare.again(&bound, connection, &text)?;
-            self.declare.transaction(&read, connection, load())?;
-            let text = "ALTER SYSTEM RESET max_slot_wal_keep_size";
-            self.declare.again(&unbound, connection, text)?;
-            self.declare.transaction(&reread, connection, load())?;
-            pairs.extend([(unbound.clone(), bound.clone()), (reread.clone(), bound.clone())]);
-            set.extend([bound, read]);
-            reset.extend([unbound, reread]);
+        for (side, connection, unset) in sides {
+            let settings = [
+                (unset.budget, "wal-budget", "max_slot_wal_keep_size", budget.as_str()),
+                (unset.writer_delay, "wal-writer", "wal_writer_delay", SOON),
+            ];
+            let wanted: Vec<_> = settings.into_iter().filter(|(wanted, ..)| *wanted).collect();
+            let Some((_, first, ..)) = wanted.first() else { continue };
+            let first = format!("{first}-{side}");
+            for (_, label, name, value) in wanted {
+                let (label, back) = (format!("{label}-{side}"), format!("{label}-{side}-reset"));
+                let text = format!("ALTER SYSTEM SET {name} = '{value}'");
+                self.declare.again(&label, connection, &text)?;
+                self.declare.again(&back, connection, &format!("ALTER SYSTEM RESET {name}"))?;
+                pairs.push((back.clone(), label.clone()));
+                set.push(label);
+                reset.push(back);
+            }
+            let [read, reread] =
+                ["load", "reload"].map(|part| format!("wal-settings-{side}-{part}"));
+            for label in [&read, &reread] {
+                self.declare.transaction(label, connection, statements([RELOAD]))?;
+            }
+            pairs.push((reread.clone(), first));
+            set.push(read);
+            reset.push(reread);
         }
         if set.is_empty() {
             return Ok(());
@@ -177,8 +193,9 @@ impl<D: Declares> Parts<'_, D> {
         self.push(
             Step::new(
                 names::WAL_BUDGET,
-                "Bound the log that a link may hold back",
-                "a link that is left behind must never fill a volume: the server gives it up before",
+                "Bound the log that a link may hold back, and let what came over it be confirmed soon",
+                "a link that is left behind must never fill a volume: the server gives it up before; and in the cut writers wait for \
+                 what is not confirmed",
             )
             .effects(&refs(&set))
             .if_left("nothing: there is no link yet")
@@ -187,7 +204,7 @@ impl<D: Declares> Parts<'_, D> {
         let pairs: Vec<_> =
             pairs.iter().map(|(one, other)| (one.as_str(), other.as_str())).collect();
         self.push_undo(
-            Step::new(names::WAL_BUDGET_UNDO, "Take the bound away", "as it was")
+            Step::new(names::WAL_BUDGET_UNDO, "Take these settings away", "as it was")
                 .effects(&refs(&reset))
                 .if_left("nothing: links that are not there are bounded")
                 .reverses(&pairs),

@@ -8,6 +8,7 @@ use super::job::STOPPED;
 use super::parts::{Parts, refs};
 use crate::context::Client;
 use crate::declare::Declares;
+use crate::links::{FORTH, end_of_publisher};
 use crate::names::{self, NEW, OLD};
 use crate::options::Path;
 
@@ -43,13 +44,17 @@ impl<D: Declares> Parts<'_, D> {
             self.push(step);
         }
         // A job's copy was compared before anybody was led to it.
-        let compared: &[&str] = match self.context.path {
+        let compared = match self.context.path {
             Path::Online => {
                 let (all, at) = (Scope::Everything, Some("snapshots"));
+                let system = &self.context.new_system;
+                let mut labels =
+                    end_of_publisher(self.declare, "copy-end", FORTH, system)?.to_vec();
                 self.declare.compare("compare", OLD, NEW, &all, at, &[])?;
-                &["compare"]
+                labels.push("compare".to_owned());
+                labels
             }
-            Path::Job => &[],
+            Path::Job => Vec::new(),
         };
         self.push(
             Step::new(
@@ -63,7 +68,7 @@ impl<D: Declares> Parts<'_, D> {
                     "a service that is up may still be wrong for its users",
                 ),
             )
-            .effects(compared)
+            .effects(&refs(&compared))
             .if_left("nothing: everybody writes at the cluster, and the old server follows it")
             .expected(MINUTE)
             .limit(4 * HOUR),

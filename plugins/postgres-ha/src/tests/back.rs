@@ -136,7 +136,7 @@ fn every_way_back_before_the_switch_takes_away_what_its_step_made() {
         [
             pair("arm-undo-off", "arm-back-sub"),
             pair("arm-undo-slot", "arm-back-sub"),
-            pair("arm-undo-pub", "arm-back-pub"),
+            pair("arm-undo-pub", "arm-back-sub"),
         ]
     );
     assert!(declared.line("copy-undo-off").contains("transaction cluster DO $$ BEGIN IF EXISTS"));

@@ -3,7 +3,9 @@
 use lockstep_sdk::{Backup, Fact, Failure, Progress};
 
 use super::given::{Given, failed, moved, pending, waits};
-use super::sql::{BUDGET, Linked, RECEIVERS, STARTED, SYNCHRONOUS, SYSTEM, WAL_LEVEL};
+use super::sql::{
+    BUDGET, Linked, RECEIVERS, STARTED, SYNCHRONOUS, SYSTEM, WAL_LEVEL, WRITER_DELAY,
+};
 use super::stack::{Stack, deployment, digest};
 
 const FORTH: (&str, &str) = ("lockstep_fwd", "postgres");
@@ -75,6 +77,7 @@ fn a_restart_is_seen_by_its_moment_and_its_settings() {
     let mut stack = Stack::healthy();
     stack.databases.old.set(WAL_LEVEL, "replica");
     stack.databases.old.set(BUDGET, "-1");
+    stack.databases.new.set(WRITER_DELAY, "200ms");
     let mut given = Given::kept(&stack);
     if let lockstep_sdk::Observation::Ready(facts) = given.observe(&stack, "logical-wal") {
         given.facts.extend(facts);
@@ -88,6 +91,8 @@ fn a_restart_is_seen_by_its_moment_and_its_settings() {
     failed(&given.check(&stack, "logical-wal"), "still `replica`");
     stack.databases.old.set(WAL_LEVEL, "logical");
     stack.databases.old.set(BUDGET, "1000MB");
+    pending(&given.check(&stack, "wal-budget"), "not read its settings");
+    stack.databases.new.set(WRITER_DELAY, "10ms");
     assert!(matches!(given.check(&stack, "logical-wal"), Progress::Done(_)));
     assert!(matches!(given.check(&stack, "wal-budget"), Progress::Done(_)));
 }

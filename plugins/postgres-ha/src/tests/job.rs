@@ -104,7 +104,7 @@ fn everybody_is_stopped_before_the_job_runs_and_nobody_starts_before_it_is_compa
         "compare: compare postgres cluster Scope::Everything Some(\"snapshots\") []"
     );
     assert_eq!(step(&draft.steps, "verify").effects, ["snapshots", "compare"]);
-    assert_eq!(step(&draft.steps, "arm").effects, ["arm-back-pub", "arm-back-sub"]);
+    assert_eq!(step(&draft.steps, "arm").effects, ["back-pub", "arm-back-sub"]);
     assert_eq!(step(&draft.steps, "close").effects, ["job-delete"]);
     assert!(!declared.labels().iter().any(|label| label.contains("forth") || label == "hold"));
 }

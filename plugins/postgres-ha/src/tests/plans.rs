@@ -3,7 +3,7 @@
 use lockstep_sdk::{Gate, Undo};
 
 use super::given::{ids, planned, planned_with, step};
-use super::sql::{BUDGET, SYNCHRONOUS, VERSION, WAL_LEVEL};
+use super::sql::{BUDGET, SYNCHRONOUS, VERSION, WAL_LEVEL, WRITER_DELAY};
 use super::stack::{Stack, URL};
 
 const NEW_URL: &str = "postgresql://postgres:${{pgpool.PGPOOL_POSTGRES_PASSWORD}}@${{pgpool.RAILWAY_PRIVATE_DOMAIN}}:5432/litellm_langfuse";
@@ -145,12 +145,34 @@ fn a_commit_is_to_be_at_two_nodes_and_no_link_may_fill_the_clusters_volumes() {
     for part in ["NUM_SYNCHRONOUS_REPLICAS", "pg-0,pg-1,pg-2", "ANY"] {
         assert!(declared.line("settings-pg-2").contains(part));
     }
-    assert_eq!(step(&draft.steps, "wal-budget").effects, ["wal-budget-new", "wal-budget-new-load"]);
+    assert_eq!(
+        step(&draft.steps, "wal-budget").effects,
+        ["wal-budget-new", "wal-settings-new-load"]
+    );
     assert!(declared.line("wal-budget-new").contains("cluster-admin"));
     assert_eq!(
         step(&draft.undo, "wal-budget-undo").effects,
-        ["wal-budget-new-reset", "wal-budget-new-reload"]
+        ["wal-budget-new-reset", "wal-settings-new-reload"]
     );
+}
+
+#[test]
+fn what_comes_over_a_link_is_confirmed_soon_until_the_way_back_is_given_up() {
+    let mut stack = Stack::healthy();
+    stack.databases.old.set(WRITER_DELAY, "200ms");
+    stack.databases.new.set(WRITER_DELAY, "200ms");
+    let (draft, declared) = planned(&stack);
+    assert_eq!(
+        step(&draft.steps, "wal-budget").effects,
+        ["wal-writer-old", "wal-settings-old-load", "wal-writer-new", "wal-settings-new-load"]
+    );
+    assert!(declared.line("wal-writer-new").ends_with("SET wal_writer_delay = '10ms'"));
+    let undone = step(&draft.undo, "wal-budget-undo");
+    let pair = ("wal-writer-old-reset".to_owned(), "wal-writer-old".to_owned());
+    assert!(undone.reverses.contains(&pair));
+    for label in ["finalize-writer", "finalize-load"] {
+        assert!(declared.line(label).contains("cluster-admin"));
+    }
 }
 
 #[test]
@@ -176,7 +198,7 @@ fn both_links_name_every_table_and_the_other_side_as_it_is_dialled_there() {
         "copy-sub: alone cluster CREATE SUBSCRIPTION lockstep_fwd CONNECTION <postgres seen by ServiceRef::Named(\"pg-0\")> \
          PUBLICATION lockstep_fwd WITH (copy_data = true) (SELECT EXISTS"
     ));
-    assert!(declared.line("arm-back-pub").contains(&format!(
+    assert!(declared.line("back-pub").contains(&format!(
         "transaction cluster CREATE PUBLICATION lockstep_rev FOR TABLE {tables}"
     )));
     assert!(declared.line("arm-back-sub").contains(
@@ -195,10 +217,13 @@ fn the_cut_blocks_drains_arms_seals_ends_and_releases() {
     assert_eq!(declared.line("hold"), "hold: hold-writes postgres public 45000 2000");
     assert_eq!(declared.line("sequences"), "sequences: copy-sequences postgres cluster 1000");
     assert!(declared.line("snapshots").starts_with("snapshots: hold-snapshots postgres cluster "));
+    assert_eq!(step(&draft.steps, "arm").effects, ["arm-off", "arm-back-sub"]);
+    // What takes time is made before writers wait, or taken away afterwards.
     assert_eq!(
-        step(&draft.steps, "arm").effects,
-        ["arm-off", "arm-slot", "arm-pub", "arm-back-pub", "arm-back-sub"]
+        step(&draft.steps, "indexes").effects,
+        ["indexes-pause", "indexes", "back-pub", "indexes-follow"]
     );
+    assert_eq!(step(&draft.steps, "prove").effects, ["copy-end-slot", "copy-end-pub", "compare"]);
     assert!(
         declared
             .line("seal")

@@ -34,6 +34,7 @@ pub(super) const SEES: usize = 14;
 pub(super) const STARTED: usize = 15;
 pub(super) const PREPARED: usize = 16;
 pub(super) const RECEIVERS: usize = 9;
+pub(super) const WRITER_DELAY: usize = 17;
 
 impl Told {
     fn new(version: u64, system: &str, database: &str) -> Self {
@@ -55,6 +56,7 @@ impl Told {
             true.into(),
             "2026-01-01 00:00:00+00".into(),
             0_u64.into(),
+            "10ms".into(),
         ];
         let roles = vec![("postgres", true)];
         Self { row, pending: Vec::new(), roles, leftovers: Vec::new(), down: None }
@@ -112,6 +114,8 @@ pub(super) struct Databases {
     pub(super) positions: Vec<&'static str>,
     /// Sealed, older, stuck, clients.
     pub(super) standing: BTreeMap<&'static str, (bool, u64, u64, u64)>,
+    /// Sessions that are just beginning.
+    pub(super) beginning: u64,
     pub(super) unpublished: Vec<&'static str>,
     pub(super) published: u64,
     pub(super) copied: (u64, u64),
@@ -153,6 +157,7 @@ impl Default for Databases {
             links: BTreeMap::new(),
             positions: vec!["0/10"],
             standing: BTreeMap::new(),
+            beginning: 0,
             unpublished: Vec::new(),
             published: 4,
             copied: (4, 4),
@@ -273,6 +278,7 @@ impl Databases {
                 let link = self.link(first?, Self::other(connection));
                 vec![vec![link.subscribed.into(), link.running.into()]]
             }
+            seal::BUSY => vec![vec!["17".into()]],
             links::POSITION => vec![vec![(*self.positions.first()?).into()]],
             links::CONFIRMED => {
                 let link = self.link(first?, connection);
@@ -285,7 +291,9 @@ impl Databases {
             other if other == seal::statement() => {
                 let (sealed, older, stuck, clients) =
                     self.standing.get(connection).copied().unwrap_or_default();
-                vec![vec![sealed.into(), older.into(), stuck.into(), clients.into()]]
+                let beginning = if *first? == "".into() { 0 } else { self.beginning };
+                let told = [sealed.into(), older.into(), stuck.into(), clients.into()];
+                vec![told.into_iter().chain([beginning.into()]).collect()]
             }
             other => {
                 let known = [links::FORTH, links::BACK, links::PROBE_FORTH, links::PROBE_BACK];
