@@ -6,6 +6,7 @@
     reason = "it is used by tests and measurements only, which fail by panicking and read the clock"
 )]
 
+pub mod moments;
 pub mod tables;
 pub mod writers;
 

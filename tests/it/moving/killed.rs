@@ -1,8 +1,8 @@
 //! A move whose process is killed at random moments, and gone on with.
 
-use std::process::Child;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
+use lockstep_tests::moments::{Moments, kill_after};
 use lockstep_tests::writers::Writers;
 
 use super::Move;
@@ -17,32 +17,6 @@ const LONGEST: Duration = Duration::from_secs(12);
 /// How long a process that is let go on may take, in seconds.
 const PATIENCE: u32 = 400;
 
-/// Moments from a seed, by `SplitMix64`.
-struct Moments(u64);
-
-impl Moments {
-    fn next(&mut self) -> Duration {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let longest = u64::try_from(LONGEST.as_micros()).unwrap();
-        Duration::from_micros((mixed ^ (mixed >> 31)) % longest)
-    }
-}
-
-/// Lets a process live for so long, kills it, and returns how it ended if it did before.
-fn kill_after(process: &mut Child, moment: Duration) -> Option<i32> {
-    let looks = moment.as_millis() / 20;
-    for _ in 0..looks {
-        if let Some(ended) = process.try_wait().unwrap() {
-            return ended.code();
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    process.kill().unwrap();
-    process.wait().unwrap().code()
-}
-
 impl Move {
     /// Begins a command and kills it, again and again, each time going on with `again`; returns how the last one ended, and
     /// what it said.
@@ -55,7 +29,7 @@ impl Move {
         let mut command = command;
         for _ in 0..KILLS {
             let (mut process, said) = self.stage.begin(command);
-            let ended = kill_after(&mut process, moments.next());
+            let ended = kill_after(&mut process, moments.up_to(LONGEST));
             if ended.is_some() {
                 return (ended, said());
             }
@@ -77,9 +51,7 @@ impl Move {
 
 #[test]
 fn killed_at_random_moments_and_resumed_a_move_and_its_way_back_lose_no_row() {
-    let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
-    println!("the moments come from seed {seed}");
-    let mut moments = Moments(u64::from(seed));
+    let mut moments = Moments::begin();
     let it = Move::begin();
     let writers = Writers::start(8, [&it.old, &it.new]);
     writers.have_written();

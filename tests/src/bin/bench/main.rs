@@ -34,7 +34,7 @@ struct Measure {
     take: fn(&mut Report) -> Fallible<()>,
 }
 
-const MEASURES: [Measure; 8] = [
+const MEASURES: [Measure; 9] = [
     Measure {
         name: "plan",
         about: "`lockstep plan redis` on the lab, whole process; peer: terraform",
@@ -69,6 +69,11 @@ const MEASURES: [Measure; 8] = [
         name: "move",
         about: "a database to a cluster and back while 8 writers write; peers: pg_dump and psql, pgcopydb",
         take: whole::moving,
+    },
+    Measure {
+        name: "killed",
+        about: "the same move by processes that are killed at random moments: whether every row is there",
+        take: whole::killed,
     },
     Measure {
         name: "appends",

@@ -2,22 +2,16 @@
 
 use std::time::Duration;
 
-use lockstep_tests::writers::Writers;
-use lockstep_tests::{block_on, dial, tables, up};
+use lockstep_tests::{block_on, dial};
 
 use super::copies::Copies;
 use super::lab::Lab;
 use super::process::{self, Whole};
+use super::scene::Scene;
 use crate::Fallible;
 use crate::figure::{Budget, Figure, Unit};
 use crate::report::Report;
 use crate::rounds::Rounds;
-
-/// How many bytes the database has at least.
-const BYTES: i64 = 1 << 30;
-
-/// How many writers write.
-const WRITERS: usize = 8;
 
 /// The longest that all but one of a hundred writers may be without an acknowledgement.
 const OUTAGE: Budget = Budget::AtMost(1.0);
@@ -25,55 +19,35 @@ const OUTAGE: Budget = Budget::AtMost(1.0);
 /// What the copy may take, beside `pgcopydb clone`.
 const COPY: Budget = Budget::AtMostTimes(1.2);
 
-/// The services, without those that are of no matter here.
-const ONLY: [&str; 9] =
-    ["postgres", "redis", "clickhouse", "minio", "litellm", "pg-0", "pg-1", "pg-2", "pgpool"];
-
 /// Measures it.
 pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
-    let Some(schemas) = tables::real() else {
-        report.note("move: not measured, because the schemas of real versions are not here");
-        return Ok(());
-    };
-    let only = ONLY.iter().flat_map(|service| ["--only", service]);
-    let words: Vec<&str> = ["--stack", "beside-cluster"].into_iter().chain(only).collect();
-    let lab = Lab::up(&words)?;
-    let old = lab.env("DATABASE_URL")?;
-    let front = lab.env("PGPOOL_DATABASE_URL")?;
-    let database = old.rsplit_once('/').ok_or("the URL has no database")?.1;
-    let new = format!("{}/{database}", front.rsplit_once('/').ok_or("the URL has no database")?.0);
-    block_on(up(&old, &front));
-    block_on(tables::large(&old, &schemas, BYTES));
-    let rows = block_on(rows(&old))?;
-
-    // PgPool would send their sessions to nodes that do not have the new database yet.
-    let (account, rest) = front.split_once('@').ok_or("the URL has no account")?;
-    let (_host, rest) = rest.split_once(':').ok_or("the URL has no port")?;
-    let primary = format!("{account}@{}:{rest}", lab.address("pg-0")?);
-    let peers = Copies { from: &old, server: &primary };
-    let by_hand = peers.dump_and_restore()?;
-    let clone = peers.clone()?;
-
+    let Some(scene) = Scene::make(report, "move")? else { return Ok(()) };
+    let Scene { lab, old, new, front } = &scene;
+    let rows = scene.rows()?;
     let until = |step: &str, command: &[&str]| {
         let mut words = command.to_vec();
         words.extend(["--yes", "--until", step]);
         process::run_to(10, &mut lab.command(&words))
     };
-    let writers = Writers::start(WRITERS, [&old, &new]);
-    writers.have_written();
+    let writers = scene.writers();
     until("link-end", &["apply", "postgres-ha", "-e", "lab"])?;
+    // Beside the same writers, and to the same cluster with the same settings.
+    let primary = primary(lab, front)?;
+    let peers = Copies { from: old, server: &primary };
+    let by_hand = peers.dump_and_restore()?;
+    let clone = peers.clone()?;
     let copied = until("indexes", &["resume"])?;
     let verified = until("verify", &["resume"])?;
     writers.forget_times();
     let moved = until("prove", &["resume"])?;
     writers.have_written();
     let there = writers.told();
-    there.is_all_in(&new);
+    there.is_all_in(new);
     writers.forget_times();
     let back = process::run_to(11, &mut lab.command(&["rollback", "--yes"]))?;
     writers.have_written();
     let told = writers.end();
-    told.is_all_in(&old);
+    told.is_all_in(old);
 
     report.note(format!(
         "move: {rows} rows in the schemas of LiteLLM 1.80.0 and Langfuse 3.170.0, PostgreSQL 15 to 16; {} rows were acknowledged \
@@ -115,9 +89,18 @@ fn beside(report: &mut Report, what: &str, name: &'static str, here: f64, peer: 
     report.add(if name == "pgcopydb clone" { figure.within(COPY) } else { figure });
 }
 
-async fn rows(url: &str) -> Fallible<i64> {
-    let client = dial(url).await?;
-    let sum = "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::int8 FROM pg_class \
-               WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
-    Ok(client.query_one(sum, &[]).await?.try_get(0)?)
+/// Returns the URL of the node that is the primary. `PgPool` would send sessions to nodes that do not have a new database yet.
+fn primary(lab: &Lab, front: &str) -> Fallible<String> {
+    let (account, rest) = front.split_once('@').ok_or("the URL has no account")?;
+    let (_host, rest) = rest.split_once(':').ok_or("the URL has no port")?;
+    for node in ["pg-0", "pg-1", "pg-2"] {
+        let url = format!("{account}@{}:{rest}", lab.address(node)?);
+        let follows = block_on(async {
+            dial(&url).await?.query_one("SELECT pg_is_in_recovery()", &[]).await
+        })?;
+        if !follows.try_get::<_, bool>(0)? {
+            return Ok(url);
+        }
+    }
+    Err("the cluster has no primary".into())
 }
