@@ -53,6 +53,7 @@ fn a_run_that_is_done_is_told_with_what_it_changed_and_where_its_journal_ends() 
         ": effect `count`: `health-monitor: set variables without a deploy: FOLLOWER_SAW = 4`\n",
         "\n## Denied to the plugin\n\nNone.\n",
         "- `health-monitor, \u{201c}figures\u{201d}: about 1 s`\n",
+        "\n## Outages as the journal bounds them: from their first step to the end of their last\n\n- `health-monitor, ",
         "\n## Not covered, in the plugin's words\n\n- `what the variables are for`\n",
         &format!(
             "- Plan: {}\n",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lockstep_engine::journal::CanaryState;
 use lockstep_engine::model::{Gap, Millis};
 
-use super::text::{length, plural};
+use super::text::{plural, precisely};
 use crate::clock::written;
 
 /// Returns what each kind of canary came to, a line each; nothing where none is kept.
@@ -45,19 +45,10 @@ fn outage(gaps: u64, silent: Millis, longest: Gap) -> String {
     let count = plural(usize::try_from(gaps).unwrap_or(usize::MAX), "outage");
     let when = written(longest.from);
     if gaps == 1 {
-        return format!("{count} of {} from {when}", measured(silent));
+        return format!("{count} of {} from {when}", precisely(silent));
     }
-    let (all, one) = (measured(silent), measured(longest.length()));
+    let (all, one) = (precisely(silent), precisely(longest.length()));
     format!("{count}, {all} together, the longest {one} from {when}")
-}
-
-/// Short times are what an upgrade is measured by, so they are not rounded to seconds.
-fn measured(time: Millis) -> String {
-    match time.0 {
-        0..=999 => format!("{} ms", time.0),
-        1000..=9_999 => format!("{}.{} s", time.0 / 1000, time.0 % 1000 / 100),
-        _ => length(time),
-    }
 }
 
 #[cfg(test)]

@@ -49,12 +49,6 @@ impl<'a> Outages<'a> {
     /// Returns one line for each service and kind; none where nothing is down.
     pub(super) fn lines(&self) -> Vec<String> {
         let line = |(service, kind, lasting): &(&str, &OutageKind, Lasting)| {
-            let what = match kind {
-                OutageKind::Reads => "reads".to_owned(),
-                OutageKind::Writes => "writes".to_owned(),
-                OutageKind::All => "all".to_owned(),
-                OutageKind::Other(words) => format!("\u{201c}{}\u{201d}", tame(words)),
-            };
             let how_long = match (lasting.known, lasting.more) {
                 (0, _) => "no history tells for how long".to_owned(),
                 (known, true) => {
@@ -62,10 +56,21 @@ impl<'a> Outages<'a> {
                 }
                 (known, false) => format!("about {}", length(Millis(known))),
             };
-            format!("{}, {what}: {how_long}", tame(service))
+            format!("{}: {how_long}", what(service, kind))
         };
         self.0.iter().map(line).collect()
     }
+}
+
+/// Returns whose outage it is, and of what.
+pub(super) fn what(service: &str, kind: &OutageKind) -> String {
+    let kind = match kind {
+        OutageKind::Reads => "reads".to_owned(),
+        OutageKind::Writes => "writes".to_owned(),
+        OutageKind::All => "all".to_owned(),
+        OutageKind::Other(words) => format!("\u{201c}{}\u{201d}", tame(words)),
+    };
+    format!("{}, {kind}", tame(service))
 }
 
 #[cfg(test)]

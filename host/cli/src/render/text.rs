@@ -26,6 +26,15 @@ pub(crate) fn length(length: Millis) -> String {
     }
 }
 
+/// Short times are what an upgrade is measured by, so they are not rounded to seconds.
+pub(crate) fn precisely(time: Millis) -> String {
+    match time.0 {
+        0..=999 => format!("{} ms", time.0),
+        1000..=9_999 => format!("{}.{} s", time.0 / 1000, time.0 % 1000 / 100),
+        _ => length(time),
+    }
+}
+
 /// Returns a length of time that is a promise: not rounded.
 pub(crate) fn exactly(length: Millis) -> String {
     if length.0.is_multiple_of(1000) {

@@ -5,6 +5,7 @@
 
 mod head;
 mod markdown;
+mod outages;
 mod sections;
 mod steps;
 
@@ -53,7 +54,7 @@ pub(crate) struct StageLine<'a> {
 type Part = fn(&Report<'_>, &mut Markdown);
 
 /// The parts, in their order.
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     head::head,
     sections::stages,
     steps::steps,
@@ -62,7 +63,8 @@ const PARTS: [Part; 12] = [
     sections::watches,
     sections::fates,
     sections::denials,
-    sections::outages,
+    outages::announced,
+    outages::measured,
     sections::cost,
     sections::uncovered,
     sections::journal,

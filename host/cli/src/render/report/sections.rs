@@ -1,13 +1,11 @@
 //! What stands beside the steps: each section is a list, and says so where there is nothing.
 
 use lockstep_engine::journal::Event;
-use lockstep_engine::model::Step;
 
 use super::markdown::{Markdown, code};
 use super::{Report, StageLine};
 use crate::clock::written;
 use crate::render::ledger::ledger;
-use crate::render::outage::Outages;
 use crate::render::run::event;
 
 /// Appends the stages of the composite plan, if the run is one of them.
@@ -76,15 +74,6 @@ pub(super) fn denials(report: &Report<'_>, out: &mut Markdown) {
     });
     let running = lines(report, |event| matches!(event, Event::Denied { .. }));
     out.list(planning.chain(running));
-}
-
-/// Appends what the plan said would be down.
-pub(super) fn outages(report: &Report<'_>, out: &mut Markdown) {
-    out.heading(2, "Outages that the plan announced");
-    let plan = report.plan;
-    let steps = plan.authority.steps.iter().map(|frozen| &frozen.step);
-    let measured = |step: &Step| plan.evidence.expected.get(&step.id);
-    out.list(Outages::of(steps, measured).lines().iter().map(|line| code(line)));
 }
 
 /// Appends what the run really cost, by its canaries.

@@ -14,10 +14,13 @@ use crate::render::text::{length, tame};
 
 /// What the records tell of one step.
 #[derive(Debug)]
-struct Told<'a> {
-    step: &'a StepId,
-    began: Moment,
-    over: Option<Moment>,
+pub(super) struct Told<'a> {
+    /// Which step.
+    pub(super) step: &'a StepId,
+    /// When it was taken up; what was waited for at its gates is none of its time.
+    pub(super) began: Moment,
+    /// When it was done or failed.
+    pub(super) over: Option<Moment>,
     came_to: &'static str,
     /// What happened in it, in its order; of an effect, what came after its intent belongs to that.
     lines: Vec<(bool, String)>,
@@ -69,13 +72,14 @@ fn in_full(told: &Told<'_>, authority: &Authority, out: &mut Markdown) {
     }
 }
 
-fn step<'a>(authority: &'a Authority, id: &StepId) -> Option<(&'a Step, bool)> {
+/// Returns a step of either way, and whether it is the host's own.
+pub(super) fn step<'a>(authority: &'a Authority, id: &StepId) -> Option<(&'a Step, bool)> {
     let there = authority.step(id).map(|frozen| (&frozen.step, frozen.derived));
     there.or_else(|| authority.undo_step(id).map(|frozen| (&frozen.step, frozen.derived)))
 }
 
 /// Reads the records step by step.
-fn told<'a>(records: &'a [Record], authority: &Authority) -> Vec<Told<'a>> {
+pub(super) fn told<'a>(records: &'a [Record], authority: &Authority) -> Vec<Told<'a>> {
     let mut steps: Vec<Told<'_>> = Vec::new();
     let mut performing: BTreeMap<&Label, &StepId> = BTreeMap::new();
     for record in records {
@@ -125,7 +129,7 @@ impl Told<'_> {
                 self.came_to = "failed";
                 self.lines.push((false, plain()));
             }
-            // A step that failed may have been taken up again. What was waited for at its gates is none of its time.
+            // A step that failed may have been taken up again.
             Event::RoundStarted { round, now, .. } => {
                 if *round == 1 {
                     self.began = *now;
