@@ -51,7 +51,7 @@ pub(crate) fn undo_step(
         if is_new(&service, &labels, steps, effects) {
             continue;
         }
-        let kind = Kind::Deploy { service, source: DeploySource::Configured };
+        let kind = Kind::Deploy { service, source: source_of(&labels, effects) };
         derived.push((Effect::plain(undo_label(label, derived.len())?, kind), labels));
     }
     let pairs = |(effect, labels): &(Effect, Vec<Label>)| {
@@ -66,6 +66,16 @@ pub(crate) fn undo_step(
         ..Step::listed(undo_id(&step.id)?, labels, step.limit)
     };
     Ok((undo, derived.into_iter().map(|(effect, _)| effect).collect()))
+}
+
+/// Returns what is deployed where these deployments are taken back: what is configured then, but for a service of which each
+/// of them deployed the same image again, which is built from a repository and has none configured.
+fn source_of(labels: &[Label], effects: &BTreeMap<Label, Effect>) -> DeploySource {
+    let same = |label: &Label| {
+        let kind = effects.get(label).map(|effect| &effect.kind);
+        matches!(kind, Some(Kind::Deploy { source: DeploySource::SameImage, .. }))
+    };
+    if labels.iter().all(same) { DeploySource::SameImage } else { DeploySource::Configured }
 }
 
 /// Returns the labels that deploy or stop `service` in `steps`, up to the first step that deploys it.

@@ -227,6 +227,20 @@ fn each_deployment_is_taken_back_from_the_values_before_it() {
 }
 
 #[test]
+fn what_was_deployed_as_it_ran_is_deployed_so_on_the_way_back() {
+    let same = |name: &str| {
+        let source = DeploySource::SameImage;
+        effect(name, Kind::Deploy { service: named("redis"), source })
+    };
+    let port = || set_variable("port", "redis", "PORT", text("2"));
+    let last = |effects: &[Effect]| derived(effects).unwrap().pop().unwrap();
+    let deployed = |source| Kind::Deploy { service: named("redis"), source };
+    assert_eq!(last(&[port(), same("deploy")]), deployed(DeploySource::SameImage));
+    let mixed = [port(), same("deploy"), deploy("again", "redis")];
+    assert_eq!(last(&mixed), deployed(DeploySource::Configured));
+}
+
+#[test]
 fn what_was_never_deployed_is_put_back_without_a_deployment() {
     let image = [set_image("image", "redis", &pinned('b'))];
     let go = [deploy("deploy", "redis")];
