@@ -29,7 +29,7 @@ pub use self::{
     patroni_runner::RunnerError,
     repmgr::NodeError,
     run::{StandInError, run},
-    settings::{ADDRESS_VARIABLE, IMAGE_VARIABLE, VERSION_VARIABLE},
+    settings::{ADDRESS_VARIABLE, BOOT_VARIABLE, IMAGE_VARIABLE, VERSION_VARIABLE},
 };
 
 #[cfg(test)]

@@ -83,6 +83,10 @@ pub async fn run(
         stopping.send_replace(true);
     };
     let service = async {
+        tokio::select! {
+            () = tokio::time::sleep(settings.boot) => {}
+            () = stop.wait() => return Ok(()),
+        }
         match kind {
             Kind::LiteLlm => litellm::run(settings, stop).await,
             Kind::LangfuseWeb => langfuse_web::run(settings, stop).await,

@@ -1,6 +1,6 @@
 //! What a stand-in is told: its variables, its image, its address.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
 
 use super::{Kind, StandInError};
 use crate::programs::numbers;
@@ -11,6 +11,8 @@ pub const IMAGE_VARIABLE: &str = "LOCKSTEP_LAB_IMAGE";
 pub const ADDRESS_VARIABLE: &str = "LOCKSTEP_LAB_ADDRESS";
 /// The variable that tells a stand-in its version where the image's tag, such as `main-stable`, does not.
 pub const VERSION_VARIABLE: &str = "LOCKSTEP_LAB_VERSION";
+/// The variable that tells a stand-in how many seconds the real one takes before it listens: a stand-in itself takes none.
+pub const BOOT_VARIABLE: &str = "LOCKSTEP_LAB_BOOT_SECONDS";
 
 /// A stand-in's settings.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) kind: Kind,
     pub(crate) address: Ipv4Addr,
     pub(crate) port: u16,
+    /// How long it takes before it listens and works.
+    pub(crate) boot: Duration,
     /// The version that the stand-in reports.
     pub(crate) version: String,
     variables: BTreeMap<String, String>,
@@ -40,7 +44,14 @@ impl Settings {
             })?,
             Some(_) | None => kind.port(),
         };
-        Ok(Self { kind, address, port, version, variables })
+        let boot = match variables.get(BOOT_VARIABLE) {
+            Some(seconds) => seconds.parse().map(Duration::from_secs).map_err(|error| {
+                let reason = format!("{BOOT_VARIABLE} is no count: `{seconds}`: {error}");
+                StandInError::refused(kind, &reason)
+            })?,
+            None => Duration::ZERO,
+        };
+        Ok(Self { kind, address, port, boot, version, variables })
     }
 
     /// A variable that is set and not empty.
@@ -97,6 +108,7 @@ mod tests {
     fn versions_are_compared_as_far_as_they_go() {
         let at = |version: &str| Settings {
             kind: Kind::LiteLlm,
+            boot: Duration::ZERO,
             address: Ipv4Addr::LOCALHOST,
             port: 1,
             version: version.to_owned(),
