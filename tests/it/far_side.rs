@@ -151,22 +151,24 @@ pub(crate) fn graphql(
     document: &str,
     variables: &serde_json::Value,
 ) -> serde_json::Value {
-    let url = stage.env("RAILWAY_API_URL");
-    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let body = serde_json::json!({ "query": document, "variables": variables }).to_string();
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "POST /{path} HTTP/1.1\r\nhost: {address}\r\nproject-access-token: {}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        stage.env("RAILWAY_TOKEN"),
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+    let (url, token) = (stage.env("RAILWAY_API_URL"), stage.env("RAILWAY_TOKEN"));
+    lockstep_tests::api::graphql(&url, &token, document, variables)
+}
+
+/// Sets a variable of a service, as somebody else would; nothing is deployed.
+#[track_caller]
+pub(crate) fn variable(stage: &Stage, service: &str, name: &str, value: &str) {
+    let id = stage.status().service(service).unwrap().id.clone();
+    let input = serde_json::json!({
+        "projectId": stage.env("RAILWAY_PROJECT_ID"), "environmentId": stage.env("RAILWAY_ENVIRONMENT_ID"),
+        "serviceId": id, "name": name, "value": value, "skipDeploys": true,
+    });
+    let done = graphql(
+        stage,
+        "mutation($i:VariableUpsertInput!){variableUpsert(input:$i)}",
+        &serde_json::json!({ "i": input }),
+    );
+    assert_eq!(done["data"]["variableUpsert"], true, "{done}");
 }
 
 /// What was changed at Railway, by what and at which service, and how often.

@@ -6,7 +6,9 @@
     reason = "it is used by tests and measurements only, which fail by panicking and read the clock"
 )]
 
+pub mod api;
 pub mod moments;
+pub mod requests;
 pub mod tables;
 pub mod writers;
 

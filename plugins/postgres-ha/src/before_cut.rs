@@ -8,7 +8,7 @@ use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall};
 use crate::context::Context;
 use crate::front;
 use crate::links::{self, FORTH};
-use crate::names::{FORWARD, OLD, rehearsal};
+use crate::names::{self, FORWARD, OLD, rehearsal};
 use crate::observe::other_servers;
 use crate::options::Path;
 use crate::server::Server;
@@ -88,8 +88,9 @@ fn moved<O: Railway + Sql>(
 ) -> Result<Option<String>, Failure> {
     for client in context.running() {
         let kept = keep::kept(facts, &client.service).and_then(|kept| kept.deployment);
-        let own = rehearsal(&client.service);
-        if let Some(why) = owner::foreign(outside, &client.service, kept, &[&own])? {
+        let own = [rehearsal(&client.service), names::through(&client.service)];
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        if let Some(why) = owner::foreign(outside, &client.service, kept, &own)? {
             return Ok(Some(why));
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) front: String,
     /// Where PgPool is reached.
     pub(crate) address: String,
+    /// Whether everybody goes through a front, which is switched.
+    pub(crate) through: bool,
     /// The services that run the cluster's nodes.
     pub(crate) nodes: Vec<String>,
     /// The database.
@@ -80,6 +82,7 @@ impl Context {
             ("service", self.service.clone()),
             ("front", self.front.clone()),
             ("address", self.address.clone()),
+            ("through", self.through.to_string()),
             ("nodes", self.nodes.join(&LIST.to_string())),
             ("database", self.database.clone()),
             ("old-system", self.old_system.clone()),
@@ -122,6 +125,7 @@ impl Context {
             service: text("service")?,
             front: text("front")?,
             address: text("address")?,
+            through: truth("through")?,
             nodes: text("nodes")?.split(LIST).map(str::to_owned).collect(),
             database: text("database")?,
             old_system: text("old-system")?,
@@ -238,6 +242,7 @@ mod tests {
             service: "my db".to_owned(),
             front: "pgpool".to_owned(),
             address: "pgpool.railway.internal".to_owned(),
+            through: true,
             nodes: vec!["pg-0".to_owned(), "pg 1".to_owned()],
             database: "litellm_langfuse".to_owned(),
             old_system: "1".to_owned(),

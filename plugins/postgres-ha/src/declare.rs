@@ -26,6 +26,23 @@ pub(crate) trait DeclareMade {
         repository: &str,
         variables: &[(&str, &str)],
     ) -> Result<(), Failure>;
+    /// Declares that it is made with this image, which names a digest, and with these variables, and not deployed.
+    fn create(
+        &self,
+        label: &str,
+        name: &str,
+        image: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure>;
+    /// Declares that variables of it are set, without a deploy.
+    fn set_made_variables(
+        &self,
+        label: &str,
+        name: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure>;
+    /// Declares a deployment of what is configured.
+    fn deploy_configured(&self, label: &str, name: &str) -> Result<(), Failure>;
     /// Declares that settings of it are set.
     fn set_made(&self, label: &str, name: &str, settings: &[(&str, &str)]) -> Result<(), Failure>;
     /// Declares a deployment of this commit.
@@ -73,14 +90,32 @@ impl DeclareMade for Live {
         repository: &str,
         variables: &[(&str, &str)],
     ) -> Result<(), Failure> {
-        let assignments: Vec<_> = variables
-            .iter()
-            .map(|(name, value)| railway_effects::Assignment {
-                name: (*name).to_owned(),
-                value: vec![text(*value)],
-            })
-            .collect();
+        let assignments = assignments(variables);
         railway_effects::create_built_service(label, name, name, repository, &assignments)
+    }
+
+    fn create(
+        &self,
+        label: &str,
+        name: &str,
+        image: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        railway_effects::create_service(label, name, name, image, &assignments(variables))
+    }
+
+    fn set_made_variables(
+        &self,
+        label: &str,
+        name: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        railway_effects::set_variables(label, &made(name), &assignments(variables))
+    }
+
+    fn deploy_configured(&self, label: &str, name: &str) -> Result<(), Failure> {
+        let configured = railway_effects::DeploySource::Configured;
+        railway_effects::deploy(label, &made(name), &configured)
     }
 
     fn set_made(&self, label: &str, name: &str, settings: &[(&str, &str)]) -> Result<(), Failure> {
@@ -101,6 +136,14 @@ impl DeclareMade for Live {
     fn delete_made(&self, label: &str, name: &str) -> Result<(), Failure> {
         railway_effects::delete_service(label, &made(name))
     }
+}
+
+fn assignments(variables: &[(&str, &str)]) -> Vec<railway_effects::Assignment> {
+    let one = |(name, value): &(&str, &str)| railway_effects::Assignment {
+        name: (*name).to_owned(),
+        value: vec![text(*value)],
+    };
+    variables.iter().map(one).collect()
 }
 
 fn made(name: &str) -> ServiceRef {

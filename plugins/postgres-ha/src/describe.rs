@@ -65,6 +65,10 @@ fn requests() -> Vec<Request> {
         ),
         ("delete-service", "deletes it when it is not needed any more"),
     ];
+    let passage = [
+        ("create-service", "makes the front that comes first, if the operator chose it"),
+        ("delete-service", "deletes it on the way back"),
+    ];
     let own = [
         ("restart", "lets the old server write the log that a link needs"),
         ("backup-volume", "makes the way back"),
@@ -83,6 +87,7 @@ fn requests() -> Vec<Request> {
     add("railway", "*", &services);
     add("railway", crate::options::SERVICE, &own);
     add("railway", crate::job::SERVICE, &job);
+    add("railway", crate::passage::SERVICE, &passage);
     for endpoint in smoke::endpoints() {
         let looks = smoke::LOOKS.iter().filter(|look| look.endpoint == endpoint);
         let paths = looks.map(|look| look.path.to_owned()).collect();

@@ -19,6 +19,7 @@ mod names;
 mod needs;
 mod observe;
 mod options;
+mod passage;
 mod path;
 mod probe;
 mod quote;

@@ -56,6 +56,16 @@ pub(crate) const UNSEAL: &str = "unseal";
 pub(crate) const END_WRITERS: &str = "end-writers";
 pub(crate) const RELEASE: &str = "release";
 pub(crate) const REFERENCES: &str = "references";
+pub(crate) const PASSAGE: &str = "front";
+/// The label of the front's first deployment.
+pub(crate) const PASSAGE_START: &str = "front-start";
+pub(crate) const THROUGH: &str = "through";
+pub(crate) const SWITCH: &str = "switch";
+/// The label of the deployment that leads to the cluster.
+pub(crate) const SWITCH_START: &str = "switch-start";
+pub(crate) const SWITCH_BACK: &str = "switch-back";
+/// The label of the deployment that leads to the old server again.
+pub(crate) const SWITCH_BACK_START: &str = "switch-back-start";
 pub(crate) const SEAL_NEW: &str = "seal-new";
 pub(crate) const DRAIN_BACK: &str = "drain-back";
 pub(crate) const SEQUENCES_BACK: &str = "sequences-back";
@@ -95,6 +105,11 @@ pub(crate) const WATCH_FRONT: &str = "front";
 /// Returns the label with which a service is deployed as it is.
 pub(crate) fn rehearsal(service: &str) -> String {
     format!("rehearse-{}", lockstep_sdk::blocks::slug(service))
+}
+
+/// Returns the label with which a service is deployed to go through the front.
+pub(crate) fn through(service: &str) -> String {
+    format!("through-{}", lockstep_sdk::blocks::slug(service))
 }
 
 /// Returns the label with which a service's variables are led to the cluster.

@@ -53,7 +53,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
 
 /// While writes wait nothing more is read than must be, and a way back waits for nobody.
 fn reads_nothing(step: &str) -> bool {
-    const STEPS: [&str; 17] = [
+    const STEPS: [&str; 18] = [
         names::ARM,
         names::SEAL,
         names::END_WRITERS,
@@ -68,6 +68,7 @@ fn reads_nothing(step: &str) -> bool {
         names::SNAPSHOTS_BACK,
         names::UNSEAL_OLD,
         names::REFERENCES_BACK,
+        names::SWITCH_BACK,
         names::COMPARE_BACK,
         names::FORGET_SEAL,
         names::JOB_STOP,
@@ -77,8 +78,14 @@ fn reads_nothing(step: &str) -> bool {
 
 /// After the cut nothing is left to wait for, so what somebody else does is only reported.
 fn is_reported(step: &str) -> bool {
-    const STEPS: [&str; 5] =
-        [names::REFERENCES, names::PROVE, names::SOAK, names::FINALIZE, names::CLOSE];
+    const STEPS: [&str; 6] = [
+        names::REFERENCES,
+        names::SWITCH,
+        names::PROVE,
+        names::SOAK,
+        names::FINALIZE,
+        names::CLOSE,
+    ];
     STEPS.contains(&step) || step.starts_with(DEPLOY)
 }
 
@@ -110,6 +117,8 @@ fn forward<O: Railway + Sql>(
         | names::CLUSTER
         | names::LINK
         | names::LINK_END
+        | names::PASSAGE
+        | names::THROUGH
         | names::SCHEMA
         | names::COPY
         | names::INDEXES

@@ -39,6 +39,8 @@ impl Path {
 pub(crate) struct Options {
     /// How the database moves.
     pub(crate) path: Path,
+    /// Whether a front comes first, which is switched instead of everybody.
+    pub(crate) front_first: bool,
     /// The service that runs the old server.
     pub(crate) service: String,
     /// The service that runs PgPool.
@@ -59,6 +61,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             path: Path::default(),
+            front_first: false,
             service: SERVICE.to_owned(),
             front: "pgpool".to_owned(),
             nodes: ["pg-0", "pg-1", "pg-2"].map(str::to_owned).to_vec(),
@@ -87,6 +90,7 @@ impl Options {
         match name {
             "path" => self.path = path(value)?,
             "service" => value.clone_into(&mut self.service),
+            "front-first" => self.front_first = truth(name, value)?,
             "front" => value.clone_into(&mut self.front),
             "nodes" => self.nodes = nodes(value)?,
             "max-outage" => self.max_outage = number(name, value, (1, LONGEST_OUTAGE))?,
@@ -96,7 +100,7 @@ impl Options {
             other => {
                 return Err(Finding::refusal("option", format!("the option `{other}` is not known"))
                     .remedy(
-                        "the options are `path`, `service`, `front`, `nodes`, `max-outage`, `soak-hours`, `lag-bytes` and \
+                        "the options are `path`, `service`, `front`, `front-first`, `nodes`, `max-outage`, `soak-hours`, `lag-bytes` and \
                          `wal-budget`",
                     )
                     .into());
@@ -120,6 +124,18 @@ fn path(value: &str) -> Result<Path, Box<Finding>> {
         .remedy("take `online`, which is what applies without this option")
         .source("plans.md 3.0")
         .into())
+}
+
+fn truth(option: &str, value: &str) -> Result<bool, Box<Finding>> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => {
+            let title = format!("the option `{option}` is `{other}`");
+            let refusal = Finding::refusal(&format!("option-{option}"), title);
+            Err(refusal.remedy("write `true` or `false`").into())
+        }
+    }
 }
 
 fn nodes(value: &str) -> Result<Vec<String>, Box<Finding>> {
@@ -177,6 +193,7 @@ mod tests {
             ("nodes", "pg-0,,pg-1"),
             ("nodes", "pg-0,pg-0"),
             ("path", "fast"),
+            ("front-first", "yes"),
         ] {
             assert!(parsed(&[(name, bad)]).is_err(), "{name}: {bad}");
         }

@@ -32,7 +32,7 @@ pub(crate) fn probe<O: Sql>(outside: &O, watch: &str, call: &StepCall) -> Result
 
 /// From the switch until the way back is given up.
 fn is_armed(step: &str) -> bool {
-    [names::REFERENCES, names::PROVE, names::SOAK].contains(&step)
+    [names::REFERENCES, names::SWITCH, names::PROVE, names::SOAK].contains(&step)
         || step.starts_with(names::DEPLOY)
 }
 
@@ -43,7 +43,8 @@ fn is_switched(step: &str) -> bool {
 
 /// From the first client on.
 fn is_used(step: &str) -> bool {
-    let after = [names::PROVE, names::SOAK, names::FINALIZE, names::RETIRE, names::CLOSE];
+    let after =
+        [names::SWITCH, names::PROVE, names::SOAK, names::FINALIZE, names::RETIRE, names::CLOSE];
     after.contains(&step) || step.starts_with(names::DEPLOY)
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Sides<'a> {
     pub(crate) hosts: &'a [String],
     /// The service that runs PgPool.
     pub(crate) front: &'a str,
+    /// The service that is dialled: PgPool's, or a front before both sides.
+    pub(crate) dialled: &'a str,
     /// The user at the new side.
     pub(crate) user: &'a str,
     /// The database, of the same name at both sides.
@@ -155,8 +157,8 @@ impl Sides<'_> {
 
     /// Returns the URL of the new side.
     fn url(&self, scheme: &str, query: &str) -> String {
-        let Self { front, user, database, .. } = self;
-        format!("{}{query}", url(scheme, user, front, front, database))
+        let Self { front, dialled, user, database, .. } = self;
+        format!("{}{query}", url(scheme, user, front, dialled, database))
     }
 
     /// Returns the text that leads to the new side, or why there is none.
@@ -193,7 +195,7 @@ impl Sides<'_> {
 
     /// Replaces each part that means the old side.
     fn parts(&self, text: &str) -> Result<String, String> {
-        let host = format!("${{{{{}.RAILWAY_PRIVATE_DOMAIN}}}}", self.front);
+        let host = format!("${{{{{}.RAILWAY_PRIVATE_DOMAIN}}}}", self.dialled);
         let mut wanted = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${{") {
@@ -269,6 +271,7 @@ mod tests {
             old: "postgres",
             hosts: &hosts,
             front: "pgpool",
+            dialled: "pgpool",
             user: "postgres",
             database: "litellm_langfuse",
         };

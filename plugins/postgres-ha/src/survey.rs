@@ -7,6 +7,7 @@ use lockstep_sdk::{Failure, Finding, Service};
 use crate::cluster::Cluster;
 use crate::job::JobSeen;
 use crate::options::{Options, Path};
+use crate::passage;
 use crate::references::{Found, Sides};
 use crate::server::Server;
 use crate::service::Running;
@@ -52,6 +53,10 @@ pub(crate) struct Survey {
     pub(crate) cluster: Result<Cluster, String>,
     /// What only the path with the job reads.
     pub(crate) job: Option<JobSeen>,
+    /// The image of the front that comes first, with its digest, where one does and it can be had.
+    pub(crate) passage: Option<String>,
+    /// Whether a service has its name already.
+    pub(crate) passage_taken: bool,
     /// What answers now.
     pub(crate) answers: Vec<(Look, Answered)>,
 }
@@ -92,8 +97,10 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
     let address = address(outside, &front)?;
     let database = inside.as_ref().map_or("", |inside| inside.server.database.as_str());
     let hosts = hosts(outside, &old)?;
+    let dialled = if options.front_first { passage::SERVICE } else { front.name() };
+    let (old_name, front_name) = (old.name(), front.name());
     let sides =
-        Sides { old: old.name(), hosts: &hosts, front: front.name(), user: &user, database };
+        Sides { old: old_name, hosts: &hosts, front: front_name, dialled, user: &user, database };
     let own = |name: &str| {
         [old.name(), front.name()].contains(&name) || nodes.iter().any(|node| node.name() == name)
     };
@@ -126,6 +133,8 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         staged: outside.staged()?,
         backups: allowed(outside.backups(old.name()))?.map(|backups| backups.len()),
         answers: block::look(outside, &present),
+        passage: if options.front_first { passage::image(outside)? } else { None },
+        passage_taken: services.iter().any(|service| service.name == passage::SERVICE),
         job,
         old,
         front,

@@ -59,7 +59,11 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::END_WRITERS => cut::ended(outside, OLD, memo),
         names::SEAL_NEW => cut::ended(outside, NEW, memo),
         names::UNSEAL | names::UNSEAL_OLD => cut::unsealed(outside, memo),
-        names::REFERENCES => switch::referred(outside, &context),
+        names::REFERENCES => switch::referred(outside, &context, &context.address),
+        names::PASSAGE => services::front(outside, names::PASSAGE_START),
+        names::THROUGH => switch::through(outside, &context, call),
+        names::SWITCH => services::front(outside, names::SWITCH_START),
+        names::SWITCH_BACK => services::front(outside, names::SWITCH_BACK_START),
         names::PROVE => {
             let ended: &[_] = if context.stops_clients() { &[] } else { &[FORTH] };
             let gone = cut::gone(outside, ended)?;

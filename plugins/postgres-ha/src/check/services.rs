@@ -8,6 +8,7 @@ use lockstep_sdk::{DeploymentStatus, Facts, Failure, Pending, Progress, StepCall
 
 use crate::context::Context;
 use crate::names::{DEPLOY, RESUME, RETURN};
+use crate::passage;
 
 /// Looks whether the deployment that an effect made is up, and runs the digest that ran when the run began.
 pub(super) fn deployed<O: Railway>(
@@ -39,6 +40,11 @@ pub(super) fn deployed<O: Railway>(
         )),
         (None | Some(_), None | Some(_)) => Progress::Done(Vec::new()),
     })
+}
+
+/// Looks whether the front is up as an effect deployed it.
+pub(super) fn front<O: Railway>(outside: &O, label: &str) -> Result<Progress, Failure> {
+    deployed(outside, label, passage::SERVICE, None)
 }
 
 /// Looks whether the client is up that the step deploys. On the way back only where it left the old server on the

@@ -1,13 +1,15 @@
 //! Whether everybody is at the new side.
 
-use lockstep_sdk::blocks::smoke as block;
+use lockstep_sdk::blocks::{keep, smoke as block};
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, StepCall};
 
 use super::copy;
+use super::services::deployed;
 use crate::context::Context;
-use crate::names::{NEW, OLD};
+use crate::names::{self, NEW, OLD};
+use crate::passage;
 use crate::seal;
 use crate::sessions::SESSIONS;
 use crate::smoke;
@@ -19,17 +21,21 @@ const AGAIN: u64 = 5 * SECOND;
 /// How long to wait for that, in looks: pools let go of idle connections in minutes.
 const LOOKS: u64 = 120;
 
-/// Looks whether every URL, as Railway renders it, leads to PgPool and the database.
-pub(super) fn referred<O: Railway>(outside: &O, context: &Context) -> Result<Progress, Failure> {
+/// Looks whether every URL, as Railway renders it, leads to this address and the database.
+pub(super) fn referred<O: Railway>(
+    outside: &O,
+    context: &Context,
+    address: &str,
+) -> Result<Progress, Failure> {
     for (service, name) in &context.urls {
         let what = format!("`{name}` of `{service}`");
         let Some(location) = outside.destination(service, name)? else {
             return Ok(Progress::Failed(format!("{what} renders to nothing")));
         };
-        if !location.host.eq_ignore_ascii_case(&context.address) {
+        if !location.host.eq_ignore_ascii_case(address) {
             return Ok(Progress::Failed(format!(
-                "{what} leads to `{}`, and should lead to `{}`",
-                location.host, context.address
+                "{what} leads to `{}`, and should lead to `{address}`",
+                location.host
             )));
         }
         let database = location.path.trim_start_matches('/').split(['?', '#']).next();
@@ -38,6 +44,30 @@ pub(super) fn referred<O: Railway>(outside: &O, context: &Context) -> Result<Pro
         }
     }
     Ok(Progress::Done(Vec::new()))
+}
+
+/// Looks whether everybody is led through the front, deployed as it was, and answers.
+pub(super) fn through<O: Railway + Http>(
+    outside: &O,
+    context: &Context,
+    call: &StepCall,
+) -> Result<Progress, Failure> {
+    let Some(front) = passage::location(outside)? else {
+        return Ok(Progress::Failed("the front's own URL renders to nothing".to_owned()));
+    };
+    let led = referred(outside, context, &front.host)?;
+    if !matches!(led, Progress::Done(_)) {
+        return Ok(led);
+    }
+    for client in context.running() {
+        let digest = keep::kept(Facts(&call.facts), &client.service).and_then(|kept| kept.digest);
+        let label = names::through(&client.service);
+        let found = deployed(outside, &label, &client.service, digest)?;
+        if !matches!(found, Progress::Done(_)) {
+            return Ok(found);
+        }
+    }
+    answers(outside, call)
 }
 
 /// Looks whether everybody who answered before answers now.

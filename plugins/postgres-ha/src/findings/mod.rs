@@ -4,11 +4,14 @@ mod clients;
 mod cluster;
 mod contents;
 mod job;
+mod passage;
 mod platform;
 mod roles;
 mod server;
 
 use lockstep_sdk::Finding;
+
+pub(crate) use self::passage::passage;
 
 use crate::cluster::Cluster;
 use crate::needs::Needs;
@@ -28,6 +31,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) needs: &'a Needs,
     /// How the database moves.
     pub(crate) path: Path,
+    /// The image of the front that comes first, with its digest, where one does.
+    pub(crate) passage: Option<&'a str>,
 }
 
 /// Returns what is to be said whether or not the servers can be read.

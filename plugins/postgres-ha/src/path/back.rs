@@ -26,14 +26,21 @@ impl<D: Declares> Parts<'_, D> {
     /// the new side, because whatever deploys that service makes it write there.
     pub(super) fn way_back(&mut self) -> Result<Vec<String>, Failure> {
         let found = &self.seen.survey.found;
-        let Some(first) = found.services().first().map(|service| names::refer(service)) else {
-            return Ok(Vec::new());
+        let led = if self.context.through {
+            Some(names::SWITCH.to_owned())
+        } else {
+            found.services().first().map(|service| names::refer(service))
         };
+        let Some(first) = led else { return Ok(Vec::new()) };
         let mut order = vec![self.seal_new(&first)?];
         order.extend(self.bring_home(&first)?);
         order.push(self.unseal_old(&first)?);
-        order.push(self.references_back()?);
-        order.extend(self.deploys_back()?);
+        if self.context.through {
+            order.push(self.switch_front_back()?);
+        } else {
+            order.push(self.references_back()?);
+            order.extend(self.deploys_back()?);
+        }
         order.push(self.compare_back(&first)?);
         Ok(order)
     }

@@ -42,9 +42,14 @@ pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
     };
     let versions = (inside.server.version(), cluster.server.version());
     let needs = Needs::of(&survey, inside, cluster, &options);
-    let seen = Seen { survey: &survey, inside, cluster, needs: &needs, path: options.path };
+    let passage = survey.passage.as_deref();
+    let seen =
+        Seen { survey: &survey, inside, cluster, needs: &needs, path: options.path, passage };
     found.extend(findings::going(seen, target.now));
     found.push(chosen(options.path));
+    if options.front_first {
+        found.extend(findings::passage(seen));
+    }
     let context = context(&survey, inside, cluster, &needs, &options);
     let pins = pins::find(outside, &survey, &context, &mut found)?;
     if found.iter().any(Finding::refuses) {
@@ -61,6 +66,7 @@ pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
     parts.prepare()?;
     match options.path {
         Path::Online => {
+            parts.passage()?;
             parts.copy()?;
             parts.cut()?;
         }
@@ -114,6 +120,7 @@ fn context(
         service: survey.old.name().to_owned(),
         front: survey.front.name().to_owned(),
         address: survey.address.clone(),
+        through: options.front_first,
         nodes: survey.nodes.iter().map(|node| node.name().to_owned()).collect(),
         database: inside.server.database.clone(),
         old_system: inside.server.system.clone(),

@@ -7,6 +7,7 @@ mod draft;
 mod finish;
 mod job;
 mod parts;
+mod passage;
 mod pins;
 mod prepare;
 mod switch;

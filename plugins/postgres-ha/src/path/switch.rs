@@ -23,6 +23,10 @@ const STARTED: &str = "services that are deployed anew work at the cluster; the 
 impl<D: Declares> Parts<'_, D> {
     /// Lays out the switch.
     pub(super) fn switch(&mut self) -> Result<(), Failure> {
+        if self.context.through {
+            self.switch_front()?;
+            return self.prove();
+        }
         self.references()?;
         let running: Vec<&Client> = self.context.running().collect();
         for (index, client) in running.iter().enumerate() {
@@ -43,6 +47,10 @@ impl<D: Declares> Parts<'_, D> {
                 .limit(30 * MINUTE);
             self.push(step);
         }
+        self.prove()
+    }
+
+    fn prove(&mut self) -> Result<(), Failure> {
         // A job's copy was compared before anybody was led to it.
         let compared = match self.context.path {
             Path::Online => {

@@ -127,6 +127,29 @@ impl DeclareMade for Declared {
         self.add(format!("{label}: create-built {name} {repository} {variables:?}"))
     }
 
+    fn create(
+        &self,
+        label: &str,
+        name: &str,
+        image: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        self.add(format!("{label}: create {name} {image} {variables:?}"))
+    }
+
+    fn set_made_variables(
+        &self,
+        label: &str,
+        name: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<(), Failure> {
+        self.add(format!("{label}: set-made-variables {name} {variables:?}"))
+    }
+
+    fn deploy_configured(&self, label: &str, name: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: deploy-configured {name}"))
+    }
+
     fn set_made(&self, label: &str, name: &str, settings: &[(&str, &str)]) -> Result<(), Failure> {
         self.add(format!("{label}: set-made {name} {settings:?}"))
     }

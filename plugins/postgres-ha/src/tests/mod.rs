@@ -6,6 +6,7 @@ mod cut;
 mod declared;
 mod given;
 mod job;
+mod passage;
 mod plans;
 mod refusals;
 mod shape;

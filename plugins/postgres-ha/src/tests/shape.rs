@@ -29,6 +29,11 @@ fn every_draft_is_whole() {
         let (draft, declared) = planned(&stack);
         whole(&draft, &declared);
         section(&draft);
+        let mut alike = stack.clone();
+        alike.set("pgpool", "PGPOOL_POSTGRES_PASSWORD", "${{postgres.POSTGRES_PASSWORD}}");
+        let (draft, declared) = planned_with(&alike, &[("front-first", "true")]);
+        whole(&draft, &declared);
+        section(&draft);
         let (draft, declared) = planned_with(&stack, JOB);
         whole(&draft, &declared);
         assert!(!draft.steps.iter().any(is_in_section), "where all are stopped nothing is held");

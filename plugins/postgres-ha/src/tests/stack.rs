@@ -217,7 +217,8 @@ impl Railway for Stack {
 
     fn published(&self, image: &str) -> Result<Option<Publication>, Failure> {
         let gone = self.unpublished.iter().any(|gone| image.starts_with(gone.as_str()));
-        let digest = image.split_once('@').map(|(_, digest)| digest.to_owned());
+        let tag = || (image == crate::passage::IMAGE).then(|| digest('e'));
+        let digest = image.split_once('@').map(|(_, digest)| digest.to_owned()).or_else(tag);
         Ok(digest.filter(|_| !gone).map(|digest| Publication { digest, extra: Vec::new() }))
     }
 }
