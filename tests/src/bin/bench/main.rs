@@ -34,7 +34,7 @@ struct Measure {
     take: fn(&mut Report) -> Fallible<()>,
 }
 
-const MEASURES: [Measure; 9] = [
+const MEASURES: [Measure; 10] = [
     Measure {
         name: "plan",
         about: "`lockstep plan redis` on the lab, whole process; peer: terraform",
@@ -69,6 +69,11 @@ const MEASURES: [Measure; 9] = [
         name: "move",
         about: "a database to a cluster and back while 8 writers write; peers: pg_dump and psql, pgcopydb",
         take: whole::moving,
+    },
+    Measure {
+        name: "front",
+        about: "the same move with a front that comes first: what writers, LiteLLM and its clients are without",
+        take: whole::front,
     },
     Measure {
         name: "killed",

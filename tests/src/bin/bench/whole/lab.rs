@@ -7,7 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lockstep_lab::daemon::{self, Daemon};
-use lockstep_lab::{Control, LabStatus};
+use lockstep_lab::{Control, LabStatus, ServiceStatus};
+use lockstep_tests::api::graphql;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::Fallible;
@@ -89,6 +91,43 @@ impl Lab {
 
     /// Returns a service's address.
     pub(crate) fn address(&self, service: &str) -> Fallible<String> {
+        Ok(self.service(service)?.address)
+    }
+
+    /// Writes `lockstep.toml`.
+    pub(crate) fn configure(&self, toml: &str) -> std::io::Result<()> {
+        std::fs::write(self.folder.path().join("lockstep.toml"), toml)
+    }
+
+    /// Sets a variable of a service; nothing is deployed.
+    pub(crate) fn set(&self, service: &str, name: &str, value: &str) -> Fallible<()> {
+        let input = json!({
+            "projectId": self.env("RAILWAY_PROJECT_ID")?, "environmentId": self.env("RAILWAY_ENVIRONMENT_ID")?,
+            "serviceId": self.service(service)?.id, "name": name, "value": value, "skipDeploys": true,
+        });
+        let document = "mutation($i:VariableUpsertInput!){variableUpsert(input:$i)}";
+        let done = self.ask(document, &json!({ "i": input }))?;
+        let is_set = done.pointer("/data/variableUpsert") == Some(&json!(true));
+        if is_set { Ok(()) } else { Err(format!("`{name}` is not set: {done}").into()) }
+    }
+
+    /// Returns a variable of a service, as it is rendered.
+    pub(crate) fn variable(&self, service: &str, name: &str) -> Fallible<String> {
+        let document = "query($p:String!,$e:String!,$s:String){variables(projectId:$p,environmentId:$e,serviceId:$s)}";
+        let (project, environment) =
+            (self.env("RAILWAY_PROJECT_ID")?, self.env("RAILWAY_ENVIRONMENT_ID")?);
+        let service = self.service(service)?.id;
+        let found = self.ask(document, &json!({ "p": project, "e": environment, "s": service }))?;
+        let value = found.pointer("/data/variables").and_then(|all| all.get(name)?.as_str());
+        Ok(value.ok_or_else(|| format!("there is no `{name}`"))?.to_owned())
+    }
+
+    fn ask(&self, document: &str, variables: &Value) -> Fallible<Value> {
+        let (url, token) = (self.env("RAILWAY_API_URL")?, self.env("RAILWAY_TOKEN")?);
+        Ok(graphql(&url, &token, document, variables))
+    }
+
+    fn service(&self, name: &str) -> Fallible<ServiceStatus> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let status = runtime.block_on(async {
             let daemon = self.daemon().await?.ok_or("the lab is gone")?;
@@ -96,8 +135,7 @@ impl Lab {
                 daemon.control(&Control::Status).await?,
             )?)
         })?;
-        let found = status.service(service).ok_or("the lab has no such service")?;
-        Ok(found.address.clone())
+        Ok(status.service(name).ok_or("the lab has no such service")?.clone())
     }
 
     async fn daemon(&self) -> Fallible<Option<Daemon>> {

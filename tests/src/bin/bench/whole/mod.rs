@@ -11,7 +11,7 @@ mod terraform;
 
 pub(crate) use killed::killed;
 pub(crate) use lab::Lab;
-pub(crate) use moving::moving;
+pub(crate) use moving::{front, moving};
 pub(crate) use plan::plan;
 pub(crate) use process::{Whole, run};
 pub(crate) use terraform::{ABSENT, Terraform};

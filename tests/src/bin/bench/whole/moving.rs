@@ -1,13 +1,15 @@
 //! A database with a gigabyte in the tables of real versions to a cluster and back, while eight writers write.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use lockstep_tests::requests::Asked;
+use lockstep_tests::writers::Writers;
 use lockstep_tests::{block_on, dial};
 
 use super::copies::Copies;
 use super::lab::Lab;
 use super::process::{self, Whole};
-use super::scene::Scene;
+use super::scene::{Scene, WRITERS, unwritten};
 use crate::Fallible;
 use crate::figure::{Budget, Figure, Unit};
 use crate::report::Report;
@@ -39,15 +41,21 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
     let copied = until("indexes", &["resume"])?;
     let verified = until("verify", &["resume"])?;
     writers.forget_times();
+    let requests = scene.requests()?;
+    let from = SystemTime::now();
     let moved = until("prove", &["resume"])?;
     writers.have_written();
     let there = writers.told();
     there.is_all_in(new);
+    let (asked_there, unwritten_there) = (requests.told(), unwritten(new, from)?);
     writers.forget_times();
+    requests.forget();
+    let from = SystemTime::now();
     let back = process::run_to(11, &mut lab.command(&["rollback", "--yes"]))?;
     writers.have_written();
     let told = writers.end();
     told.is_all_in(old);
+    let (asked_back, unwritten_back) = (requests.told(), unwritten(old, from)?);
 
     report.note(format!(
         "move: {rows} rows in the schemas of LiteLLM 1.80.0 and Langfuse 3.170.0, PostgreSQL 15 to 16; {} rows were acknowledged \
@@ -55,7 +63,9 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
         told.acknowledged.len()
     ));
     outage(report, "there", &there.longest);
+    service(report, "there", unwritten_there, asked_there);
     outage(report, "back", &told.longest);
+    service(report, "back", unwritten_back, asked_back);
     beside(report, "copy of schema and rows, with indexes", "pgcopydb clone", copied.wall, clone);
     let until_verified = copied.wall + verified.wall;
     beside(report, "until it is verified", "pg_dump | psql", until_verified, Some(by_hand));
@@ -63,6 +73,33 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
     report.add(Figure::alone("back, everything compared", back.wall, Unit::Seconds));
     let peak = [&copied, &verified, &moved, &back].into_iter().map(|it: &Whole| it.peak);
     report.add(Figure::alone("most memory held", peak.fold(0.0, f64::max), Unit::Bytes));
+    Ok(())
+}
+
+/// Measures it with a front that comes first, there only.
+pub(crate) fn front(report: &mut Report) -> Fallible<()> {
+    let Some(mut scene) = Scene::make(report, "front")? else { return Ok(()) };
+    scene.share_the_password()?;
+    let Scene { lab, old, new, .. } = &scene;
+    let until = |step: &str, command: &[&str]| {
+        let mut words = command.to_vec();
+        words.extend(["--yes", "--until", step]);
+        process::run_to(10, &mut lab.command(&words))
+    };
+    until("through", &["apply", "postgres-ha", "-e", "lab"])?;
+    let writers = Writers::start(WRITERS, [&scene.through()?, old]);
+    writers.have_written();
+    until("verify", &["resume"])?;
+    writers.forget_times();
+    let requests = scene.requests()?;
+    let from = SystemTime::now();
+    until("prove", &["resume"])?;
+    writers.have_written();
+    let (asked, unwritten) = (requests.told(), unwritten(new, from)?);
+    let told = writers.end();
+    told.is_all_in(new);
+    outage(report, "there, front first", &told.longest);
+    service(report, "there, front first", unwritten, asked);
     Ok(())
 }
 
@@ -75,6 +112,16 @@ fn outage(report: &mut Report, way: &str, longest: &[Duration]) {
     report.add(Figure::alone(format!("writes waited {way}, median writer"), median, Unit::Seconds));
     let what = format!("writes waited {way}, 99th percentile of writers");
     report.add(Figure::alone(what, most, Unit::Seconds).within(OUTAGE));
+}
+
+/// What LiteLLM and its clients were without.
+fn service(report: &mut Report, way: &str, unwritten: f64, asked: Asked) {
+    let figure =
+        |what: &str, seconds| Figure::alone(format!("{what} {way}"), seconds, Unit::Seconds);
+    report.add(figure("LiteLLM's own rows waited", unwritten));
+    report.add(figure("its clients waited for an answer", asked.longest.as_secs_f64()));
+    let Asked { answered, failed, .. } = asked;
+    report.note(format!("move: {way}, LiteLLM answered {answered} requests, and {failed} failed"));
 }
 
 fn beside(report: &mut Report, what: &str, name: &'static str, here: f64, peer: Option<f64>) {
