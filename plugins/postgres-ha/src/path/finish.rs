@@ -61,7 +61,11 @@ impl<D: Declares> Parts<'_, D> {
             .if_left("nothing: nobody uses the old server")
             .expected(60 * SECOND),
         );
-        self.block.findings.push(close::finding(&STAYS));
+        let mut stays = STAYS.to_vec();
+        if self.context.through {
+            stays.push("the front through which every service reaches PgPool: lead them to PgPool before you delete it");
+        }
+        self.block.findings.push(close::finding(&stays));
         Ok(())
     }
 
