@@ -212,7 +212,10 @@ impl Authority {
     pub fn canaries(&self) -> impl Iterator<Item = &Canary> {
         self.host_watches.iter().filter_map(|watch| match watch {
             HostWatch::Canary(canary) => Some(canary),
-            HostWatch::Running(_) | HostWatch::Traffic(_) => None,
+            HostWatch::Running(_)
+            | HostWatch::OneOf(_)
+            | HostWatch::MostOf(_)
+            | HostWatch::Traffic(_) => None,
         })
     }
 

@@ -82,14 +82,12 @@ impl Freezer<'_> {
             problems.extend(self.canaries(&mut steps, &mut undo, &mut effects));
         }
         problems.extend(self.deployments(&steps, &undo, &effects));
-        problems.extend(
-            draft.extra.iter().map(|(key, _)| format!("the plan has an unknown extra `{key}`")),
-        );
+        problems.extend(Watching::stand_in_problems(&draft.extra, self.survey));
         problems.dedup();
         if !problems.is_empty() {
             return Err(FreezeError { problems });
         }
-        let host_watches = self.watching.by_the_host(&effects, self.survey);
+        let host_watches = self.watching.by_the_host(&effects, self.survey, &draft.extra);
         let steps_and_undo = draft.steps.iter().chain(&draft.undo);
         let evidence = Evidence {
             made: self.now,

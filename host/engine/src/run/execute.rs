@@ -301,6 +301,7 @@ where
             self.watch_at_the_end(guest).await?;
             self.end_ledger().await?;
             self.give_claim_back().await;
+            self.tell_what_fails();
             self.note(Event::Finished { end: End::Done })?;
             return Ok(None);
         };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::model::{
-    Assignment, DeploySource, Digest, Draft, Effect, Environment, Finding, Grantable, Kind, Label,
-    MAX_OUTAGE, Millis, Moment, Piece, Plan, PluginPin, SECTION, ServiceRef, Step, StepId, Survey,
-    Surveyed, Version, Watch,
+    Assignment, DeploySource, Digest, Draft, Effect, Environment, Extra, Finding, Grantable, Kind,
+    Label, MAX_OUTAGE, Millis, Moment, Piece, Plan, PluginPin, SECTION, ServiceRef, Step, StepId,
+    Survey, Surveyed, Version, Watch,
 };
 use lockstep_engine::policy::{FreezeError, Freezer, Grant, Watching};
 
@@ -139,6 +139,7 @@ pub(crate) struct Shape {
     pub(crate) findings: Vec<Finding>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) watching: Watching,
+    pub(crate) extra: Extra,
 }
 
 impl Shape {
@@ -164,7 +165,7 @@ impl Shape {
             watches: self.watches.clone(),
             uncovered: Vec::new(),
             parameters: self.parameters.clone(),
-            extra: Vec::new(),
+            extra: self.extra.clone(),
         }
     }
 

@@ -175,8 +175,8 @@ impl World for FakeWorld {
         if let Read::Traffic(_, from, until) = read {
             return self.outside.requests(*from, *until).map(Reading::Traffic);
         }
-        if matches!(read, Read::Deployments(..)) {
-            return Ok(self.outside.deployments(self.journal.now()));
+        if let Read::Deployments(service, _) = read {
+            return Ok(self.outside.deployments(service, self.journal.now()));
         }
         let of_deployment = matches!(read, Read::Deployment(_));
         let staged = || self.outside.staged(self.journal.now());
