@@ -8,13 +8,16 @@ use crate::far_side::poll;
 /// Watches that judge within half a minute, which a failover does not take.
 const QUICK: &str = "[environments.lab.watches]\ngrace = \"0s\"\nunhealthy-after = \"30s\"\nwindow = \"1s\"\ntraffic = []\n";
 
+/// What is kept in the server that the move stops at its end.
+const CANARIES: &str = "[environments.lab.canaries]\nrows = [\"postgres\"]\n";
+
 /// Later than the end of the soak, in seconds.
 const AFTER_THE_SOAK: &str = "90000";
 
 #[test]
 fn a_primary_that_stays_down_is_told_and_the_move_goes_on_to_its_end() {
     let it = Move::begin();
-    it.configure(QUICK);
+    it.configure(&format!("{QUICK}{CANARIES}"));
     let writers = Writers::start(4, [&it.old, &it.new]);
     writers.have_written();
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"];

@@ -13,7 +13,6 @@ use crate::journal::{Direction, Event, StepStatus};
 use crate::model::{
     Authority, Canary, Failure, HostWatch, Millis, Moment, Sample, Share, StepCall, StepId, Verdict,
 };
-use crate::policy;
 
 /// How often the host looks whether a deployment runs.
 const RUNNING_LOOK: Millis = Millis::seconds(30);
@@ -318,17 +317,22 @@ where
         }
     }
 
-    /// Returns the step that a probe is told of. A plugin knows none of those that the host puts around its own: before them
-    /// all it is told of its first step, and after them of its last one.
+    /// Returns the step that a probe is told of. A plugin knows none of those that the host puts around its own: there it is
+    /// told of its next step, and after them all of its last one.
     fn step_of_watch(&self) -> Option<StepId> {
         let Some(current) = self.current() else { return self.last_step() };
         let around = self.authority.step(&current).is_some_and(|frozen| frozen.derived)
             || self.authority.closing().any(|undo| undo.step.id == current);
-        match around {
-            false => Some(current),
-            true if policy::begins(&current) => self.own_steps().next(),
-            true => self.last_step(),
+        if !around {
+            return Some(current);
         }
+        self.next_step(&current).or_else(|| self.last_step())
+    }
+
+    /// Returns the plugin's own step that comes after one of the host's on the way there.
+    fn next_step(&self, step: &StepId) -> Option<StepId> {
+        let from = self.authority.steps.iter().skip_while(|frozen| frozen.step.id != *step);
+        from.filter(|frozen| !frozen.derived).map(|frozen| frozen.step.id.clone()).next()
     }
 
     fn last_step(&self) -> Option<StepId> {

@@ -125,6 +125,7 @@ pub(crate) fn survey_of(far: &FarSide) -> Survey {
         project_id: "project".to_owned(),
         environment_id: "environment".to_owned(),
         services: far.configured.keys().map(|name| (name.clone(), surveyed(name))).collect(),
+        connections: far.serves.iter().map(|(it, name)| (it.clone(), vec![name.clone()])).collect(),
     }
 }
 
