@@ -22,6 +22,7 @@ mod options;
 mod path;
 mod probe;
 mod quote;
+mod rearm;
 mod references;
 mod seal;
 mod server;

@@ -53,6 +53,7 @@ pub(crate) const UNSEAL: &str = "unseal";
 pub(crate) const END_WRITERS: &str = "end-writers";
 pub(crate) const RELEASE: &str = "release";
 pub(crate) const REFERENCES: &str = "references";
+pub(crate) const REARM: &str = "rearm";
 pub(crate) const SEAL_NEW: &str = "seal-new";
 pub(crate) const DRAIN_BACK: &str = "drain-back";
 pub(crate) const SEQUENCES_BACK: &str = "sequences-back";

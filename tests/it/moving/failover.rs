@@ -42,6 +42,30 @@ fn a_primary_that_stays_down_is_told_and_the_move_goes_on_to_its_end() {
 }
 
 #[test]
+fn a_way_back_that_was_lost_is_armed_anew_and_gone_and_loses_no_row() {
+    let it = Move::begin();
+    let writers = Writers::start(4, [&it.old, &it.new]);
+    writers.have_written();
+    let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"];
+    it.stage.lockstep(&apply).expect(10);
+    writers.have_written();
+    it.stage.lockstep(&["lab", "break", "kill", "pg-0"]).expect(0);
+    writers.have_written();
+    writers.told().is_all_in(&it.new);
+
+    // The first answer is a question: what the old server has is given up for it.
+    let asked = it.stage.lockstep(&["rollback", "--yes"]).expect(13);
+    asked.says("going back would lose it").says("copies the old server anew");
+    let still = writers.told();
+    assert!(still.at.iter().all(|at| *at == 1), "nobody is kept from writing: {still:?}");
+    it.stage.lockstep(&["resume", "--yes"]).expect(11);
+    writers.have_written();
+    let told = writers.end();
+    assert!(told.at.iter().all(|at| *at == 0), "every writer is back: {told:?}");
+    told.is_all_in(&it.old);
+}
+
+#[test]
 fn a_primary_that_is_lost_while_the_new_side_is_watched_loses_no_row_and_the_lost_way_back_is_told()
 {
     let it = Move::begin();

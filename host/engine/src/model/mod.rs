@@ -30,8 +30,8 @@ pub use claim::Claim;
 pub use composite::{Composite, Preview, Previewed, ReadCompositeError, Stage};
 pub use digest::{Digest, ParseDigestError};
 pub use draft::{
-    Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress, Sample,
-    Severity, Step, StepCall, Undo, Verdict, Watch,
+    ACCEPTED, Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress,
+    Sample, Severity, Step, StepCall, Undo, Verdict, Watch,
 };
 pub use effect::{
     Affects, Allowed, Argument, ArgumentRule, Assignment, Atomicity, Capture, Composed,

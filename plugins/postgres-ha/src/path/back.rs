@@ -29,7 +29,7 @@ impl<D: Declares> Parts<'_, D> {
         let Some(first) = found.services().first().map(|service| names::refer(service)) else {
             return Ok(Vec::new());
         };
-        let mut order = vec![self.seal_new(&first)?];
+        let mut order = vec![self.rearm(&first)?, self.seal_new(&first)?];
         order.extend(self.bring_home(&first)?);
         order.push(self.unseal_old(&first)?);
         order.push(self.references_back()?);

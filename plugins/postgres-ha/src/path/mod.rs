@@ -9,6 +9,7 @@ mod job;
 mod parts;
 mod pins;
 mod prepare;
+mod rearm;
 mod switch;
 
 pub(crate) use draft::plan;
