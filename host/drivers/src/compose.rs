@@ -56,6 +56,13 @@ impl Composer {
         Self { railway, reach, redactor, secrets, connections, sealed: Mutex::new(BTreeMap::new()) }
     }
 
+    /// Returns the services that run what is behind each connection.
+    pub(crate) fn served_by(&self) -> BTreeMap<String, Vec<String>> {
+        let services =
+            |connection: &Connection| connection.candidates().map(str::to_owned).collect();
+        self.connections.iter().map(|(name, it)| (name.clone(), services(it))).collect()
+    }
+
     /// Keeps captured secrets until this process ends, and searches for them from now on.
     pub(crate) fn seal(&self, values: Vec<(String, String)>) {
         let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,7 +25,9 @@ const TAKES_CREDENTIAL: [(&str, &str); 3] =
 
 impl World for Drivers {
     async fn survey(&self) -> Result<Survey, Failure> {
-        self.railway.survey().await.map_err(|failure| self.redactor.failure(failure))
+        let found = self.railway.survey().await;
+        let survey = found.map_err(|failure| self.redactor.failure(failure))?;
+        Ok(Survey { connections: self.composer.served_by(), ..survey })
     }
 
     async fn read(&self, read: &Read) -> Result<Reading, Failure> {

@@ -23,6 +23,7 @@ mod passage;
 mod path;
 mod probe;
 mod quote;
+mod rearm;
 mod references;
 mod seal;
 mod server;

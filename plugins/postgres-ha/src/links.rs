@@ -207,6 +207,12 @@ pub(crate) fn broken<O: Sql>(outside: &O, link: Link) -> Result<Option<String>, 
     })
 }
 
+/// Returns whether the subscription of a link is there.
+pub(crate) fn is_subscribed<O: Sql>(outside: &O, link: Link) -> Result<bool, Failure> {
+    let found = answer::row(outside, link.subscriber, SUBSCRIPTION, &[link.name.into()])?;
+    Ok(found.count(0)? > 0)
+}
+
 /// Returns where the publisher's log stands.
 pub(crate) fn position<O: Sql>(outside: &O, connection: &str) -> Result<String, Failure> {
     Ok(answer::row(outside, connection, POSITION, &[])?.text(0)?.to_owned())

@@ -66,6 +66,7 @@ pub(crate) const SWITCH_START: &str = "switch-start";
 pub(crate) const SWITCH_BACK: &str = "switch-back";
 /// The label of the deployment that leads to the old server again.
 pub(crate) const SWITCH_BACK_START: &str = "switch-back-start";
+pub(crate) const REARM: &str = "rearm";
 pub(crate) const SEAL_NEW: &str = "seal-new";
 pub(crate) const DRAIN_BACK: &str = "drain-back";
 pub(crate) const SEQUENCES_BACK: &str = "sequences-back";

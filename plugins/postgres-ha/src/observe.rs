@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::front;
 use crate::links::{self, BACK, FORTH, Link, Reached};
 use crate::names::{self, ADMIN, DEPLOY, OLD, RESUME, RETURN};
+use crate::rearm;
 use crate::seal;
 use crate::server::Server;
 use crate::smoke;
@@ -38,6 +39,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::DRAIN => drain(outside, FORTH, memo),
         names::DRAIN_BACK => drain(outside, BACK, memo),
         names::DATABASE_UNDO => database_undo(outside),
+        names::REARM => rearm::observe(outside, &context, call, memo),
         names::SEAL_NEW => seal_new(outside),
         names::RETIRE => retire(outside, &context),
         step if step.starts_with(RESUME) => resume(outside, &context, step),

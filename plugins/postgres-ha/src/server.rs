@@ -129,6 +129,11 @@ impl Server {
         }
     }
 
+    /// Returns the options of a link by which it copies what is there, and follows.
+    pub(crate) const fn copying(&self) -> &'static str {
+        if self.major() >= ORIGINS { "copy_data = true, origin = none" } else { "copy_data = true" }
+    }
+
     /// Returns its version as people write it.
     pub(crate) fn version(&self) -> Version {
         let (major, minor) = (self.major(), self.version % 10_000);

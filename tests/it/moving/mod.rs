@@ -47,6 +47,12 @@ impl Move {
         Self { stage, old, new }
     }
 
+    /// Says how the run is watched, and how long at its end.
+    fn configure(&self, text: &str) {
+        let text = format!("version = 1\n[environments.lab]\n{text}");
+        std::fs::write(self.stage.folder().join("lockstep.toml"), text).unwrap();
+    }
+
     /// The old side takes no writes.
     #[track_caller]
     fn old_is_sealed(&self) {

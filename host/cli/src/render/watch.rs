@@ -24,14 +24,29 @@ pub(super) fn watches(out: &mut String, authority: &Authority) {
     };
     let running = named(|watch| match watch {
         HostWatch::Running(service) => Some(service),
-        HostWatch::Traffic(_) | HostWatch::Canary(_) => None,
+        HostWatch::OneOf(_)
+        | HostWatch::MostOf(_)
+        | HostWatch::Traffic(_)
+        | HostWatch::Canary(_) => None,
+    });
+    let one_of = named(|watch| match watch {
+        HostWatch::OneOf(service) => Some(service),
+        HostWatch::Running(_)
+        | HostWatch::MostOf(_)
+        | HostWatch::Traffic(_)
+        | HostWatch::Canary(_) => None,
     });
     let traffic = named(|watch| match watch {
         HostWatch::Traffic(service) => Some(service),
-        HostWatch::Running(_) | HostWatch::Canary(_) => None,
+        HostWatch::Running(_)
+        | HostWatch::OneOf(_)
+        | HostWatch::MostOf(_)
+        | HostWatch::Canary(_) => None,
     });
     for (what, services, trigger) in [
         ("the newest deployment runs", running, Trigger::Unhealthy),
+        ("the newest deployment of each of several runs", one_of.clone(), Trigger::Told),
+        ("more than half of these run", one_of, Trigger::Unhealthy),
         ("HTTP answers", traffic, Trigger::ErrorRate),
     ] {
         if !services.is_empty() {

@@ -1,5 +1,7 @@
 //! The environment's services and volumes, found by one query.
 
+use std::collections::BTreeMap;
+
 use lockstep_engine::model::{Failure, Pin, Service, ServiceRef, Survey, Surveyed, Volume};
 
 use super::deployment;
@@ -77,6 +79,7 @@ impl Estate {
                 .iter()
                 .map(|one| (one.service_name.clone(), surveyed(one)))
                 .collect(),
+            connections: BTreeMap::new(),
         }
     }
 

@@ -242,10 +242,11 @@ impl RunState {
                     self.changed = Some(at);
                 }
             }
-            Event::Moved { why, .. } => {
+            Event::Moved { step, why } => {
                 self.expect(matches!(self.phase, Phase::Running), "the run is not going on")?;
                 self.expect(self.open.is_none(), "an effect's fate is still open")?;
                 self.phase = Phase::Moved(why.clone());
+                self.steps.entry(step.clone()).or_default().moved = Some(why.clone());
             }
             Event::TurnedBack { why } => {
                 let begun =
@@ -350,6 +351,9 @@ impl RunState {
             "the run neither is stuck nor waits for a decision",
         )?;
         self.phase = Phase::Running;
+        for step in self.steps.values_mut() {
+            step.accepted = step.moved.take().or_else(|| step.accepted.take());
+        }
         for (canary, known) in &mut self.canaries {
             // Only who was asked about a loss has accepted it.
             let watch = self.watches.get(&format!("canary:{canary}"));

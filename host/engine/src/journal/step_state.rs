@@ -73,6 +73,10 @@ pub struct StepState {
     pub facts: Vec<Fact>,
     /// Whether a check found that it has reached its end, whatever came after that.
     pub reached: bool,
+    /// Why it did not start the last time, until somebody goes on.
+    pub moved: Option<String>,
+    /// The same from when somebody went on all the same.
+    pub accepted: Option<String>,
 }
 
 impl Default for StepState {
@@ -87,6 +91,8 @@ impl Default for StepState {
             performed: Vec::new(),
             facts: Vec::new(),
             reached: false,
+            moved: None,
+            accepted: None,
         }
     }
 }

@@ -46,6 +46,14 @@ impl Canary {
         }
     }
 
+    /// Returns the connection behind which it is kept.
+    pub fn connection(&self) -> Option<&str> {
+        match self {
+            Self::Rows(connection) | Self::Bits(connection) => Some(connection),
+            Self::Answers { .. } => None,
+        }
+    }
+
     /// Returns whether what was acknowledged stays and can be looked for.
     pub const fn is_kept(&self) -> bool {
         match self {

@@ -224,6 +224,9 @@ pub struct StepCall {
     pub facts: Vec<Fact>,
 }
 
+/// The fact by which `observe` is told what it said when it answered `moved`, once somebody has gone on all the same.
+pub const ACCEPTED: &str = "accepted";
+
 /// What a step found before it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observation {

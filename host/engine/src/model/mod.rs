@@ -30,8 +30,8 @@ pub use claim::Claim;
 pub use composite::{Composite, Preview, Previewed, ReadCompositeError, Stage};
 pub use digest::{Digest, ParseDigestError};
 pub use draft::{
-    Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress, Sample,
-    Severity, Step, StepCall, Undo, Verdict, Watch,
+    ACCEPTED, Draft, Drive, Finding, Gate, Observation, Outage, OutageKind, Pending, Progress,
+    Sample, Severity, Step, StepCall, Undo, Verdict, Watch,
 };
 pub use effect::{
     Affects, Allowed, Argument, ArgumentRule, Assignment, Atomicity, Capture, Composed,
@@ -57,5 +57,5 @@ pub use section::{MAX_OUTAGE, OVERDUE, SECTION, Section};
 pub use survey::{Survey, Surveyed};
 pub use time::{Millis, Moment};
 pub use transfer::{SchemaPart, Scope, Transfer};
-pub use trigger::{HostWatch, Share, Trigger, Triggers, UnknownTrigger};
+pub use trigger::{HostWatch, ONE_OF_SEVERAL, Share, Trigger, Triggers, UnknownTrigger};
 pub use wire::{Extra, Hex};

@@ -121,6 +121,9 @@ pub struct Authority {
     pub steps: Vec<FrozenStep>,
     /// The ways back.
     pub undo: Vec<FrozenUndo>,
+    /// Connections to what the plan stops for good, and the step that does: from there on nothing is looked for behind them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stopped: BTreeMap<String, StepId>,
     /// What the plugin looks at meanwhile.
     pub watches: Vec<Watch>,
     /// What the host looks at meanwhile.
@@ -212,7 +215,10 @@ impl Authority {
     pub fn canaries(&self) -> impl Iterator<Item = &Canary> {
         self.host_watches.iter().filter_map(|watch| match watch {
             HostWatch::Canary(canary) => Some(canary),
-            HostWatch::Running(_) | HostWatch::Traffic(_) => None,
+            HostWatch::Running(_)
+            | HostWatch::OneOf(_)
+            | HostWatch::MostOf(_)
+            | HostWatch::Traffic(_) => None,
         })
     }
 
@@ -232,6 +238,13 @@ impl Authority {
             Some(connection.as_str())
         };
         labels.filter_map(of).collect()
+    }
+
+    /// Returns whether a step is one of those that the host puts behind all of the plugin's own.
+    pub fn cleans_up(&self, step: &StepId) -> bool {
+        let from = self.steps.iter().skip_while(|frozen| frozen.step.id != *step);
+        let mut from = from.peekable();
+        from.peek().is_some() && from.all(|frozen| frozen.derived)
     }
 
     /// Returns the undo steps that belong to no step in particular: they come last, whichever steps began.

@@ -26,4 +26,6 @@ pub struct Survey {
     pub environment_id: String,
     /// The services.
     pub services: BTreeMap<String, Surveyed>,
+    /// Connections to databases and caches, and the services that run what is behind each.
+    pub connections: BTreeMap<String, Vec<String>>,
 }

@@ -42,12 +42,19 @@ impl std::str::FromStr for Trigger {
     }
 }
 
+/// The entry of a draft's `extra` that names a service which others stand in for. It stands once for each of them.
+pub const ONE_OF_SEVERAL: &str = "one-of-several";
+
 /// What the host looks at by itself, whether the plugin works or not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostWatch {
     /// The service's newest deployment runs.
     Running(String),
+    /// The same of a service that others stand in for.
+    OneOf(String),
+    /// More than half of the services that stand in for each other run.
+    MostOf(Vec<String>),
     /// The share of the service's requests that are answered with 500 and above.
     Traffic(String),
     /// What was acknowledged of a canary is there.
@@ -58,7 +65,8 @@ impl HostWatch {
     /// Returns its name in the journal. No plugin's watch has a colon in its name.
     pub fn id(&self) -> String {
         match self {
-            Self::Running(service) => format!("running:{service}"),
+            Self::Running(service) | Self::OneOf(service) => format!("running:{service}"),
+            Self::MostOf(services) => format!("running:most-of:{}", services.join(",")),
             Self::Traffic(service) => format!("traffic:{service}"),
             Self::Canary(canary) => format!("canary:{}", canary.id()),
         }
@@ -67,7 +75,8 @@ impl HostWatch {
     /// Returns how it is judged.
     pub const fn trigger(&self) -> Trigger {
         match self {
-            Self::Running(_) => Trigger::Unhealthy,
+            Self::Running(_) | Self::MostOf(_) => Trigger::Unhealthy,
+            Self::OneOf(_) => Trigger::Told,
             Self::Traffic(_) => Trigger::ErrorRate,
             Self::Canary(_) => Trigger::AtOnce,
         }

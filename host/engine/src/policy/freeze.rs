@@ -1,6 +1,6 @@
 //! Freezing: a draft and its declared effects become a plan, or a list of what is wrong with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::derive;
 use super::expect;
@@ -9,11 +9,13 @@ use super::grant::Grant;
 use super::images::{Images, is_pinned};
 use super::ledger::{self, Ledger};
 use super::shape;
+use super::stopped;
 use super::watching::Watching;
 use crate::journal::Standing;
 use crate::model::{
-    Authority, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label, Measured,
-    Millis, Moment, Outage, Pin, Plan, PluginPin, REDACTED, ServiceRef, Step, StepId, Survey, Way,
+    Authority, Canary, Draft, Effect, Environment, Evidence, FrozenStep, FrozenUndo, Kind, Label,
+    Measured, Millis, Moment, Outage, Pin, Plan, PluginPin, REDACTED, ServiceRef, Step, StepId,
+    Survey, Way,
 };
 
 /// The contract's version, as plans name it.
@@ -78,18 +80,17 @@ impl Freezer<'_> {
             }
             Err(error) => problems.push(error.to_string()),
         }
+        let mut stopped = stopped::stopped(&draft.steps, &effects, self.survey);
         if !steps.is_empty() {
-            problems.extend(self.canaries(&mut steps, &mut undo, &mut effects));
+            problems.extend(self.canaries(&mut steps, &mut undo, &mut effects, &stopped));
         }
         problems.extend(self.deployments(&steps, &undo, &effects));
-        problems.extend(
-            draft.extra.iter().map(|(key, _)| format!("the plan has an unknown extra `{key}`")),
-        );
+        problems.extend(Watching::stand_in_problems(&draft.extra, self.survey));
         problems.dedup();
         if !problems.is_empty() {
             return Err(FreezeError { problems });
         }
-        let host_watches = self.watching.by_the_host(&effects, self.survey);
+        let host_watches = self.watching.by_the_host(&effects, self.survey, &draft.extra);
         let steps_and_undo = draft.steps.iter().chain(&draft.undo);
         let evidence = Evidence {
             made: self.now,
@@ -98,7 +99,7 @@ impl Freezer<'_> {
             expected: steps_and_undo.map(|step| (step.id.clone(), measured(step))).collect(),
             denied: Vec::new(),
         };
-        let authority = Authority {
+        let mut authority = Authority {
             format: Authority::format(),
             contract: CONTRACT.to_owned(),
             component: self.component.to_owned(),
@@ -112,21 +113,31 @@ impl Freezer<'_> {
             expected,
             steps,
             undo,
+            stopped: BTreeMap::new(),
             watches: draft.watches,
             host_watches,
             triggers: self.watching.triggers,
             parameters: draft.parameters.into_iter().collect(),
         };
+        let kept: BTreeSet<_> = authority.canaries().filter_map(Canary::connection).collect();
+        let databases = authority.databases();
+        stopped.retain(|it, _| kept.contains(it.as_str()) || databases.contains(it.as_str()));
+        authority.stopped = stopped;
         Ok(Plan { authority, evidence })
     }
 
-    /// Puts the steps around the plan that make the place of the canaries and remove it.
+    /// Puts the steps around the plan that make the place of the canaries and remove it, which is no later than right before
+    /// the first step that stops for good what has that place.
     fn canaries(
         &self,
         steps: &mut Vec<FrozenStep>,
         undo: &mut Vec<FrozenUndo>,
         effects: &mut BTreeMap<Label, Effect>,
+        stopped: &BTreeMap<String, StepId>,
     ) -> Vec<String> {
+        let canaries = self.watching.canaries.iter();
+        let stopping: Vec<_> =
+            canaries.filter_map(|canary| stopped.get(canary.connection()?)).collect();
         match ledger::ledger(self.watching.canaries.iter()) {
             Ok(None) => Vec::new(),
             Ok(Some(Ledger { first, last, undo: undone, effects: made })) => {
@@ -134,8 +145,10 @@ impl Freezer<'_> {
                 let taken = own.into_iter().filter_map(|own| taken(own, effects, steps, undo));
                 let problems = taken.collect();
                 effects.extend(made.into_iter().map(|effect| (effect.label.clone(), effect)));
+                let stops_it = |frozen: &FrozenStep| stopping.contains(&&frozen.step.id);
+                let end = steps.iter().position(stops_it).unwrap_or(steps.len());
+                steps.insert(end, last);
                 steps.insert(0, first);
-                steps.push(last);
                 undo.push(undone);
                 problems
             }

@@ -10,6 +10,7 @@ mod images;
 mod ledger;
 mod sections;
 mod shape;
+mod stopped;
 mod watching;
 
 pub use admit::{Admitted, admit, admit_for_planning};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    Canary, Effect, HostWatch, Kind, Label, Millis, ServiceRef, Survey, Triggers, Watch,
+    Canary, Effect, Extra, HostWatch, Kind, Label, Millis, ONE_OF_SEVERAL, ServiceRef, Survey,
+    Triggers, Watch,
 };
 
 /// Longest name of a watch.
@@ -24,12 +25,15 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// Returns what the host looks at by itself: whether each service runs that the plan deploys, and requests.
+    /// Returns what the host looks at by itself: whether each service runs that the plan deploys, whether enough of those
+    /// run that stand in for each other, and requests.
     pub(super) fn by_the_host(
         &self,
         effects: &BTreeMap<Label, Effect>,
         survey: &Survey,
+        extra: &Extra,
     ) -> Vec<HostWatch> {
+        let several: BTreeSet<String> = stand_ins(extra).map(str::to_owned).collect();
         let deployed = |effect: &Effect| {
             let Kind::Deploy { service: ServiceRef::Named(name), .. } = &effect.kind else {
                 return None;
@@ -37,14 +41,45 @@ impl Watching {
             Some(name.clone())
         };
         let deployed: BTreeSet<String> = effects.values().filter_map(deployed).collect();
-        let running = deployed.into_iter().map(HostWatch::Running);
+        let alone = deployed.into_iter().filter(|service| !several.contains(service));
+        let running = alone.map(HostWatch::Running);
+        let most = (!several.is_empty()).then(|| several.iter().cloned().collect());
+        let stand_ins = several.iter().cloned().map(HostWatch::OneOf);
         let named = self.traffic.as_ref().map(|names| names.iter().collect::<BTreeSet<_>>());
         let traffic = named.unwrap_or_else(|| survey.services.keys().collect());
         let canaries = self.canaries.iter().cloned().map(HostWatch::Canary);
         running
+            .chain(stand_ins)
+            .chain(most.map(HostWatch::MostOf))
             .chain(traffic.into_iter().cloned().map(HostWatch::Traffic))
             .chain(canaries)
             .collect()
+    }
+
+    /// Returns everything that is wrong with what a draft says beside its records: which services stand in for each other.
+    pub(super) fn stand_in_problems(extra: &Extra, survey: &Survey) -> Vec<String> {
+        let mut found: Vec<String> = extra
+            .iter()
+            .filter(|(key, _)| key != ONE_OF_SEVERAL)
+            .map(|(key, _)| format!("the plan has an unknown extra `{key}`"))
+            .collect();
+        let mut seen = BTreeSet::new();
+        for service in stand_ins(extra) {
+            if !survey.services.contains_key(service) {
+                found.push(format!(
+                    "service `{service}` is said to be one of several, and is not in the environment"
+                ));
+            }
+            if !seen.insert(service) {
+                found.push(format!("service `{service}` is said to be one of several twice"));
+            }
+        }
+        if let (1, Some(only)) = (seen.len(), seen.first()) {
+            found.push(format!(
+                "service `{only}` is said to be one of several, and is the only one"
+            ));
+        }
+        found
     }
 
     /// Returns everything that is wrong with the operator's figures and the plugin's watches.
@@ -82,4 +117,9 @@ impl Watching {
         }
         found
     }
+}
+
+/// Returns the services that stand in for each other, as the draft names them.
+fn stand_ins(extra: &Extra) -> impl Iterator<Item = &str> {
+    extra.iter().filter(|(key, _)| key == ONE_OF_SEVERAL).map(|(_, service)| service.as_str())
 }

@@ -15,7 +15,7 @@ use crate::journal::{
     RunState, StepStatus,
 };
 use crate::model::{Authority, Digest, Millis, Moment, RunId, StepId};
-use crate::policy::{self, Grant};
+use crate::policy::Grant;
 
 /// What a run does when a step fails before the point of no return. After it, a run always stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,6 +301,7 @@ where
             self.watch_at_the_end(guest).await?;
             self.end_ledger().await?;
             self.give_claim_back().await;
+            self.tell_what_fails();
             self.note(Event::Finished { end: End::Done })?;
             return Ok(None);
         };
@@ -314,7 +315,7 @@ where
         let span = span::step(&self.run, &frozen.step.id);
         if frozen.derived {
             // The last ones delete what only the way back needs.
-            if !policy::begins(&frozen.step.id) {
+            if authority.cleans_up(&frozen.step.id) {
                 self.watch_at_the_end(guest).await?;
             }
             self.derived(&frozen.step, guest).instrument(span).await?;

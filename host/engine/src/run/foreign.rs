@@ -19,7 +19,7 @@ const NAMED: usize = 5;
 /// How many deployments are looked through: more than anybody makes between two steps.
 const DEPLOYMENTS: u32 = 10;
 
-impl<W, J, C, R, K> Execution<'_, W, J, C, R, K>
+impl<'a, W, J, C, R, K> Execution<'a, W, J, C, R, K>
 where
     W: World,
     J: Journal,
@@ -65,7 +65,7 @@ where
     }
 
     async fn beware_of_schemas(&mut self, step: &StepId) -> Result<(), Interrupt> {
-        for connection in self.databases.clone() {
+        for connection in self.databases_that_run() {
             let objects = self.surely_schema(step, connection).await?;
             let known = self.state.schemas.get(connection).cloned().unwrap_or_default();
             if known.now == objects {
@@ -91,7 +91,7 @@ where
         if !forward || self.section().is_some() {
             return Ok(());
         }
-        for connection in self.databases.clone() {
+        for connection in self.databases_that_run() {
             let objects = self.ports.world.schema(connection).await.unwrap_or_else(|failure| {
                 let note = format!(
                     "the schema behind connection `{connection}` can't be read, so nobody knows whether it changes until the next step: {failure}"
@@ -104,6 +104,15 @@ where
             }
         }
         Ok(())
+    }
+
+    /// Returns the databases that the plan changes, without those that it has stopped for good or begun to.
+    fn databases_that_run(&self) -> Vec<&'a str> {
+        let runs = |connection: &&str| {
+            let stops = self.authority.stopped.get(*connection);
+            stops.is_none_or(|step| self.state.step(step).round == 0)
+        };
+        self.databases.iter().copied().filter(runs).collect()
     }
 
     async fn surely_schema(

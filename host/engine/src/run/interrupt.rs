@@ -4,7 +4,6 @@ use super::execute::{Ended, Execution, OnFailure, RunError, Wait};
 use super::port::{Clock, Control, Journal, News, Reporter, World};
 use crate::journal::{Direction, Event};
 use crate::model::{Failure, StepId, UNSEEN};
-use crate::policy;
 
 /// Why a step did not go on.
 #[derive(Debug)]
@@ -89,7 +88,7 @@ where
             });
         }
         // An upgrade that is done is not taken back because cleaning up after it failed.
-        if !policy::begins(step) && self.authority.step(step).is_some_and(|frozen| frozen.derived) {
+        if self.authority.cleans_up(step) {
             return self.note(Event::Stuck {
                 question: format!(
                     "all but the cleaning up is done, but {why}; resume or roll back?"

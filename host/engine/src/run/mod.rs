@@ -14,6 +14,7 @@ mod look;
 mod plan;
 mod port;
 mod rollback;
+mod running;
 mod section;
 mod seen;
 mod span;

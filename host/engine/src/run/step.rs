@@ -8,8 +8,8 @@ use super::port::{Clock, Control, Guest, GuestError, Journal, News, Reporter, Wo
 use super::seen::Seen;
 use crate::journal::{Event, Outcome, Performed, StepStatus};
 use crate::model::{
-    Drive, Fact, Failure, Gate, Label, Millis, Moment, Observation, Pending, Progress, Proof, Step,
-    StepCall,
+    ACCEPTED, Drive, Fact, Failure, Gate, Label, Millis, Moment, Observation, Pending, Progress,
+    Proof, Step, StepCall,
 };
 
 /// Shortest and longest wait between two looks that a plugin may ask for.
@@ -148,8 +148,10 @@ where
         guest: &mut impl Guest,
     ) -> Result<Option<Vec<Fact>>, Interrupt> {
         let limit = self.limit(step);
-        let call =
-            self.call(step, self.state.step(&step.id).round + 1, self.ports.clock.now(), &[]);
+        let state = self.state.step(&step.id);
+        let accepted = state.accepted.iter().map(|why| Fact::text(ACCEPTED, why.clone()));
+        let accepted: Vec<Fact> = accepted.collect();
+        let call = self.call(step, state.round + 1, self.ports.clock.now(), &accepted);
         let mut memo = Vec::new();
         let mut seen = Seen::default();
         loop {

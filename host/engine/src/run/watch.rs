@@ -11,10 +11,8 @@ use super::port::{Clock, Control, Guest, GuestError, Journal, News, Reporter, Wo
 use super::traffic::{Traffic, before_the_run};
 use crate::journal::{Direction, Event, StepStatus};
 use crate::model::{
-    Authority, Canary, DeploymentStatus, Failure, HostWatch, Millis, Moment, Read, Reading, Sample,
-    ServiceRef, Share, StepCall, StepId, Verdict,
+    Authority, Canary, Failure, HostWatch, Millis, Moment, Sample, Share, StepCall, StepId, Verdict,
 };
-use crate::policy;
 
 /// How often the host looks whether a deployment runs.
 const RUNNING_LOOK: Millis = Millis::seconds(30);
@@ -40,6 +38,7 @@ pub(super) struct Watched {
 enum What {
     Probe,
     Running(String),
+    MostOf(Vec<String>),
     Traffic(String, Traffic),
     Canary(Canary),
 }
@@ -60,7 +59,10 @@ impl Watched {
             .map(|watch| new(watch.id.clone(), What::Probe, watch.interval, watch.trigger));
         let own = authority.host_watches.iter().map(|watch| {
             let (what, interval) = match watch {
-                HostWatch::Running(service) => (What::Running(service.clone()), RUNNING_LOOK),
+                HostWatch::Running(service) | HostWatch::OneOf(service) => {
+                    (What::Running(service.clone()), RUNNING_LOOK)
+                }
+                HostWatch::MostOf(services) => (What::MostOf(services.clone()), RUNNING_LOOK),
                 HostWatch::Traffic(service) => {
                     (What::Traffic(service.clone(), Traffic::default()), TRAFFIC_LOOK)
                 }
@@ -94,10 +96,16 @@ where
                     let before = self.count_before(&service).await?;
                     self.note(Event::Counted { watch, before })?;
                 }
-                What::Probe | What::Running(_) | What::Canary(_) if known.is_none() => {
+                What::Probe | What::Running(_) | What::MostOf(_) | What::Canary(_)
+                    if known.is_none() =>
+                {
                     self.look_at(index, guest).await?;
                 }
-                What::Probe | What::Running(_) | What::Traffic(..) | What::Canary(_) => {}
+                What::Probe
+                | What::Running(_)
+                | What::MostOf(_)
+                | What::Traffic(..)
+                | What::Canary(_) => {}
             }
         }
         Ok(())
@@ -185,6 +193,20 @@ where
         }
     }
 
+    /// Tells, where a run ends well, what fails all the same and turns nothing round.
+    pub(super) fn tell_what_fails(&self) {
+        let fails = |watched: &&Watched| {
+            let known = self.state.watches.get(&watched.id);
+            known.is_some_and(|known| known.held && known.verdict == Some(Verdict::Fail))
+        };
+        for Watched { id, .. } in self.watched.iter().filter(fails) {
+            let evidence = self.state.watches.get(id).map_or("", |known| known.evidence.as_str());
+            let note =
+                format!("watch `{id}` still fails, and is for a person to judge: {evidence}");
+            self.ports.reporter.report(News::Note(note));
+        }
+    }
+
     /// An outage that was announced and approved is no reason to go back while its step lasts: the step's own limit ends it.
     fn is_in_an_outage(&self) -> bool {
         let running = |id: &StepId| self.state.step(id).status == StepStatus::Running;
@@ -215,6 +237,7 @@ where
         let sample = match &mut watched.what {
             What::Probe => self.probe(&watched.id, guest).await?,
             What::Running(service) => self.running(service).await,
+            What::MostOf(services) => self.most_of(services).await,
             What::Traffic(service, traffic) => {
                 let known = self.state.watches.get(&watched.id);
                 let before = known.and_then(|known| known.before).unwrap_or_default();
@@ -240,7 +263,9 @@ where
         let now = self.ports.clock.now();
         watched.due = match &watched.what {
             What::Canary(_) => self.next_canary_look(now),
-            What::Probe | What::Running(_) | What::Traffic(..) => now.plus(watched.interval),
+            What::Probe | What::Running(_) | What::MostOf(_) | What::Traffic(..) => {
+                now.plus(watched.interval)
+            }
         };
         let changed = self.state.changed.unwrap_or(Moment(0));
         let tripped = watched.judge.look(now, changed, self.is_in_an_outage(), &sample);
@@ -292,17 +317,22 @@ where
         }
     }
 
-    /// Returns the step that a probe is told of. A plugin knows none of those that the host puts around its own: before them
-    /// all it is told of its first step, and after them of its last one.
+    /// Returns the step that a probe is told of. A plugin knows none of those that the host puts around its own: there it is
+    /// told of its next step, and after them all of its last one.
     fn step_of_watch(&self) -> Option<StepId> {
         let Some(current) = self.current() else { return self.last_step() };
         let around = self.authority.step(&current).is_some_and(|frozen| frozen.derived)
             || self.authority.closing().any(|undo| undo.step.id == current);
-        match around {
-            false => Some(current),
-            true if policy::begins(&current) => self.own_steps().next(),
-            true => self.last_step(),
+        if !around {
+            return Some(current);
         }
+        self.next_step(&current).or_else(|| self.last_step())
+    }
+
+    /// Returns the plugin's own step that comes after one of the host's on the way there.
+    fn next_step(&self, step: &StepId) -> Option<StepId> {
+        let from = self.authority.steps.iter().skip_while(|frozen| frozen.step.id != *step);
+        from.filter(|frozen| !frozen.derived).map(|frozen| frozen.step.id.clone()).next()
     }
 
     fn last_step(&self) -> Option<StepId> {
@@ -313,36 +343,6 @@ where
     fn own_steps(&self) -> impl Iterator<Item = StepId> {
         let own = self.authority.steps.iter().filter(|frozen| !frozen.derived);
         own.map(|frozen| frozen.step.id.clone())
-    }
-
-    async fn running(&self, service: &str) -> Result<Sample, Failure> {
-        let read = Read::Deployments(ServiceRef::Named(service.to_owned()), 1);
-        let Reading::Deployments(all) = self.ports.world.read(&read).await? else {
-            return Err(Failure::permanent("engine:reading", "asked for deployments"));
-        };
-        let newest = all.into_iter().next();
-        let (verdict, evidence) = match newest.map(|newest| newest.status) {
-            Some(DeploymentStatus::Success) => (Verdict::Pass, "its deployment runs".to_owned()),
-            // Steps deploy and stop, and judge by themselves how long that may take.
-            Some(DeploymentStatus::InProgress(word)) => {
-                (Verdict::Pass, format!("a deployment is in progress ({word})"))
-            }
-            Some(
-                DeploymentStatus::Removed | DeploymentStatus::Stopped | DeploymentStatus::Skipped,
-            ) => (Verdict::Pass, "it is taken down".to_owned()),
-            Some(DeploymentStatus::Failed(why)) => {
-                (Verdict::Fail, format!("its newest deployment failed: {why}"))
-            }
-            Some(DeploymentStatus::Crashed) => (Verdict::Fail, "it crashed".to_owned()),
-            Some(DeploymentStatus::NeedsApproval) => {
-                (Verdict::Unknown, "its newest deployment waits for an approval".to_owned())
-            }
-            Some(DeploymentStatus::Other(word)) => {
-                (Verdict::Unknown, format!("its newest deployment is {word}"))
-            }
-            None => (Verdict::Unknown, "it has no deployment".to_owned()),
-        };
-        Ok(Sample { verdict, evidence, figure: None })
     }
 
     /// Judges the requests of the newest window, which begins no earlier than the grace after the newest change.

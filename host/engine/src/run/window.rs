@@ -54,7 +54,8 @@ where
             return index == 0;
         }
         let asks = |frozen: &FrozenStep| frozen.step.gates.contains(&Gate::Window);
-        let soaked = |before: usize| steps.get(before).is_some_and(|it| it.step.soak.is_some());
+        let before = steps.iter().take(index).rev().find(|it| !it.derived);
+        let soaked = before.is_some_and(|it| it.step.soak.is_some());
         let section =
             |at: usize| steps.get(at).and_then(|it| self.authority.section_of(&it.step.id));
         let point = self.authority.point_of_no_return();
@@ -68,10 +69,7 @@ where
             }
         }
         let is_first = steps.iter().take(index).all(|it| it.derived);
-        is_first
-            || index.checked_sub(1).is_some_and(soaked)
-            || steps.get(index).is_some_and(asks)
-            || point == Some(index)
+        is_first || soaked || steps.get(index).is_some_and(asks) || point == Some(index)
     }
 
     /// Returns how long the stretch that begins at `index` takes if every step takes as long as it may, and then everything

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use lockstep_engine::model::{
-    Allowed, ArgumentRule, Drive, Effect, Finding, Gate, Kind, Measured, Millis, Moment, Outage,
-    OutageKind, Piece, Plan, ServiceRef, Severity, Step, Target, Undo, Way,
+    Allowed, ArgumentRule, Drive, Effect, Finding, Gate, Kind, Measured, Millis, Moment,
+    ONE_OF_SEVERAL, Outage, OutageKind, Piece, Plan, ServiceRef, Severity, Step, Target, Undo, Way,
 };
 use lockstep_engine::policy::Watching;
 use lockstep_engine::run::{PlanError, Planner};
@@ -52,6 +52,21 @@ fn a_whole_draft_is_frozen_without_its_measured_figures() {
     assert!(Plan::from_json(&later).unwrap_err().to_string().contains("format 9"));
     let more = text.replacen("\"format\": 1", "\"format\": 1, \"colour\": 2", 1);
     assert!(Plan::from_json(&more).is_err());
+}
+
+#[test]
+fn who_stands_in_for_whom_must_make_sense() {
+    let shape = |extra: &[(&str, &str)]| {
+        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Shape { extra: extra.iter().map(own).collect(), ..one_step(|_| ()) }
+    };
+    is_refused(&shape(&[("color", "blue")]), "the plan has an unknown extra `color`");
+    is_refused(&shape(&[(ONE_OF_SEVERAL, "redis")]), "one of several, and is the only one");
+    is_refused(&shape(&[(ONE_OF_SEVERAL, "redis"); 2]), "said to be one of several twice");
+    is_refused(
+        &shape(&[(ONE_OF_SEVERAL, "gone")]),
+        "`gone` is said to be one of several, and is not in",
+    );
 }
 
 #[test]

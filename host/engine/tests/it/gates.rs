@@ -1,7 +1,9 @@
 //! What a run waits for: gates, decisions, the step asked for, and people.
 
 use lockstep_engine::journal::Event;
-use lockstep_engine::model::{Drive, Effect, Gate, Observation, Step, Undo};
+use lockstep_engine::model::{
+    ACCEPTED, Drive, Effect, Fact, Gate, Observation, Step, StepCall, Undo,
+};
 use lockstep_engine::run::{Ended, RunError, Wait, Wish};
 
 use crate::fake::{Act, Bench, FarSide, Shape, command, listed, step_id, undo_of};
@@ -153,4 +155,33 @@ fn a_journal_with_a_changed_record_is_not_run_on() {
     assert_eq!(bench.run_on(), at_gate("sure?"));
     bench.journal.spoil(3);
     assert!(matches!(bench.run(), Err(RunError::Chain(_))));
+}
+
+#[test]
+fn a_step_that_found_something_moved_is_told_when_somebody_goes_on_all_the_same() {
+    let mut bench = gated();
+    bench.options.gates_approved_by = Some("ada".to_owned());
+    let moved = || Ok(Ok(Observation::Moved("the slot is gone".to_owned())));
+    bench.guest.part("second").observe.extend([moved(), moved()]);
+    let said = |bench: &Bench| -> Vec<Option<String>> {
+        let seen = bench
+            .guest
+            .calls
+            .iter()
+            .filter(|(called, call, _)| *called == "observe" && call.step.as_str() == "second");
+        let accepted = |call: &StepCall| {
+            let fact = call.facts.iter().find(|fact| fact.name == ACCEPTED);
+            fact.and_then(Fact::as_text).map(str::to_owned)
+        };
+        seen.map(|(_, call, _)| accepted(call)).collect()
+    };
+    let waits = Ended::Waiting(Wait::Moved("the slot is gone".to_owned()));
+    assert_eq!(bench.run_on(), waits);
+    assert_eq!(bench.run_on(), waits, "taking the run up is no answer");
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), waits);
+    bench.answer_the_question();
+    assert_eq!(bench.run_on(), Ended::Done);
+    let word = Some("the slot is gone".to_owned());
+    assert_eq!(said(&bench), [None, word.clone(), word]);
 }

@@ -36,6 +36,7 @@ mod sections;
 mod simulation;
 #[cfg(test)]
 mod steps;
+mod stopped;
 #[cfg(test)]
 mod sweep;
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::{
-    Effect, Failure, Millis, Moment, Step, Trigger, Undo, Verdict, Watch,
+    Effect, Failure, Millis, Moment, ONE_OF_SEVERAL, Step, Trigger, Undo, Verdict, Watch,
 };
 use lockstep_engine::policy::Watching;
-use lockstep_engine::run::{Clock as _, Ended, OnFailure, Wait};
+use lockstep_engine::run::{Clock as _, Ended, News, OnFailure, Wait};
 
 use crate::fake::{Bench, FarSide, Shape, command, deploy, listed, pinned, step_id, undo_of};
 
@@ -279,4 +279,48 @@ fn a_crash_is_seen_by_the_host_itself() {
     assert!(matches!(&ended, Ok(Ended::Stuck(_))), "{ended:?}");
     let why = bench.journal.state().turned_back.unwrap();
     assert!(why.contains("watch `running:litellm`: failing for 300 s: it crashed"), "{why}");
+}
+
+/// A run that deploys three services which stand in for each other, and is watched for two days.
+fn of_three_nodes() -> Bench {
+    const NODES: [&str; 3] = ["pg-0", "pg-1", "pg-2"];
+    let deploys = NODES.map(|node| deploy(&format!("deploy-{node}"), node));
+    let soak = Some(Millis::seconds(48 * 3600));
+    let step = Step { undo: Undo::Restore, soak, ..listed("first", &deploys) };
+    let extra = NODES.map(|node| (ONE_OF_SEVERAL.to_owned(), node.to_owned())).to_vec();
+    let shape = Shape { watching: watching(Vec::new()), extra, ..Shape::default() };
+    let image = pinned('a');
+    let far = NODES.map(|node| (node, [("image", image.as_str())]));
+    let far: Vec<(&str, &[_])> = far.iter().map(|(node, known)| (*node, &known[..])).collect();
+    Bench::new(&shape.step(step, &deploys), FarSide::with(&far))
+}
+
+impl Bench {
+    fn lose(&self, node: &str, from: Moment) {
+        self.world.outside.down.borrow_mut().push((from, node.to_owned()));
+    }
+}
+
+#[test]
+fn a_node_that_others_stand_in_for_is_told_and_the_run_goes_on_to_its_end() {
+    let mut bench = of_three_nodes();
+    bench.lose("pg-0", minutes(20));
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert_eq!(verdicts(&bench, "running:pg-0"), [Verdict::Pass, Verdict::Fail]);
+    assert_eq!(verdicts(&bench, "running:most-of:pg-0,pg-1,pg-2"), [Verdict::Pass]);
+    let told = "watch `running:pg-0` still fails, and is for a person to judge: it crashed";
+    let told = News::Note(told.to_owned());
+    assert!(bench.reporter.0.borrow().contains(&told));
+}
+
+#[test]
+fn most_of_the_nodes_lost_turn_the_run_round() {
+    let mut bench = of_three_nodes();
+    bench.lose("pg-0", minutes(20));
+    bench.lose("pg-2", minutes(60));
+    let ended = bench.run();
+    assert!(matches!(&ended, Ok(Ended::Stuck(_))), "{ended:?}");
+    let why = bench.journal.state().turned_back.unwrap();
+    let most = "watch `running:most-of:pg-0,pg-1,pg-2`: failing for 300 s: 2 of 3 don't";
+    assert!(why.contains(most), "{why}");
 }

@@ -1,8 +1,8 @@
 //! What a plugin's functions are given and answer.
 
 use lockstep_engine::model::{
-    Bound, Description, Draft, Extra, Grantable, Millis, Observation, Pending, Progress, Rule,
-    Sample, StepCall, Target, Verdict, Version,
+    Bound, Description, Draft, Extra, Grantable, Millis, ONE_OF_SEVERAL, Observation, Pending,
+    Progress, Rule, Sample, StepCall, Target, Verdict, Version,
 };
 
 use super::{Inward, Outward, Refused, closed, unknown};
@@ -81,7 +81,7 @@ impl Inward for upgrade::Draft {
             watches: self.watches.inward()?,
             uncovered: self.uncovered,
             parameters: self.parameters,
-            extra: closed("draft", self.extra, &[])?,
+            extra: closed("draft", self.extra, &[ONE_OF_SEVERAL])?,
         })
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod copy;
 mod cut;
 pub(crate) mod job;
 mod prepare;
+mod rearm;
 mod services;
 mod switch;
 
@@ -58,6 +59,7 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::SEAL => cut::sealed(outside, OLD),
         names::END_WRITERS => cut::ended(outside, OLD, memo),
         names::SEAL_NEW => cut::ended(outside, NEW, memo),
+        names::REARM => rearm::armed_anew(outside, &context),
         names::UNSEAL | names::UNSEAL_OLD => cut::unsealed(outside, memo),
         names::REFERENCES => switch::referred(outside, &context, &context.address),
         names::PASSAGE => services::front(outside, names::PASSAGE_START),

@@ -32,7 +32,7 @@ impl<D: Declares> Parts<'_, D> {
             found.services().first().map(|service| names::refer(service))
         };
         let Some(first) = led else { return Ok(Vec::new()) };
-        let mut order = vec![self.seal_new(&first)?];
+        let mut order = vec![self.rearm(&first)?, self.seal_new(&first)?];
         order.extend(self.bring_home(&first)?);
         order.push(self.unseal_old(&first)?);
         if self.context.through {

@@ -78,7 +78,9 @@ pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
     found.extend(findings);
     let uncovered = uncovered::lines(&survey, inside);
     let draft = of_steps(bare(versions, found), steps);
-    Ok(Draft { undo, watches: watches(), uncovered, parameters: context.parameters(), ..draft })
+    let parameters = context.parameters();
+    let extra = stand_ins(&context);
+    Ok(Draft { undo, watches: watches(), uncovered, parameters, extra, ..draft })
 }
 
 /// Another component, or a version: what the cluster runs is for whoever deploys it to decide.
@@ -172,6 +174,15 @@ fn watches() -> Vec<Watch> {
         watch(names::WATCH_OLD_IDLE, "nobody uses the old server any more", MINUTE, "unhealthy"),
         watch(names::WATCH_FRONT, "PgPool has its nodes and one primary", 15 * SECOND, "unhealthy"),
     ]
+}
+
+/// A node that is down is what the other ones are for. That they serve is what PgPool is watched for.
+fn stand_ins(context: &Context) -> Vec<(String, String)> {
+    if context.nodes.len() < 2 {
+        return Vec::new();
+    }
+    let one = |node: &String| ("one-of-several".to_owned(), node.clone());
+    context.nodes.iter().map(one).collect()
 }
 
 /// Gives the draft its steps, and takes out of its findings what none of them mends.

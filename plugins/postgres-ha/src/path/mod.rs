@@ -10,6 +10,7 @@ mod parts;
 mod passage;
 mod pins;
 mod prepare;
+mod rearm;
 mod switch;
 
 pub(crate) use draft::plan;

@@ -1,6 +1,6 @@
 //! The way back after the switch: its order, and what each of its steps demands.
 
-use lockstep_sdk::{Failure, Observation, Progress, Undo};
+use lockstep_sdk::{Fact, Failure, Observation, Progress, Undo};
 
 use super::cut::switched;
 use super::given::{Given, failed, moved, pending, planned, step, waits};
@@ -16,6 +16,7 @@ fn what_was_written_goes_home_before_anybody_does() {
     assert_eq!(
         order,
         &[
+            "rearm",
             "seal-new",
             "drain-back",
             "sequences-back",
@@ -69,6 +70,79 @@ fn it_begins_with_the_first_reference_and_a_service_returns_only_if_it_was_deplo
     pending(&given.check(&stack, "return-litellm"), "not listed yet");
     stack.deployed("return-litellm");
     assert!(matches!(given.check(&stack, "return-litellm"), Progress::Done(_)));
+}
+
+#[test]
+fn the_old_server_is_copied_anew_only_where_the_link_is_lost_and_a_person_goes_on() {
+    let mut given = Given::kept(&Stack::healthy());
+    let stack = switched();
+    let found = given.observe(&stack, "rearm");
+    assert!(matches!(found, Observation::NothingToDo(_)), "{found:?}");
+    let mut pauses = stack.clone();
+    pauses.databases.links.insert(BACK, Linked { running: 0, ..Linked::runs() });
+    waits(&given.observe(&pauses, "rearm"), "does not run");
+    moved(&given.observed(&pauses, "rearm"), "going back would lose it");
+    let mut lost = stack.clone();
+    lost.databases.links.insert(BACK, Linked { slot: None, ..Linked::runs() });
+    moved(&given.observe(&lost, "rearm"), "the slot `lockstep_rev` at `cluster` is gone");
+
+    let Observation::Moved(said) = given.observe(&lost, "rearm") else { panic!() };
+    given.facts.push(Fact::one("accepted", "somebody else deployed"));
+    moved(&given.observe(&lost, "rearm"), "going back would lose it");
+    given.facts.push(Fact::one("accepted", said));
+    assert!(matches!(given.observe(&lost, "rearm"), Observation::Ready(_)));
+    let mut in_use = lost.clone();
+    in_use.databases.standing.insert("postgres", (true, 0, 0, 1));
+    moved(&given.observe(&in_use, "rearm"), "1 client sessions");
+    let mut open = lost.clone();
+    open.databases.standing.insert("postgres", (false, 0, 0, 0));
+    moved(&given.observe(&open, "rearm"), "not sealed");
+    if let Ok(nodes) = &mut lost.databases.front {
+        nodes[0][1] = "down";
+    }
+    moved(&given.observe(&lost, "rearm"), "0 primaries");
+}
+
+#[test]
+fn the_old_server_is_emptied_only_when_its_volume_is_backed_up_and_filled_with_every_table() {
+    let (draft, declared) = planned(&Stack::healthy());
+    let rearm = step(&draft.undo, "rearm");
+    let labels = [
+        "rearm-off",
+        "rearm-slot",
+        "rearm-pub",
+        "rearm-backup",
+        "rearm-backup-lock",
+        "rearm-empty",
+        "rearm-back-pub",
+        "rearm-back-sub",
+    ];
+    assert_eq!(rearm.effects, labels);
+    assert!(rearm.reverses.iter().all(|(_, theirs)| theirs == "refer-litellm"));
+    assert!(
+        declared.line("rearm-empty").starts_with("rearm-empty: transaction postgres SET LOCAL")
+    );
+    let published = declared.line("rearm-back-pub");
+    let tables = published.split_once(" FOR TABLE ").unwrap().1;
+    assert!(declared.line("rearm-empty").ends_with(&format!("TRUNCATE {tables}")));
+    let link = declared.line("rearm-back-sub");
+    assert!(link.contains("PUBLICATION lockstep_rev WITH (copy_data = true"), "{link}");
+}
+
+#[test]
+fn the_old_server_is_copied_anew_when_it_has_every_table_and_follows() {
+    let given = Given::kept(&Stack::healthy());
+    let mut stack = switched();
+    stack.databases.copied = (3, 4);
+    pending(&given.check(&stack, "rearm"), "3 of 4 tables are copied back");
+    stack.databases.copied = (4, 4);
+    assert!(matches!(given.check(&stack, "rearm"), Progress::Done(_)));
+    stack.databases.links.insert(BACK, Linked { slot: Some((true, 2 << 20)), ..Linked::runs() });
+    pending(&given.check(&stack, "rearm"), "bytes behind");
+    stack.databases.links.insert(BACK, Linked { slot: Some((false, 0)), ..Linked::runs() });
+    pending(&given.check(&stack, "rearm"), "does not run");
+    stack.databases.links.insert(BACK, Linked { slot: None, ..Linked::runs() });
+    assert!(matches!(given.check(&stack, "rearm"), Progress::Again(_)), "a failover once more");
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn everybody_is_led_through_it_before_the_copy_and_only_it_is_switched() {
     assert_eq!(
         back,
         &[
+            "rearm",
             "seal-new",
             "drain-back",
             "sequences-back",

@@ -60,6 +60,14 @@ fn a_stack_that_is_ready_needs_no_restart() {
 }
 
 #[test]
+fn nodes_stand_in_for_each_other_and_the_front_for_nobody() {
+    let (draft, _) = planned(&Stack::healthy());
+    let several =
+        ["pg-0", "pg-1", "pg-2"].map(|node| ("one-of-several".to_owned(), node.to_owned()));
+    assert_eq!(draft.extra, several);
+}
+
+#[test]
 fn a_log_that_no_link_can_read_takes_a_restart_with_a_gate_and_a_window() {
     let mut stack = Stack::healthy();
     stack.databases.old.set(WAL_LEVEL, "replica");

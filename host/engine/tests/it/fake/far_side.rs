@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::journal::Standing;
-use lockstep_engine::model::{Effect, Kind, Piece, ServiceRef};
+use lockstep_engine::model::{Effect, Failure, Kind, Piece, ServiceRef};
 
 /// Values by name, as a `Standing` writes them.
 type Values = BTreeMap<String, String>;
@@ -14,6 +14,8 @@ pub(crate) struct FarSide {
     pub(crate) configured: BTreeMap<String, Values>,
     /// What each service runs with; none while it is stopped.
     pub(crate) running: BTreeMap<String, Option<Values>>,
+    /// Which service runs what is behind a connection, where it matters that it does.
+    pub(crate) serves: BTreeMap<String, String>,
     /// Masked values that the host keeps beside what overwrote them.
     pub(crate) kept: BTreeMap<(String, String), String>,
     /// What commands count.
@@ -35,6 +37,19 @@ impl FarSide {
     /// Returns what people see of it: everything but the values that the host keeps.
     pub(crate) fn seen(&self) -> Self {
         Self { kept: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// Says that a service runs what is behind a connection.
+    pub(crate) fn serving(mut self, connection: &str, service: &str) -> Self {
+        self.serves.insert(connection.to_owned(), service.to_owned());
+        self
+    }
+
+    /// Returns why nobody answers behind a connection, if nobody does.
+    pub(crate) fn unreachable(&self, connection: &str) -> Option<Failure> {
+        let service = self.serves.get(connection)?;
+        let stopped = self.running.get(service).is_none_or(Option::is_none);
+        stopped.then(|| Failure::transient("net:refused", format!("`{service}` does not run")))
     }
 
     /// Returns what is configured under a name.

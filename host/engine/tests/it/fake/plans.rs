@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use lockstep_engine::model::{
-    Assignment, DeploySource, Digest, Draft, Effect, Environment, Finding, Grantable, Kind, Label,
-    MAX_OUTAGE, Millis, Moment, Piece, Plan, PluginPin, SECTION, ServiceRef, Step, StepId, Survey,
-    Surveyed, Version, Watch,
+    Assignment, DeploySource, Digest, Draft, Effect, Environment, Extra, Finding, Grantable, Kind,
+    Label, MAX_OUTAGE, Millis, Moment, Piece, Plan, PluginPin, SECTION, ServiceRef, Step, StepId,
+    Survey, Surveyed, Version, Watch,
 };
 use lockstep_engine::policy::{FreezeError, Freezer, Grant, Watching};
 
@@ -125,6 +125,7 @@ pub(crate) fn survey_of(far: &FarSide) -> Survey {
         project_id: "project".to_owned(),
         environment_id: "environment".to_owned(),
         services: far.configured.keys().map(|name| (name.clone(), surveyed(name))).collect(),
+        connections: far.serves.iter().map(|(it, name)| (it.clone(), vec![name.clone()])).collect(),
     }
 }
 
@@ -139,6 +140,7 @@ pub(crate) struct Shape {
     pub(crate) findings: Vec<Finding>,
     pub(crate) watches: Vec<Watch>,
     pub(crate) watching: Watching,
+    pub(crate) extra: Extra,
 }
 
 impl Shape {
@@ -164,7 +166,7 @@ impl Shape {
             watches: self.watches.clone(),
             uncovered: Vec::new(),
             parameters: self.parameters.clone(),
-            extra: Vec::new(),
+            extra: self.extra.clone(),
         }
     }
 

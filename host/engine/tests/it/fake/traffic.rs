@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use lockstep_engine::model::{Deployment, DeploymentStatus, Failure, Moment, Reading, Tally};
+use lockstep_engine::model::{
+    Deployment, DeploymentStatus, Failure, Moment, Reading, ServiceRef, Tally,
+};
 
 /// How many requests come in a second, and how many of a hundred fail.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Outside {
     pub(crate) rates: RefCell<Vec<(Moment, Rate)>>,
     /// From when on the newest deployment is down.
     pub(crate) crashed: Cell<Option<Moment>>,
+    /// From when on each of these services is down.
+    pub(crate) down: RefCell<Vec<(Moment, String)>>,
     /// Deployments that somebody else made, and since when they are there.
     pub(crate) foreign: RefCell<Vec<(Moment, String)>>,
     /// Objects of a schema, and since when each is there.
@@ -65,8 +69,11 @@ impl Outside {
         there.map(|(since, object)| (object.clone(), since.0.to_string())).collect()
     }
 
-    pub(crate) fn deployments(&self, now: Moment) -> Reading {
-        let crashed = self.crashed.get().is_some_and(|since| since <= now);
+    pub(crate) fn deployments(&self, service: &ServiceRef, now: Moment) -> Reading {
+        let down = self.down.borrow();
+        let is_it = |name: &String| *service == ServiceRef::Named(name.clone());
+        let crashed = self.crashed.get().is_some_and(|since| since <= now)
+            || down.iter().any(|(since, name)| *since <= now && is_it(name));
         let status = if crashed { DeploymentStatus::Crashed } else { DeploymentStatus::Success };
         let foreign = self.foreign.borrow();
         let there = foreign.iter().rev().filter(|(since, _)| *since <= now);

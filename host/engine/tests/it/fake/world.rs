@@ -151,6 +151,14 @@ impl FakeWorld {
         !effect.is_undo() && !self.holds.stands(hold)
     }
 
+    fn unreachable(&self, kind: &Kind) -> Option<Failure> {
+        let (Kind::RedisCommand { connection, .. } | Kind::SqlExecute { connection, .. }) = kind
+        else {
+            return None;
+        };
+        self.far.borrow().unreachable(connection)
+    }
+
     fn has_happened(&self, intent: &Intent) -> bool {
         self.happened.borrow().iter().any(|earlier| key(earlier) == key(intent))
     }
@@ -175,15 +183,18 @@ impl World for FakeWorld {
         if let Read::Traffic(_, from, until) = read {
             return self.outside.requests(*from, *until).map(Reading::Traffic);
         }
-        if matches!(read, Read::Deployments(..)) {
-            return Ok(self.outside.deployments(self.journal.now()));
+        if let Read::Deployments(service, _) = read {
+            return Ok(self.outside.deployments(service, self.journal.now()));
         }
         let of_deployment = matches!(read, Read::Deployment(_));
         let staged = || self.outside.staged(self.journal.now());
         Ok(if of_deployment { Reading::Deployment(None) } else { staged() })
     }
 
-    async fn schema(&self, _: &str) -> Result<BTreeMap<String, String>, Failure> {
+    async fn schema(&self, connection: &str) -> Result<BTreeMap<String, String>, Failure> {
+        if let Some(failure) = self.far.borrow().unreachable(connection) {
+            return Err(failure);
+        }
         Ok(self.outside.schema(self.journal.now()))
     }
 
@@ -219,7 +230,10 @@ impl World for FakeWorld {
             Some(_) | None if self.is_too_late(effect) => {
                 Sent::Refused(Failure::permanent("sql:lifted", "writes were not blocked any more"))
             }
-            None => Sent::Done(self.happen(effect, intent)),
+            None => match self.unreachable(&effect.effect().kind) {
+                Some(failure) => Sent::Refused(failure),
+                None => Sent::Done(self.happen(effect, intent)),
+            },
             Some(Fault::LateAnswer(length)) => {
                 let given = self.happen(effect, intent);
                 self.journal.pass(length);
@@ -313,7 +327,11 @@ impl World for FakeWorld {
         self.canaries.tallies(self.journal.now())
     }
 
-    async fn missing(&self, _: &Canary, acknowledged: &Numbers) -> Result<Numbers, Failure> {
+    async fn missing(&self, canary: &Canary, acknowledged: &Numbers) -> Result<Numbers, Failure> {
+        let far = self.far.borrow();
+        if let Some(failure) = canary.connection().and_then(|it| far.unreachable(it)) {
+            return Err(failure);
+        }
         self.canaries.missing(acknowledged, self.journal.now())
     }
 

@@ -98,6 +98,7 @@ pub(super) fn survey() -> Survey {
         project_id: "project".to_owned(),
         environment_id: "environment".to_owned(),
         services: BTreeMap::from(services),
+        connections: BTreeMap::new(),
     }
 }
 
