@@ -169,6 +169,22 @@ pub(crate) fn graphql(
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
+/// Sets a variable, as somebody else would in the dashboard, without a deploy.
+#[track_caller]
+pub(crate) fn variable(stage: &Stage, service: &str, name: &str, value: &str) {
+    let id = stage.status().service(service).unwrap().id.clone();
+    let input = serde_json::json!({
+        "projectId": stage.env("RAILWAY_PROJECT_ID"), "environmentId": stage.env("RAILWAY_ENVIRONMENT_ID"),
+        "serviceId": id, "name": name, "value": value, "skipDeploys": true,
+    });
+    let done = graphql(
+        stage,
+        "mutation($i:VariableUpsertInput!){variableUpsert(input:$i)}",
+        &serde_json::json!({ "i": input }),
+    );
+    assert_eq!(done["data"]["variableUpsert"], true, "{done}");
+}
+
 /// What was changed at Railway, by what and at which service, and how often.
 pub(crate) type Mutations = BTreeMap<(String, Option<String>), usize>;
 

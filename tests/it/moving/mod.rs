@@ -1,8 +1,11 @@
 //! PostgreSQL to a cluster and back, while writers write: no acknowledged row is lost, and none is there twice.
 
+mod budget;
 mod failover;
 mod job;
 mod killed;
+mod preflight;
+mod schemas;
 mod traps;
 
 use lockstep_tests::writers::Writers;

@@ -3,10 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-use serde_json::json;
-
 use super::forms::{hex, sentences};
-use crate::far_side::{Postgres, ask, graphql};
+use crate::far_side::{Postgres, ask, variable};
 use crate::stage::Stage;
 
 /// A secret with every character that some encoding changes.
@@ -56,20 +54,6 @@ pub(super) fn plant(stage: &Stage) -> Planted {
         ),
         places: ["leak:1 ", "sql [\\\"text_form", "http [", "http the", "redis logs", "MOTTO"],
     }
-}
-
-fn variable(stage: &Stage, service: &str, name: &str, value: &str) {
-    let id = stage.status().service(service).unwrap().id.clone();
-    let input = json!({
-        "projectId": stage.env("RAILWAY_PROJECT_ID"), "environmentId": stage.env("RAILWAY_ENVIRONMENT_ID"),
-        "serviceId": id, "name": name, "value": value, "skipDeploys": true,
-    });
-    let done = graphql(
-        stage,
-        "mutation($i:VariableUpsertInput!){variableUpsert(input:$i)}",
-        &json!({ "i": input }),
-    );
-    assert_eq!(done["data"]["variableUpsert"], true, "{done}");
 }
 
 /// Answers every request with `body`, and with its first line in a header, for as long as the test runs.
