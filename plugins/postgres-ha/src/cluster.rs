@@ -31,6 +31,8 @@ pub(crate) const LOCALES: &str = "\
 pub(crate) struct Cluster {
     /// What the primary says about itself.
     pub(crate) server: Server,
+    /// What stands between it and whoever reads, if anything does.
+    pub(crate) pooler: Option<String>,
     /// Whether the database is there already.
     pub(crate) present: bool,
     /// Whether its system has the locale of the old database.
@@ -64,6 +66,7 @@ impl Cluster {
         let primary = leads(nodes, front.as_deref().unwrap_or(&[]), &receivers);
         Ok(Self {
             server,
+            pooler: front::pooler(outside, ADMIN)?,
             present: present(outside, database)? || outside.query(NEW, "SELECT 1", &[]).is_ok(),
             has_locale: has_locale(outside, locale)?,
             available: pairs(outside, ADMIN, AVAILABLE)?,

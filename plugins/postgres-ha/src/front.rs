@@ -9,6 +9,24 @@ use crate::names::FRONT;
 const WANTED: [(&str, &str); 2] =
     [("load_balance_mode", "off"), ("failover_on_backend_shutdown", "off")];
 
+/// What PgPool tells, and what a server calls no setting of its own.
+pub(crate) const POOLER: &str = "SHOW pool_version";
+
+/// What a server answers to that.
+const NO_SETTING: &str = "sql:42704";
+
+/// Looks whether a connection ends at PgPool instead of a server, and returns how that calls itself.
+pub(crate) fn pooler<O: Sql>(outside: &O, connection: &str) -> Result<Option<String>, Failure> {
+    match outside.query(connection, POOLER, &[]) {
+        Ok(answer) => {
+            let text = answer.rows.first().and_then(|row| row.first()).and_then(Value::as_text);
+            Ok(Some(format!("{POOLER}: {}", text.unwrap_or("answered"))))
+        }
+        Err(failure) if failure.problem().has(NO_SETTING) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// One node as PgPool sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {

@@ -3,6 +3,8 @@
 use lockstep_sdk::outside::Railway;
 use lockstep_sdk::{Failure, Location, Variable, VariableValue};
 
+use crate::seal;
+
 /// The port of both servers and of PgPool.
 const PORT: &str = "5432";
 
@@ -54,9 +56,18 @@ pub(crate) struct Found {
     pub(crate) unclear: Vec<(String, String)>,
     /// Users that variables name, each with its service.
     pub(crate) users: Vec<(String, String)>,
+    /// Variables by which clients set for themselves whether their transactions only read: the service and the variable.
+    pub(crate) unsealed: Vec<(String, String)>,
 }
 
 impl Found {
+    /// Looks whether a service's variables set what the seal of the old database sets. A client's own word beats a default.
+    pub(crate) fn look_for_unsealed(&mut self, service: &str, variables: &[Variable]) {
+        let sets = |variable: &&Variable| matches!(&variable.value, VariableValue::Shown(text) if text.contains(seal::DEFAULT));
+        let own = variables.iter().filter(sets);
+        self.unsealed.extend(own.map(|variable| (service.to_owned(), variable.name.clone())));
+    }
+
     /// Looks at the variables of one service.
     pub(crate) fn look<O: Railway>(
         &mut self,

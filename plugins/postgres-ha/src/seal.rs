@@ -12,6 +12,9 @@ use crate::answer;
 use crate::declare::statements;
 use crate::quote::Ident;
 
+/// The setting of which the seal is the database's default.
+pub(crate) const DEFAULT: &str = "default_transaction_read_only";
+
 /// The database's own settings, an item each.
 const OWN: &str = "\
     pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase CROSS JOIN unnest(s.setconfig) AS c(item) \

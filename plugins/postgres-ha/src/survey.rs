@@ -5,7 +5,9 @@ use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Service};
 
 use crate::cluster::Cluster;
+use crate::front;
 use crate::job::JobSeen;
+use crate::names::OLD;
 use crate::options::{Options, Path};
 use crate::passage;
 use crate::references::{Found, Sides};
@@ -20,6 +22,8 @@ use crate::tables::Contents;
 pub(crate) struct Inside {
     /// What it says about itself.
     pub(crate) server: Server,
+    /// What stands between it and whoever reads, if anything does.
+    pub(crate) pooler: Option<String>,
     /// What is in the database.
     pub(crate) contents: Contents,
     /// Who is connected, roles, settings of the database, leftovers.
@@ -107,7 +111,9 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
     let mut found = Found::default();
     let mut others: Vec<&Running> = all.iter().filter(|running| !own(running.name())).collect();
     others.sort_by_key(|running| (running.uses(), running.name().to_owned()));
+    found.look_for_unsealed(old.name(), &old.variables);
     for running in &others {
+        found.look_for_unsealed(running.name(), &running.variables);
         found.look(outside, running.name(), &running.variables, sides)?;
     }
     let led = found.services();
@@ -159,7 +165,8 @@ fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> 
 
 fn inside<O: Sql>(outside: &O) -> Result<Inside, Failure> {
     Ok(Inside {
-        server: Server::read(outside, crate::names::OLD)?,
+        server: Server::read(outside, OLD)?,
+        pooler: front::pooler(outside, OLD)?,
         contents: Contents::read(outside)?,
         sessions: Sessions::read(outside)?,
     })

@@ -6,13 +6,13 @@ use super::Move;
 use crate::far_side::poll;
 
 /// Watches that judge within half a minute, which a failover does not take.
-const QUICK: &str = "[environments.lab.watches]\ngrace = \"0s\"\nunhealthy-after = \"30s\"\nwindow = \"1s\"\ntraffic = []\n";
+pub(super) const QUICK: &str = "[environments.lab.watches]\ngrace = \"0s\"\nunhealthy-after = \"30s\"\nwindow = \"1s\"\ntraffic = []\n";
 
 /// What is kept in the server that the move stops at its end.
 const CANARIES: &str = "[environments.lab.canaries]\nrows = [\"postgres\"]\n";
 
 /// Later than the end of the soak, in seconds.
-const AFTER_THE_SOAK: &str = "90000";
+pub(super) const AFTER_THE_SOAK: &str = "90000";
 
 #[test]
 fn a_primary_that_stays_down_is_told_and_the_move_goes_on_to_its_end() {

@@ -1,9 +1,12 @@
 //! PostgreSQL to a cluster and back, while writers write: no acknowledged row is lost, and none is there twice.
 
+mod budget;
 mod failover;
 mod front_first;
 mod job;
 mod killed;
+mod preflight;
+mod schemas;
 mod traps;
 
 use lockstep_tests::writers::Writers;

@@ -67,7 +67,7 @@ const WARNED: [Trap; 2] = [
 impl Move {
     /// Plans, and returns the findings.
     #[track_caller]
-    fn findings(&self, code: i32) -> Vec<Value> {
+    pub(super) fn findings(&self, code: i32) -> Vec<Value> {
         let planned = self.stage.lockstep(&["plan", "postgres-ha", "-e", "lab", "--json"]);
         let plan = planned.expect(code).json();
         let found = plan.pointer("/plan/plan/evidence/findings");
@@ -76,12 +76,12 @@ impl Move {
 }
 
 /// Returns the finding of this name, if there is one.
-fn found<'a>(findings: &'a [Value], id: &str) -> Option<&'a Value> {
+pub(super) fn found<'a>(findings: &'a [Value], id: &str) -> Option<&'a Value> {
     findings.iter().find(|finding| finding["id"] == id)
 }
 
 #[track_caller]
-fn run(url: &str, text: &str) {
+pub(super) fn run(url: &str, text: &str) {
     block_on(async { dial(url).await.unwrap().batch_execute(text).await.unwrap() });
 }
 

@@ -9,6 +9,7 @@ mod forward;
 mod holds;
 mod http;
 mod keyspaces;
+mod passwords;
 mod pins;
 mod proxies;
 mod queries;

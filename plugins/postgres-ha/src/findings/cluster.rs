@@ -11,6 +11,7 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let server = &seen.cluster.server;
     let mut findings = vec![primary(seen), front(seen), connections(seen), disk(seen)];
     findings.extend(server::role(server, ADMIN));
+    findings.extend(server::pooled(seen.cluster.pooler.as_deref(), ADMIN));
     findings.extend(server::sees(server).filter(|_| seen.inside.server.sees_sessions));
     findings.extend(settings(seen));
     if seen.cluster.present {

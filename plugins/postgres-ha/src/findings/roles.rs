@@ -3,9 +3,7 @@
 use lockstep_sdk::Finding;
 
 use super::{Seen, listed};
-
-/// The default that the seal sets.
-const SEAL: &str = "default_transaction_read_only=";
+use crate::seal::DEFAULT;
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -13,6 +11,7 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     findings.extend(superuser(seen));
     findings.extend(users(seen));
     findings.extend(settings(seen));
+    findings.extend(unsealed(seen));
     findings
 }
 
@@ -62,10 +61,24 @@ fn users(seen: Seen<'_>) -> Option<Finding> {
     (!lines.is_empty()).then(|| listed(finding, lines))
 }
 
+/// Whoever says of its own sessions that they write is not kept from it by the seal, and nobody would see what it writes.
+fn unsealed(seen: Seen<'_>) -> Option<Finding> {
+    let lines =
+        seen.survey.found.unsealed.iter().map(|(service, name)| format!("{service} {name}"));
+    let title = format!(
+        "variables set `{DEFAULT}` for their sessions, which beats the seal: such a client would go on writing at the old side"
+    );
+    let finding = Finding::refusal("unsealed-clients", title)
+        .remedy("take it out of each of these variables, and deploy the service, before the move")
+        .source("plans.md 3.1");
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| listed(finding, lines))
+}
+
 fn settings(seen: Seen<'_>) -> Vec<Finding> {
     let settings = &seen.inside.sessions.settings;
     let mut findings = Vec::new();
-    let seals = settings.iter().filter(|(_, item)| item.starts_with(SEAL));
+    let seals = settings.iter().filter(|(_, item)| is_seal(item));
     let lines: Vec<String> = seals
         .map(
             |(role, item)| {
@@ -83,7 +96,7 @@ fn settings(seen: Seen<'_>) -> Vec<Finding> {
     }
     let others: Vec<String> = settings
         .iter()
-        .filter(|(_, item)| !item.starts_with(SEAL))
+        .filter(|(_, item)| !is_seal(item))
         .map(
             |(role, item)| {
                 if role.is_empty() { item.clone() } else { format!("{item} for {role}") }
@@ -98,4 +111,9 @@ fn settings(seen: Seen<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Whether a setting is the one that the seal sets.
+fn is_seal(item: &str) -> bool {
+    item.split('=').next() == Some(DEFAULT)
 }

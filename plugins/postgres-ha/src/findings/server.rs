@@ -3,7 +3,7 @@
 use lockstep_sdk::Finding;
 
 use super::{Seen, listed};
-use crate::names::{LOGICAL_WAL, WAL_BUDGET};
+use crate::names::{LOGICAL_WAL, OLD, WAL_BUDGET};
 use crate::options::Path;
 use crate::server::Server;
 
@@ -15,6 +15,7 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
         Path::Job => findings.push(following(seen)),
     }
     findings.extend(role(server, "postgres"));
+    findings.extend(pooled(seen.inside.pooler.as_deref(), OLD));
     findings.extend(sees(server));
     if server.prepared > 0 {
         findings.push(
@@ -86,6 +87,19 @@ pub(super) fn role(server: &Server, connection: &str) -> Option<Finding> {
             .evidence("pg_is_in_recovery(): true")
             .remedy("let it lead to the primary")
             .source("domain.md A.5")
+    })
+}
+
+/// Refuses a connection that ends at a pooler: a block on writes is a session's, and so is everything that is proven by looking.
+pub(super) fn pooled(pooler: Option<&str>, connection: &str) -> Option<Finding> {
+    pooler.map(|evidence| {
+        let title = format!(
+            "the connection `{connection}` leads to a pooler: no block on writes holds through one, and no link comes out of it"
+        );
+        Finding::refusal("pooler", title)
+            .evidence(evidence)
+            .remedy("let it lead to the service that runs the server itself")
+            .source("plans.md R12")
     })
 }
 

@@ -55,6 +55,8 @@ fn servers_between_which_nothing_can_be_moved() {
     refused(|stack| stack.databases.new.set(SEES, false), "sessions-hidden");
     refused(|stack| stack.databases.new.set(RECEIVERS, 1_u64), "primary");
     refused(|stack| stack.databases.receivers = vec!["walreceiver"; 2], "primary");
+    refused(|stack| stack.databases.pooled = Some("postgres"), "pooler");
+    refused(|stack| stack.databases.pooled = Some("cluster-admin"), "pooler");
 }
 
 #[test]
@@ -99,6 +101,10 @@ fn roles_and_settings_that_would_be_missing_or_in_the_way() {
     refused(|stack| stack.databases.old.roles.push(("litellm", false)), "roles");
     let ro = "default_transaction_read_only=off";
     refused(|stack| stack.databases.settings.push(("postgres", ro)), "read-only-default");
+    let own = "-c default_transaction_read_only=off";
+    refused(|stack| stack.set("langfuse-web", "PGOPTIONS", own), "unsealed-clients");
+    let url = "${{postgres.DATABASE_URL}}?options=-c%20default_transaction_read_only%3Doff";
+    refused(|stack| stack.set("litellm", "DATABASE_URL", url), "unsealed-clients");
     refused(|stack| stack.set("pgpool", "PGPOOL_POSTGRES_USERNAME", "app"), "users");
     warned(|stack| stack.databases.settings.push(("", "work_mem=8MB")), "settings");
     let mut both = Stack::healthy();

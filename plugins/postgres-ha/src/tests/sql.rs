@@ -7,7 +7,7 @@ use lockstep_sdk::{Failure, Rows, Value};
 
 use super::stack::Stack;
 use crate::check::copy;
-use crate::{cluster, job, links, seal, server, sessions, tables};
+use crate::{cluster, front, job, links, seal, server, sessions, tables};
 
 type Table = Vec<Vec<Value>>;
 
@@ -120,6 +120,8 @@ pub(super) struct Databases {
     pub(super) published: u64,
     pub(super) copied: (u64, u64),
     pub(super) errors: u64,
+    /// The connection that ends at a pooler.
+    pub(super) pooled: Option<&'static str>,
     pub(super) abandoned: Vec<(&'static str, &'static str)>,
     /// Databases of the old server.
     pub(super) listed: Vec<&'static str>,
@@ -162,6 +164,7 @@ impl Default for Databases {
             published: 4,
             copied: (4, 4),
             errors: 0,
+            pooled: None,
             abandoned: Vec::new(),
             listed: vec!["litellm_langfuse", "postgres"],
             restored: 0,
@@ -334,6 +337,13 @@ impl Sql for Stack {
         }
         if let Some(failure) = &databases.told(connection).down {
             return Err(failure.clone());
+        }
+        if statement == front::POOLER {
+            if databases.pooled != Some(connection) {
+                return Err(Failure::permanently("sql:42704", "there is no such setting"));
+            }
+            let rows = vec![vec!["4.5.6 (hotooriboshi)".into()]];
+            return Ok(Rows { columns: columns(&["pool_version"]), rows });
         }
         if connection == "cluster" && !databases.present {
             return Err(Failure::permanently("sql:3D000", "there is no such database"));

@@ -22,15 +22,17 @@ pub(crate) fn killed(report: &mut Report) -> Fallible<()> {
     let Scene { lab, old, new, .. } = &scene;
     let rows = scene.rows()?;
     let (mut moments, mut kills) = (Moments::begin(), 0);
-    let mut over = |command: &[&str]| -> Fallible<Option<i32>> {
+    let mut over = |command: &[&str]| -> Fallible<(Option<i32>, String)> {
         for _ in 0..KILLS {
-            let mut process = lab.command(command).stdout(Stdio::null()).spawn()?;
+            let mut quiet = lab.command(command);
+            let mut process = quiet.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
             if let Some(code) = kill_after(&mut process, moments.up_to(LONGEST)) {
-                return Ok(Some(code));
+                return Ok((Some(code), String::new()));
             }
             kills += 1;
         }
-        Ok(lab.command(command).stdout(Stdio::null()).status()?.code())
+        let last = lab.command(command).output()?;
+        Ok((last.status.code(), String::from_utf8_lossy(&last.stderr).into_owned()))
     };
     let writers = scene.writers();
     // Whoever is killed before there is a run has none to go on with, so that much is let happen.
@@ -43,23 +45,23 @@ pub(crate) fn killed(report: &mut Report) -> Fallible<()> {
     let resume = ["resume", "--yes", "--until", "prove"];
     let mut turned = 0;
     begin()?;
-    let mut ended = over(&resume)?;
+    let (mut ended, mut said) = over(&resume)?;
     // Killed while writes were held, it has let them flow again and gone back by itself.
     while ended == Some(11) {
         writers.have_written();
         writers.told().is_all_in(old);
         turned += 1;
         begin()?;
-        ended = over(&resume)?;
+        (ended, said) = over(&resume)?;
     }
     if ended != Some(10) {
-        return Err(format!("the move ended with {ended:?}").into());
+        return Err(format!("the move ended with {ended:?}\n{said}").into());
     }
     writers.have_written();
     writers.told().is_all_in(new);
-    let ended = over(&["rollback", "--yes"])?;
+    let (ended, said) = over(&["rollback", "--yes"])?;
     if ended != Some(11) {
-        return Err(format!("the way back ended with {ended:?}").into());
+        return Err(format!("the way back ended with {ended:?}\n{said}").into());
     }
     writers.have_written();
     let told = writers.end();
