@@ -40,6 +40,7 @@ pub(crate) fn expected(
             let made = (ServiceRef::Made(alias.clone()), "image".to_owned());
             changed.insert(made, After::Known(Some(image.clone())));
         }
+        changed.extend(converted(&effect.kind, effects));
         if let Some(image) = deployed(&effect.kind, &changed, survey) {
             expected.insert(label.clone(), image);
         }
@@ -70,6 +71,31 @@ pub(crate) fn expected(
         }
     }
     expected
+}
+
+/// Returns what a commit changes that carries a staged conversion out: images, and variables that lead to the cluster.
+fn converted(kind: &Kind, effects: &BTreeMap<Label, Effect>) -> Vec<((ServiceRef, String), After)> {
+    let Kind::CommitStaged { staged_by } = kind else { return Vec::new() };
+    let Some(Kind::StageConversion { root, wanted, moved }) =
+        effects.get(staged_by).map(|effect| &effect.kind)
+    else {
+        return Vec::new();
+    };
+    let image = |service: ServiceRef, image: &Option<String>| {
+        ((service, IMAGE.to_owned()), After::Known(image.clone()))
+    };
+    let others = wanted.others().map(|it| image(ServiceRef::Made(it.name.clone()), &it.image));
+    let variables = moved.iter().map(|it| {
+        let service = ServiceRef::Named(it.service.clone());
+        ((service, it.name.clone()), After::Known(Some(format!("text:{}", it.after))))
+    });
+    wanted
+        .root()
+        .map(|it| image(root.clone(), &it.image))
+        .into_iter()
+        .chain(others)
+        .chain(variables)
+        .collect()
 }
 
 /// Returns what a deployment will find: configured or running, the image that was approved, started as it was approved.
@@ -170,6 +196,8 @@ fn wanted(kind: &Kind) -> Vec<(String, After)> {
         | Kind::LockBackup { .. }
         | Kind::DeleteBackup { .. }
         | Kind::RestoreVolume { .. }
+        | Kind::StageConversion { .. }
+        | Kind::StageRevert { .. }
         | Kind::CommitStaged { .. }
         | Kind::DiscardStaged { .. }
         | Kind::RedisCommand { .. }

@@ -71,6 +71,8 @@ impl FarSide {
             | Kind::LockBackup { .. }
             | Kind::DeleteBackup { .. }
             | Kind::RestoreVolume { .. }
+            | Kind::StageConversion { .. }
+            | Kind::StageRevert { .. }
             | Kind::CommitStaged { .. }
             | Kind::DiscardStaged { .. }
             | Kind::RedisCommand { .. }
@@ -167,6 +169,8 @@ impl FarSide {
             | Kind::LockBackup { .. }
             | Kind::DeleteBackup { .. }
             | Kind::RestoreVolume { .. }
+            | Kind::StageConversion { .. }
+            | Kind::StageRevert { .. }
             | Kind::CommitStaged { .. }
             | Kind::DiscardStaged { .. }
             | Kind::HttpSend { .. } => {
