@@ -49,12 +49,20 @@ pub(crate) fn expected(
         {
             changed.insert((service.clone(), RUNNING.to_owned()), runs);
         }
-        let Some(standing) = standing.get(label) else { continue };
         let Some(service) = effect.kind.service() else { continue };
+        let standing = standing.get(label);
+        let is_made = matches!(service, ServiceRef::Made(_));
+        if standing.is_none() && !is_made {
+            continue;
+        }
         let mut found = Standing::new();
         for (name, value) in wanted(&effect.kind) {
             let key = (service.clone(), name.clone());
-            let now = || After::Known(standing.get(&name).cloned().flatten());
+            // Of a service that the plan makes only that is known which the plan itself puts there.
+            let now = || match standing {
+                Some(standing) => After::Known(standing.get(&name).cloned().flatten()),
+                None => After::Unknown,
+            };
             let before = changed.get(&key).cloned().unwrap_or_else(now);
             // A value is generated only where there is none.
             let after = match (&effect.kind, &before) {
@@ -66,7 +74,7 @@ pub(crate) fn expected(
             }
             changed.insert(key, after);
         }
-        if !found.is_empty() || !wanted(&effect.kind).is_empty() {
+        if !found.is_empty() || (!is_made && !wanted(&effect.kind).is_empty()) {
             expected.insert(label.clone(), found);
         }
     }
