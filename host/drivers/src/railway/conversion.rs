@@ -83,6 +83,21 @@ impl Wanted<'_> {
         services(patch).is_some_and(|services| services.values().any(ours))
     }
 
+    /// Returns whether a change leads variables to what the same patch creates, and does nothing else: nobody but the conversion
+    /// refers to services that are not there yet.
+    pub(super) fn leads_to_created(patch: &Value, change: &Value, marker: &str) -> bool {
+        let created = services(patch).into_iter().flat_map(Map::values);
+        let names: Vec<&str> = created
+            .filter(|change| variable(change, MADE_BY) == Some(marker))
+            .filter_map(|change| variable(change, MADE_AS))
+            .collect();
+        let leads = |text: &str| names.iter().any(|name| text.contains(&format!("${{{{{name}.")));
+        parts(change).all(|(part, value)| {
+            part == "variables"
+                && parts(value).all(|(name, _)| variable(change, name).is_some_and(leads))
+        })
+    }
+
     fn root(&self, change: &Value, found: &mut Vec<String>) {
         let Some(wanted) = self.template.root() else {
             found.push("the template has no root".to_owned());

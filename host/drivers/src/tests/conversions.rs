@@ -120,7 +120,8 @@ async fn a_server_is_converted_and_converted_back_without_a_deployment() {
 }
 
 #[tokio::test]
-async fn a_variable_that_was_not_to_move_is_refused_and_left_to_whoever_it_belongs_to() {
+async fn a_variable_that_was_not_to_move_is_refused_and_what_others_stage_beside_it_is_left_to_them()
+ {
     let world = World::up(Stack::AsRun, &["postgres"]).await;
     let mut convert = conversion(&world).await;
     let Kind::StageConversion { moved, .. } = &mut convert.kind else { panic!() };
@@ -131,7 +132,9 @@ async fn a_variable_that_was_not_to_move_is_refused_and_left_to_whoever_it_belon
     let why = world.follow(&one, &intent, &facts).await.unwrap_err();
     assert!(why.contains(&format!("variable `{}`", lost.name)), "{why}");
     assert_eq!(text_of(&facts, "staged"), None);
-    // Of a service that the conversion has nothing to do with: not this run's to discard.
+    let id = world.lab.service_id("redis").unwrap();
+    let patch = json!({ "services": { id: { "variables": { "THEIRS": { "value": "1" } } } } });
+    world.lab.control(Control::StageChange { patch }).unwrap();
     let refused = world.carry_out(&One::resting_on(&discard(), &facts)).await.unwrap_err();
     assert!(refused.contains("not what this run staged"), "{refused}");
     assert_eq!(world.count("environmentPatchCommitStaged"), 0);
@@ -140,6 +143,16 @@ async fn a_variable_that_was_not_to_move_is_refused_and_left_to_whoever_it_belon
 #[tokio::test]
 async fn what_is_staged_and_not_planned_is_refused_and_discarded_uncommitted() {
     let world = World::up(Stack::AsRun, &["postgres"]).await;
+    let mut convert = conversion(&world).await;
+    let Kind::StageConversion { moved, .. } = &mut convert.kind else { panic!() };
+    moved.clear();
+    let one = One::of(&convert);
+    let intent = world.intend(&one).await;
+    let Sent::Done(facts) = world.send(&one, &intent).await else { panic!() };
+    world.follow(&one, &intent, &facts).await.unwrap_err();
+    world.carry_out(&One::resting_on(&discard(), &facts)).await.unwrap();
+    is_nothing_staged(&world).await;
+
     let mut convert = conversion(&world).await;
     let Kind::StageConversion { wanted, .. } = &mut convert.kind else { panic!() };
     for service in &mut wanted.services {

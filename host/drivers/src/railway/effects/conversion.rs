@@ -154,26 +154,20 @@ impl Railway {
         Ok(Follow::Failed(format!("what Railway staged is not what was planned: {}", told(&found))))
     }
 
-    /// Returns whether everything that is staged is the conversion's own: what it creates, its root, and variables that move.
+    /// Returns whether everything that is staged is the conversion's own: what it creates, its root, and
+    /// variables that it leads there.
     pub(super) async fn is_given_conversion(&self, order: &Order<'_>) -> Result<bool, Failure> {
         let (Some(root), Some(marker)) = (order.given_text(ROOT), order.given_text(MARKER)) else {
             return Ok(false);
         };
         let staged = self.staged().await?;
         let Some(patch) = staged.patch() else { return Ok(false) };
-        let moved = moved(order.given);
         let services = patch.get("services").and_then(serde_json::Value::as_object);
-        let of_moved = |id: &str, change: &serde_json::Value| {
-            let parts = change.as_object().into_iter().flatten();
-            parts.into_iter().all(|(part, value)| {
-                let mut names = value.as_object().into_iter().flatten().map(|(name, _)| name);
-                part == "variables"
-                    && names.all(|name| moved.iter().any(|(of, it)| of == id && it.name == *name))
-            })
-        };
         let ours = |(id, change): (&String, &serde_json::Value)| {
             let whole = json!({ "services": { id.clone(): change } });
-            id == root || Wanted::is_begun(&whole, marker) || of_moved(id, change)
+            id == root
+                || Wanted::is_begun(&whole, marker)
+                || Wanted::leads_to_created(patch, change, marker)
         };
         let known = patch.as_object().into_iter().flatten();
         let mut known = known.map(|(part, _)| ["services", "volumes"].contains(&part.as_str()));
