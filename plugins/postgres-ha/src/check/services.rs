@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::names::{DEPLOY, RESUME, RETURN};
 
 /// Looks whether the deployment that an effect made is up, and runs the digest that ran when the run began.
-pub(super) fn deployed<O: Railway>(
+pub(crate) fn deployed<O: Railway>(
     outside: &O,
     label: &str,
     service: &str,

@@ -11,4 +11,4 @@ mod pins;
 mod prepare;
 mod switch;
 
-pub(crate) use draft::plan;
+pub(crate) use draft::{bare, of_steps, plan, refused};
