@@ -8,9 +8,10 @@ pub use crate::bindings::exports::lockstep::plugin::upgrade::{
 pub use crate::bindings::lockstep::plugin::effects::Job;
 pub use crate::bindings::lockstep::plugin::http::Response;
 pub use crate::bindings::lockstep::plugin::railway::{
-    Backup, Deployment, DeploymentStatus, Location, LogLine, Publication, Service, Tally, Variable,
-    VariableValue, Volume,
+    Backup, Deployment, DeploymentStatus, Location, LogLine, Publication, Service, Tally, Template,
+    TemplateService, Variable, VariableValue, Volume,
 };
+pub use crate::bindings::lockstep::plugin::railway_effects::MovedVariable;
 pub use crate::bindings::lockstep::plugin::redis::{KeySummary, Node, Print};
 pub use crate::bindings::lockstep::plugin::sql::Rows;
 pub use crate::bindings::lockstep::plugin::sql_effects::{Part as SchemaPart, Scope};

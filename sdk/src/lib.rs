@@ -23,10 +23,11 @@ mod export;
 
 pub use contract::{
     ArgumentRule, Backup, Bound, Deployment, DeploymentStatus, Description, Draft, Drive, Fact,
-    Failure, Finding, Gate, Guest, Job, KeySummary, Location, LogLine, Node, Observation, Outage,
-    OutageKind, Peer, Pending, Piece, Print, Problem, Progress, Proof, Publication, Request,
-    Response, Rows, Rule, Sample, SchemaPart, Scope, Service, ServiceRef, Severity, Step, StepCall,
-    Tally, Target, Times, Undo, Value, Variable, VariableValue, Verdict, Version, Volume, Watch,
+    Failure, Finding, Gate, Guest, Job, KeySummary, Location, LogLine, MovedVariable, Node,
+    Observation, Outage, OutageKind, Peer, Pending, Piece, Print, Problem, Progress, Proof,
+    Publication, Request, Response, Rows, Rule, Sample, SchemaPart, Scope, Service, ServiceRef,
+    Severity, Step, StepCall, Tally, Target, Template, TemplateService, Times, Undo, Value,
+    Variable, VariableValue, Verdict, Version, Volume, Watch,
 };
 pub use declare::{Declare, DeclareBlocks, DeclareSql, DeclareTransfers};
 pub use fact::Facts;

@@ -135,7 +135,10 @@ impl Drivers {
             | Read::Logs(..)
             | Read::Traffic(..)
             | Read::Backups(_)
-            | Read::Staged => Err(Failure::permanent("railway:kind", "the read was not answered")),
+            | Read::Staged
+            | Read::Template(_) => {
+                Err(Failure::permanent("railway:kind", "the read was not answered"))
+            }
         }
     }
 }

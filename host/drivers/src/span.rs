@@ -35,7 +35,8 @@ pub(crate) fn read(read: &Read) -> Span {
         | Read::Logs(..)
         | Read::Traffic(..)
         | Read::Backups(_)
-        | Read::Staged => Span::none(),
+        | Read::Staged
+        | Read::Template(_) => Span::none(),
     }
 }
 

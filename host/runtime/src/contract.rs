@@ -26,6 +26,7 @@ const INTERFACES: &[(&str, &[&str])] = &[
             "backups",
             "staged",
             "published",
+            "published-template",
         ],
     ),
     (
@@ -49,6 +50,8 @@ const INTERFACES: &[(&str, &[&str])] = &[
             "lock-backup",
             "delete-backup",
             "restore-volume",
+            "stage-conversion",
+            "stage-revert",
             "commit-staged",
             "discard-staged",
         ],

@@ -6,7 +6,7 @@ use lockstep_sdk::{Failure, StepCall};
 
 use crate::names;
 use crate::options::Path;
-use crate::service::{Use, database_grace};
+use crate::service::{Running, Use, database_grace};
 
 const LIST: char = ',';
 const LINES: char = '\n';
@@ -64,17 +64,7 @@ pub(crate) struct Context {
 impl Context {
     /// Returns it as the plan's parameters.
     pub(crate) fn parameters(&self) -> Vec<(String, String)> {
-        let client = |client: &Client| {
-            let word = |is: bool| if is { "yes" } else { "no" };
-            format!(
-                "{} {} {} {}",
-                written(client.uses),
-                word(client.runs),
-                word(client.pinned),
-                client.service
-            )
-        };
-        let clients: Vec<String> = self.clients.iter().map(client).collect();
+        let clients: Vec<String> = self.clients.iter().map(Client::line).collect();
         let urls: Vec<String> =
             self.urls.iter().map(|(service, name)| format!("{name} {service}")).collect();
         [
@@ -130,7 +120,7 @@ impl Context {
             database: text("database")?,
             old_system: text("old-system")?,
             new_system: text("new-system")?,
-            clients: clients.iter().map(|line| client(line)).collect::<Result<_, _>>()?,
+            clients: clients.iter().map(|line| Client::of(line)).collect::<Result<_, _>>()?,
             urls: urls.iter().map(url).collect::<Result<_, Failure>>()?,
             deploys_nodes: truth("deploys-nodes")?,
             deploys_front: truth("deploys-front")?,
@@ -197,7 +187,7 @@ impl Context {
     }
 }
 
-fn broken(name: &str) -> Failure {
+pub(crate) fn broken(name: &str) -> Failure {
     Failure::permanently(
         "plugin:parameter",
         format!("the plan has no parameter `{name}` that this plugin understands"),
@@ -213,16 +203,36 @@ const fn written(uses: Use) -> &'static str {
     }
 }
 
-fn client(line: &str) -> Result<Client, Failure> {
-    let mut words = line.splitn(4, ' ');
-    let mut word = || words.next().ok_or_else(|| broken("clients"));
-    let uses = word()?;
-    let uses = [Use::LiteLlm, Use::Web, Use::Worker, Use::Unknown]
-        .into_iter()
-        .find(|known| written(*known) == uses)
-        .ok_or_else(|| broken("clients"))?;
-    let (runs, pinned) = (word()? == "yes", word()? == "yes");
-    Ok(Client { service: word()?.to_owned(), uses, runs, pinned })
+impl Client {
+    /// Returns the client that a running service is.
+    pub(crate) fn new(running: &Running) -> Self {
+        Self {
+            service: running.name().to_owned(),
+            uses: running.uses(),
+            runs: running.up().is_some(),
+            pinned: running.service.image.is_some(),
+        }
+    }
+
+    /// Returns it as a line of a parameter.
+    pub(crate) fn line(&self) -> String {
+        let word = |is: bool| if is { "yes" } else { "no" };
+        let (runs, pinned) = (word(self.runs), word(self.pinned));
+        format!("{} {runs} {pinned} {}", written(self.uses), self.service)
+    }
+
+    /// Reads it from a line of a parameter.
+    pub(crate) fn of(line: &str) -> Result<Self, Failure> {
+        let mut words = line.splitn(4, ' ');
+        let mut word = || words.next().ok_or_else(|| broken("clients"));
+        let uses = word()?;
+        let uses = [Use::LiteLlm, Use::Web, Use::Worker, Use::Unknown]
+            .into_iter()
+            .find(|known| written(*known) == uses)
+            .ok_or_else(|| broken("clients"))?;
+        let (runs, pinned) = (word()? == "yes", word()? == "yes");
+        Ok(Self { service: word()?.to_owned(), uses, runs, pinned })
+    }
 }
 
 #[cfg(test)]

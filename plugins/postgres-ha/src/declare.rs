@@ -6,6 +6,8 @@ use lockstep_sdk::{
     Times,
 };
 
+use crate::in_place::DeclareConversion;
+
 /// Declares what only this plugin needs.
 pub(crate) trait DeclareMore {
     /// Declares one statement that no transaction may contain and that gives the same end when it is sent again.
@@ -152,12 +154,24 @@ fn made(name: &str) -> ServiceRef {
 
 /// Everything that a plan of this plugin declares.
 pub(crate) trait Declares:
-    Declare + DeclareBlocks + DeclareMade + DeclareMore + DeclareSql + DeclareTransfers
+    Declare
+    + DeclareBlocks
+    + DeclareConversion
+    + DeclareMade
+    + DeclareMore
+    + DeclareSql
+    + DeclareTransfers
 {
 }
 
 impl<D> Declares for D where
-    D: Declare + DeclareBlocks + DeclareMade + DeclareMore + DeclareSql + DeclareTransfers
+    D: Declare
+        + DeclareBlocks
+        + DeclareConversion
+        + DeclareMade
+        + DeclareMore
+        + DeclareSql
+        + DeclareTransfers
 {
 }
 

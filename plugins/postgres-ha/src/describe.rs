@@ -2,6 +2,7 @@
 
 use lockstep_sdk::{Description, Request};
 
+use crate::in_place;
 use crate::names::{ADMIN, COMPONENT, FRONT, NEW, OLD};
 use crate::smoke;
 
@@ -74,6 +75,15 @@ fn requests() -> Vec<Request> {
         ("backup-volume", "makes the way back"),
         ("lock-backup", "keeps it"),
     ];
+    let conversion = [
+        (
+            "stage-conversion",
+            "lets Railway stage the cluster, if the operator chose to convert the server in place",
+        ),
+        ("stage-revert", "lets it stage the way back"),
+        ("commit-staged", "commits either, once it is what the plan says"),
+        ("discard-staged", "takes away what was staged and is not"),
+    ];
     let mut requests = Vec::new();
     let mut add = |capability: &str, name: &str, wanted: &[(&str, &str)]| {
         requests.extend(wanted.iter().map(|(access, why)| request(capability, name, access, why)));
@@ -86,8 +96,21 @@ fn requests() -> Vec<Request> {
     add("sql", NEW, &both);
     add("railway", "*", &services);
     add("railway", crate::options::SERVICE, &own);
+    add("railway", crate::options::SERVICE, &conversion);
     add("railway", crate::job::SERVICE, &job);
     add("railway", crate::passage::SERVICE, &passage);
+    add("sql", in_place::EDGE, &[("read", "looks where the front of a converted server leads")]);
+    add(
+        "http",
+        in_place::PATRONI,
+        &[(
+            "send",
+            "lets a commit wait for a second node, and the server lead before its cluster is taken back",
+        )],
+    );
+    let why = "looks whether the converted server leads its cluster";
+    let paths = in_place::PATHS.map(str::to_owned).to_vec();
+    requests.push(Request { paths, ..request("http", in_place::PATRONI, "read", why) });
     for endpoint in smoke::endpoints() {
         let looks = smoke::LOOKS.iter().filter(|look| look.endpoint == endpoint);
         let paths = looks.map(|look| look.path.to_owned()).collect();

@@ -1,4 +1,4 @@
-//! Moves the stack's PostgreSQL to a high-availability cluster that runs already, while the stack is in use.
+//! Moves the stack's PostgreSQL to a high-availability cluster that runs already, while the stack is in use, or makes it into one.
 //!
 //! The cluster follows the old server until both are equal. Then writes wait for a moment in which the sides change, and
 //! the old server follows the cluster, so that going back loses no row. Every step is performed by the host from its list;
@@ -13,6 +13,7 @@ mod declare;
 mod describe;
 mod findings;
 mod front;
+mod in_place;
 mod job;
 mod links;
 mod names;

@@ -11,6 +11,7 @@ use crate::check::job;
 use crate::cluster;
 use crate::context::Context;
 use crate::front;
+use crate::in_place::{self, Conversion};
 use crate::links::{self, BACK, FORTH, Link, Reached};
 use crate::names::{self, ADMIN, DEPLOY, OLD, RESUME, RETURN};
 use crate::rearm;
@@ -33,6 +34,9 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
     call: &StepCall,
     memo: &[Fact],
 ) -> Result<Observation, Failure> {
+    if Conversion::is_of(call) {
+        return in_place::observe(outside, call, memo);
+    }
     let context = Context::of(call)?;
     match call.step.as_str() {
         names::KEEP => first(outside, &context),

@@ -6,10 +6,13 @@ use lockstep_sdk::{Finding, Target};
 /// The longest that a critical section may take, by the contract.
 const LONGEST_OUTAGE: u64 = 600_000;
 
+/// The word for the path on which the server itself becomes a node.
+pub(crate) const IN_PLACE: &str = "in-place";
+
 /// The service that runs the old server, unless told otherwise.
 pub(crate) const SERVICE: &str = "postgres";
 
-/// How the database moves.
+/// How the database moves to a cluster beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Path {
     /// The cluster follows the old server, and writes wait for a moment.
@@ -37,10 +40,12 @@ impl Path {
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// How the database moves.
+    /// How the database moves to a cluster beside it.
     pub(crate) path: Path,
     /// Whether a front comes first, which is switched instead of everybody.
     pub(crate) front_first: bool,
+    /// Whether it stays where it is, and its server becomes the first node of a cluster instead.
+    pub(crate) in_place: bool,
     /// The service that runs the old server.
     pub(crate) service: String,
     /// The service that runs PgPool.
@@ -62,6 +67,7 @@ impl Default for Options {
         Self {
             path: Path::default(),
             front_first: false,
+            in_place: false,
             service: SERVICE.to_owned(),
             front: "pgpool".to_owned(),
             nodes: ["pg-0", "pg-1", "pg-2"].map(str::to_owned).to_vec(),
@@ -88,6 +94,7 @@ impl Options {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Finding>> {
         match name {
+            "path" if value == IN_PLACE => self.in_place = true,
             "path" => self.path = path(value)?,
             "service" => value.clone_into(&mut self.service),
             "front-first" => self.front_first = truth(name, value)?,
@@ -114,13 +121,10 @@ fn path(value: &str) -> Result<Path, Box<Finding>> {
     if let Some(path) = Path::of(value) {
         return Ok(path);
     }
-    let title = match value {
-        "in-place" => format!("this version does not have the path `{value}` yet"),
-        other => format!("the path `{other}` is not known"),
-    };
-    Err(Finding::refusal("path", title)
+    Err(Finding::refusal("path", format!("the path `{value}` is not known"))
         .evidence("online: a copy that follows the old server, and a short block on its writes")
         .evidence("job: every service is stopped, and `pg-migrate-ha` dumps and restores")
+        .evidence("in-place: the server becomes the first node of Railway's own cluster")
         .remedy("take `online`, which is what applies without this option")
         .source("plans.md 3.0")
         .into())
@@ -200,9 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_are_not_there_yet_are_refused_in_words() {
-        let refusals = parsed(&[("path", "in-place")]).unwrap_err();
-        assert!(refusals[0].title.contains("does not have the path"), "{:?}", refusals[0]);
+    fn each_path_has_its_word_and_others_are_refused_with_all_of_them() {
+        let refusals = parsed(&[("path", "in place")]).unwrap_err();
+        assert_eq!(refusals[0].evidence.len(), 3, "{:?}", refusals[0]);
+        assert!(parsed(&[("path", "in-place")]).unwrap().in_place);
         assert_eq!(parsed(&[("path", "online")]), Ok(Options::default()));
         assert_eq!(parsed(&[("path", "job")]).unwrap().path, Path::Job);
     }

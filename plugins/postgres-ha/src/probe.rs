@@ -1,16 +1,24 @@
 //! One look of a watch.
 
-use lockstep_sdk::outside::Sql;
+use lockstep_sdk::outside::{Http, Sql};
 use lockstep_sdk::{Failure, Sample, StepCall, Verdict};
 
 use crate::context::Context;
 use crate::front;
+use crate::in_place::{self, Conversion};
 use crate::links::{self, BACK, FORTH, Link, Slot};
 use crate::names::{self, OLD};
 use crate::seal;
 
 /// Takes one look.
-pub(crate) fn probe<O: Sql>(outside: &O, watch: &str, call: &StepCall) -> Result<Sample, Failure> {
+pub(crate) fn probe<O: Sql + Http>(
+    outside: &O,
+    watch: &str,
+    call: &StepCall,
+) -> Result<Sample, Failure> {
+    if Conversion::is_of(call) {
+        return in_place::probe(outside, watch, call);
+    }
     let context = Context::of(call)?;
     let step = call.step.as_str();
     let looked = match watch {

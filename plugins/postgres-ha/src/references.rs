@@ -244,7 +244,7 @@ pub(crate) fn url(scheme: &str, user: &str, front: &str, host: &str, database: &
 }
 
 /// Returns the references in a text: whose variable, and which.
-fn references(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn references(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("${{").skip(1).filter_map(|part| {
         let (inner, _) = part.split_once("}}")?;
         let (owner, name) = inner.split_once('.')?;
@@ -253,7 +253,7 @@ fn references(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// Returns whether a text may lead anywhere: by a reference to what services share, or by an id instead of a name.
-fn may_lead_anywhere(text: &str) -> bool {
+pub(crate) fn may_lead_anywhere(text: &str) -> bool {
     let is_id = |owner: &str| {
         owner.len() == 36 && owner.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
     };
@@ -261,7 +261,7 @@ fn may_lead_anywhere(text: &str) -> bool {
 }
 
 /// Returns whether a variable's name says that it leads to a database.
-fn speaks_of_databases(name: &str) -> bool {
+pub(crate) fn speaks_of_databases(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let words = ["DATABASE", "POSTGRES", "DIRECT_URL", "PGHOST", "PG_", "DB_", "DSN"];
     words.iter().any(|word| name.contains(word))

@@ -155,7 +155,7 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
 }
 
 /// Keeps a denial apart from every other failure: what is not granted must be granted, not worked around.
-fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> {
+pub(crate) fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> {
     match answer {
         Ok(value) => Ok(Ok(value)),
         Err(failure) if failure.is_denied() => Err(failure),
@@ -173,7 +173,7 @@ fn inside<O: Sql>(outside: &O) -> Result<Inside, Failure> {
 }
 
 /// Returns the hosts by which the old server is dialled, as its own variable renders it and as Railway calls it.
-fn hosts<O: Railway>(outside: &O, old: &Running) -> Result<Vec<String>, Failure> {
+pub(crate) fn hosts<O: Railway>(outside: &O, old: &Running) -> Result<Vec<String>, Failure> {
     let mut hosts = vec![format!("{}.railway.internal", old.name())];
     for name in ["DATABASE_URL", "DATABASE_PRIVATE_URL", "DATABASE_PUBLIC_URL"] {
         if !old.variables.iter().any(|variable| variable.name == name) {

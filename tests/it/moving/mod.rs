@@ -3,6 +3,7 @@
 mod budget;
 mod failover;
 mod front_first;
+mod in_place;
 mod job;
 mod killed;
 mod preflight;

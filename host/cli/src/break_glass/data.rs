@@ -38,6 +38,8 @@ pub(super) fn of(kind: &Kind) -> Option<String> {
         | Kind::LockBackup { .. }
         | Kind::DeleteBackup { .. }
         | Kind::RestoreVolume { .. }
+        | Kind::StageConversion { .. }
+        | Kind::StageRevert { .. }
         | Kind::CommitStaged { .. }
         | Kind::DiscardStaged { .. } => None,
     }

@@ -1,6 +1,8 @@
 //! The break-glass file: what to do by hand when Lockstep itself is gone. Written before the first effect.
 
+mod cluster;
 mod data;
+mod look;
 mod railway;
 mod shell;
 mod short;

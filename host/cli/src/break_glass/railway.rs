@@ -96,6 +96,8 @@ impl Commands<'_> {
                 let variables = json!({ "volume": "@VOLUME@", "backup": "@BACKUP@" });
                 self.backup(backup_of) + &workflow("LockstepRestoreBackup", &variables)
             }
+            Kind::StageConversion { root, .. } => self.stage_conversion(root),
+            Kind::StageRevert { converted_by } => self.stage_revert(converted_by),
             Kind::CommitStaged { .. } => self.look_at_staged() + &self.commit(),
             Kind::DiscardStaged { .. } => {
                 self.look_at_staged()
@@ -110,37 +112,8 @@ impl Commands<'_> {
         })
     }
 
-    /// Shows what is staged: a commit carries all of it out.
-    pub(super) fn look_at_staged(&self) -> String {
-        let environment = &self.authority.environment.environment_id;
-        "# What is staged: it must be this run's and nothing else, because a commit carries all of it out.\n"
-            .to_owned()
-            + &request("LockstepStaged", &json!({ "environment": environment }))
-    }
-
-    /// Shows the newest deployments of a service.
-    pub(super) fn look_at_deployments(&self, service: &str) -> String {
-        let service = ServiceRef::Named(service.to_owned());
-        let environment = &self.authority.environment;
-        let input = json!({
-            "projectId": environment.project_id, "environmentId": environment.environment_id,
-            "serviceId": self.id(&service),
-        });
-        let variables = json!({ "input": input, "first": 3 });
-        let newest = piped("LockstepDeployments", &variables, "objects | grep -e status -e image");
-        self.find(&service) + &newest
-    }
-
-    /// Shows the backups of a service's volume, if it has one.
-    pub(super) fn look_at_backups(&self, service: &str) -> Option<String> {
-        let pin = self.authority.pins.get(service)?;
-        let volume = pin.volume_instance_id.as_ref()?;
-        let variables = json!({ "volume": volume });
-        Some(piped("LockstepBackups", &variables, "objects | grep name"))
-    }
-
     /// Returns the id of a service, or what stands for it where only Railway knows it.
-    fn id(&self, service: &ServiceRef) -> String {
+    pub(super) fn id(&self, service: &ServiceRef) -> String {
         match service {
             ServiceRef::Named(name) => self.authority.pins.get(name).map(|pin| &pin.service_id),
             ServiceRef::Made(_) => None,
@@ -150,7 +123,7 @@ impl Commands<'_> {
     }
 
     /// Finds the id of a service that the plan can't know, because the run makes it.
-    fn find(&self, service: &ServiceRef) -> String {
+    pub(super) fn find(&self, service: &ServiceRef) -> String {
         if self.id(service) != "@SERVICE@" {
             return String::new();
         }
@@ -171,9 +144,8 @@ impl Commands<'_> {
     }
 
     fn made(&self, wanted: &str) -> Option<&str> {
-        self.authority.effects.values().find_map(|effect| {
-            effect.kind.makes().filter(|made| made.alias == wanted).map(|made| made.name)
-        })
+        let brought = self.authority.effects.values().flat_map(|effect| effect.kind.brings());
+        brought.into_iter().find(|made| made.alias == wanted).map(|made| made.name)
     }
 
     /// Finds the volume of a service.
@@ -357,18 +329,18 @@ fn given(operation: &str) -> String {
     request(operation, &json!({ "volume": "@VOLUME@", "backup": "@BACKUP@" }))
 }
 
-fn workflow(operation: &str, variables: &Value) -> String {
+pub(super) fn workflow(operation: &str, variables: &Value) -> String {
     format!(
         "WORKFLOW=$(railway_api <<'JSON' | field workflowId\n{}\nJSON\n)\nwait_for_workflow\n",
         body(operation, variables)
     )
 }
 
-fn request(operation: &str, variables: &Value) -> String {
+pub(super) fn request(operation: &str, variables: &Value) -> String {
     format!("railway_api <<'JSON'\n{}\nJSON\n", body(operation, variables))
 }
 
-fn piped(operation: &str, variables: &Value, into: &str) -> String {
+pub(super) fn piped(operation: &str, variables: &Value, into: &str) -> String {
     format!("railway_api <<'JSON' | {into}\n{}\nJSON\n", body(operation, variables))
 }
 

@@ -45,6 +45,8 @@ pub(crate) fn short(kind: &Kind) -> String {
         Kind::LockBackup { backup_of } => format!("volumeInstanceBackupLock {backup_of}"),
         Kind::DeleteBackup { backup_of } => format!("volumeInstanceBackupDelete {backup_of}"),
         Kind::RestoreVolume { backup_of, .. } => format!("volumeInstanceBackupRestore {backup_of}"),
+        Kind::StageConversion { root, .. } => format!("templateDeployV2 {}", name(root)),
+        Kind::StageRevert { .. } => "templateRevert".to_owned(),
         Kind::CommitStaged { .. } => "environmentPatchCommitStaged".to_owned(),
         Kind::DiscardStaged { .. } => "environmentStageChanges {}".to_owned(),
         Kind::RedisCommand { .. } => effect(kind).replacen("redis", "redis-cli", 1),

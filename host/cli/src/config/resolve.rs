@@ -230,7 +230,7 @@ fn connection_of(
     })
 }
 
-/// The databases of the nine services, and of the cluster that the guide names. Nothing is dialled before it is used, so it does
+/// The databases of the nine services, of the cluster that the guide names, and the front of a converted server. Nothing is dialled before it is used, so it does
 /// no harm where there is no cluster.
 fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
     let connection = |kind, service: &str, port, variable: &str| Connection {
@@ -263,10 +263,14 @@ fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
         ("cluster".to_owned(), cluster(DATABASE)),
         ("cluster-admin".to_owned(), cluster("postgres")),
         ("front".to_owned(), front),
+        (
+            "postgres-ha".to_owned(),
+            connection(ConnectionKind::Postgres, "Postgres HA", 5432, "DATABASE_URL"),
+        ),
     ])
 }
 
-/// The HTTP endpoints of the nine services.
+/// The HTTP endpoints of the nine services, and Patroni's API at a server that is converted.
 fn usual_endpoints(via: Via) -> BTreeMap<String, Endpoint> {
     let services = [
         ("litellm", 4000),
@@ -277,9 +281,10 @@ fn usual_endpoints(via: Via) -> BTreeMap<String, Endpoint> {
         ("backup-service", 8080),
         ("health-monitor", 8080),
     ];
+    let services = services.into_iter().map(|(service, port)| (service, service, port));
     services
-        .into_iter()
-        .map(|(service, port)| (service.to_owned(), endpoint_of(service.to_owned(), port, via)))
+        .chain([("patroni", "postgres", 8008)])
+        .map(|(name, service, port)| (name.to_owned(), endpoint_of(service.to_owned(), port, via)))
         .collect()
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lockstep_engine::model::{Assignment, DeploySource, Effect, Kind, Label, Recipe, ServiceRef};
 
+use super::conversion::conversion;
 use super::effect::{composed, conditions, kind as words, name};
 use super::text::{shortened, tame};
 
@@ -92,6 +93,10 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
             };
             vec![(Mark::Done, format!("{}: deploy as configured{image}", name(service)))]
         }
+        Kind::StageConversion { root, wanted, moved } => {
+            let said = conversion(root, wanted, moved);
+            said.into_iter().map(|line| (Mark::Done, line)).collect()
+        }
         other @ (Kind::RestoreVariables { .. }
         | Kind::ForgetVariables { .. }
         | Kind::Deploy { .. }
@@ -106,6 +111,7 @@ fn of_kind(effect: &Kind, before: &Before<'_>) -> Vec<(Mark, String)> {
         | Kind::LockBackup { .. }
         | Kind::DeleteBackup { .. }
         | Kind::RestoreVolume { .. }
+        | Kind::StageRevert { .. }
         | Kind::CommitStaged { .. }
         | Kind::DiscardStaged { .. }
         | Kind::RedisCommand { .. }

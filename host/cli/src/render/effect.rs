@@ -5,6 +5,7 @@ use lockstep_engine::model::{
     Recipe, ServiceRef, Statement, Times,
 };
 
+use super::conversion::conversion;
 use super::text::{exactly, tame};
 use super::transfer::transfer;
 
@@ -109,6 +110,12 @@ pub(crate) fn kind(kind: &Kind) -> String {
             format!(
                 "{}: restore the backup of `{backup_of}` to a fresh volume (staged)",
                 name(service)
+            )
+        }
+        Kind::StageConversion { root, wanted, moved } => conversion(root, wanted, moved).join("; "),
+        Kind::StageRevert { converted_by } => {
+            format!(
+                "take back what `{converted_by}` made of a service: DELETE the services of its cluster with their volumes (staged)"
             )
         }
         Kind::CommitStaged { staged_by } => {

@@ -1,6 +1,7 @@
 //! Words for people: plans, runs and news. Nothing here decides anything.
 
 mod change;
+mod conversion;
 mod effect;
 mod finding;
 mod ledger;

@@ -157,16 +157,25 @@ const fn lasts(kind: &Kind) -> bool {
     )
 }
 
+/// Returns how many volumes an effect makes.
+fn volumes(kind: &Kind) -> usize {
+    if let Kind::StageConversion { wanted, .. } = kind {
+        wanted.others().filter(|service| service.mount.is_some()).count()
+    } else {
+        usize::from(matches!(kind, Kind::CreateVolume { .. }))
+    }
+}
+
 fn added(plan: &Plan) -> String {
     let authority = &plan.authority;
-    let of = |steps: &mut dyn Iterator<Item = &Step>, wanted: fn(&Kind) -> bool| {
+    let of = |steps: &mut dyn Iterator<Item = &Step>, wanted: fn(&Kind) -> usize| {
         let labels: BTreeSet<_> = steps.flat_map(|step| &step.effects).collect();
         let effects = labels.into_iter().filter_map(|label| authority.effects.get(label));
-        effects.filter(|effect| wanted(&effect.kind)).count()
+        effects.map(|effect| wanted(&effect.kind)).sum::<usize>()
     };
     let there = |wanted| of(&mut forward(plan), wanted);
     let back = |wanted| of(&mut authority.undo.iter().map(|frozen| &frozen.step), wanted);
-    let restored = back(|kind| matches!(kind, Kind::RestoreVolume { .. }));
+    let restored = back(|kind| usize::from(matches!(kind, Kind::RestoreVolume { .. })));
     let besides = if restored == 0 {
         String::new()
     } else {
@@ -174,8 +183,8 @@ fn added(plan: &Plan) -> String {
     };
     format!(
         "{}, {}, {}{besides}",
-        plural(there(|kind| kind.makes().is_some()), "service"),
-        plural(there(|kind| matches!(kind, Kind::CreateVolume { .. })), "volume"),
-        plural(there(|kind| matches!(kind, Kind::BackupVolume { .. })), "backup"),
+        plural(there(|kind| kind.brings().len()), "service"),
+        plural(there(volumes), "volume"),
+        plural(there(|kind| usize::from(matches!(kind, Kind::BackupVolume { .. }))), "backup"),
     )
 }

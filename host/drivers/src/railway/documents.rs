@@ -75,6 +75,13 @@ documents! {
     PATCHES = "LockstepPatches", "environmentPatches":
         "query LockstepPatches($environment: String!) { environmentPatches(environmentId: $environment, first: 20) { ",
         "edges { node { id status message } } } }";
+    TEMPLATE = "LockstepTemplate", "template":
+        "query LockstepTemplate($code: String!) { template(code: $code) { id code serializedConfig } }";
+    STAGE_CONVERSION = "LockstepStageConversion", "templateDeployV2":
+        "mutation LockstepStageConversion($input: TemplateDeployV2Input!) { ",
+        "templateDeployV2(input: $input) { workflowId } }";
+    STAGE_REVERT = "LockstepStageRevert", "templateRevert":
+        "mutation LockstepStageRevert($input: TemplateRevertInput!) { templateRevert(input: $input) { workflowId } }";
     PROXIES = "LockstepProxies", "tcpProxies":
         "query LockstepProxies($environment: String!, $service: String!) { ",
         "tcpProxies(environmentId: $environment, serviceId: $service) { domain proxyPort applicationPort deletedAt } }";

@@ -2,6 +2,7 @@
 
 mod claim;
 mod client;
+mod conversion;
 mod deployment;
 mod documents;
 mod effects;
@@ -12,6 +13,7 @@ mod reads;
 mod registry;
 mod service_settings;
 mod staged;
+mod template;
 mod variables;
 mod wire;
 

@@ -48,6 +48,7 @@ impl Railway {
                 Err(failure) => Err(failure),
             },
             Read::Staged => self.staged_words().await.map(Reading::Staged),
+            Read::Template(code) => self.template(code).await.map(Reading::Template),
             Read::Published(_)
             | Read::Redis(..)
             | Read::Keyspace(..)

@@ -21,6 +21,11 @@ impl Staged {
         self.0.is_none()
     }
 
+    /// Returns what is staged.
+    pub(super) fn patch(&self) -> Option<&Value> {
+        self.0.as_ref()
+    }
+
     /// Returns a digest of what is staged; none when nothing is.
     pub(super) fn digest(&self) -> Result<Option<String>, Failure> {
         let digest = |patch: &Value| {

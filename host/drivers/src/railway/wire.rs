@@ -207,6 +207,14 @@ pub(super) struct Workflow {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TemplateEntry {
+    pub(super) id: String,
+    pub(super) code: String,
+    pub(super) serialized_config: serde_json::Value,
+}
+
+#[derive(Deserialize)]
 pub(super) struct StagedPatch {
     pub(super) patch: serde_json::Value,
 }

@@ -61,8 +61,17 @@ impl Redactor {
                 response.body = self.bytes(response.body);
                 Reading::Http(response)
             }
+            Reading::Template(Some(mut template)) => {
+                for service in &mut template.services {
+                    for (_, text) in &mut service.variables {
+                        *text = self.text(text);
+                    }
+                }
+                Reading::Template(Some(template))
+            }
             // These hold numbers, hashes and fixed words only.
             other @ (Reading::Destination(None)
+            | Reading::Template(None)
             | Reading::Traffic(_)
             | Reading::Published(_)
             | Reading::Keyspace(_)) => other,

@@ -2,6 +2,7 @@
 
 mod backups;
 mod canaries;
+mod conversions;
 mod deploys;
 mod failures;
 mod forgets;

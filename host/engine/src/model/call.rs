@@ -4,7 +4,9 @@ use super::effect::{Argument, Effect, ServiceRef};
 use super::fact::{Fact, Value};
 use super::failure::{Failure, Problem};
 use super::name::Label;
-use super::railway::{Backup, Deployment, Location, LogLine, Published, Service, Tally, Variable};
+use super::railway::{
+    Backup, Deployment, Location, LogLine, Published, Service, Tally, Template, Variable,
+};
 use super::redis::{Keyspace, Node};
 use super::time::Moment;
 
@@ -86,6 +88,8 @@ pub enum Read {
     Staged,
     /// What an image resolves to in its registry.
     Published(String),
+    /// The template of this code.
+    Template(String),
     /// One Redis command.
     Redis(String, Vec<Vec<u8>>),
     /// All keys of a Redis server: connection, sample size, whether to hash every value.
@@ -119,6 +123,8 @@ pub enum Reading {
     Staged(Vec<String>),
     /// To `Published`; none when it can't be pulled.
     Published(Option<Published>),
+    /// To `Template`; none when there is none.
+    Template(Option<Template>),
     /// To `Redis`.
     Redis(Vec<Node>),
     /// To `Keyspace`.

@@ -6,6 +6,7 @@ use super::effect::{
     Assignment, Atomicity, Composed, DeploySource, Message, Recipe, ServiceRef, Statement,
 };
 use super::name::Label;
+use super::railway::{MovedVariable, Template};
 use super::time::Millis;
 use super::transfer::Transfer;
 
@@ -149,6 +150,20 @@ pub enum Kind {
         /// The effect that made the backup.
         backup_of: Label,
     },
+    /// Stages that a service becomes the root of a template's cluster.
+    StageConversion {
+        /// Which.
+        root: ServiceRef,
+        /// The cluster. Each of its other services is known by its name here.
+        wanted: Template,
+        /// Variables of other services that Railway leads to the cluster.
+        moved: Vec<MovedVariable>,
+    },
+    /// Stages that a conversion is taken back.
+    StageRevert {
+        /// The effect that staged it.
+        converted_by: Label,
+    },
     /// Commits what another effect staged, without a deploy.
     CommitStaged {
         /// The effect that staged it.
@@ -239,6 +254,8 @@ impl Kind {
             Self::LockBackup { .. } => "lock-backup",
             Self::DeleteBackup { .. } => "delete-backup",
             Self::RestoreVolume { .. } => "restore-volume",
+            Self::StageConversion { .. } => "stage-conversion",
+            Self::StageRevert { .. } => "stage-revert",
             Self::CommitStaged { .. } => "commit-staged",
             Self::DiscardStaged { .. } => "discard-staged",
             Self::RedisCommand { .. } => "command",
@@ -268,11 +285,13 @@ impl Kind {
             | Self::SetMount { service, .. }
             | Self::DeleteVolume { service }
             | Self::BackupVolume { service }
+            | Self::StageConversion { root: service, .. }
             | Self::RestoreVolume { service, .. } => Some(service),
             Self::CreateService { .. }
             | Self::CreateBuiltService { .. }
             | Self::LockBackup { .. }
             | Self::DeleteBackup { .. }
+            | Self::StageRevert { .. }
             | Self::CommitStaged { .. }
             | Self::DiscardStaged { .. }
             | Self::RedisCommand { .. }
@@ -284,7 +303,7 @@ impl Kind {
         }
     }
 
-    /// Returns the service that the effect makes, if it makes one.
+    /// Returns the service that the effect makes by itself, if it makes one.
     pub fn makes(&self) -> Option<Made<'_>> {
         if let Self::CreateService { alias, name, assignments, .. }
         | Self::CreateBuiltService { alias, name, assignments, .. } = self
@@ -295,12 +314,24 @@ impl Kind {
         }
     }
 
+    /// Returns every service that there is because of the effect: the one that it makes, or those of the cluster that it
+    /// stages, whose variables are the template's.
+    pub fn brings(&self) -> Vec<Made<'_>> {
+        if let Self::StageConversion { wanted, .. } = self {
+            let made = wanted.others().map(|service| service.name.as_str());
+            made.map(|name| Made { alias: name, name, assignments: &[] }).collect()
+        } else {
+            self.makes().into_iter().collect()
+        }
+    }
+
     /// Returns the effect of the same plan whose outcome this one needs.
     pub const fn rests_on(&self) -> Option<&Label> {
         match self {
             Self::LockBackup { backup_of }
             | Self::DeleteBackup { backup_of }
             | Self::RestoreVolume { backup_of, .. } => Some(backup_of),
+            Self::StageRevert { converted_by } => Some(converted_by),
             Self::CommitStaged { staged_by } | Self::DiscardStaged { staged_by } => Some(staged_by),
             Self::ReleaseWrites { hold, .. } => Some(hold),
             Self::Transfer(Transfer::Compare { at, .. }) => at.as_ref(),
@@ -321,6 +352,7 @@ impl Kind {
             | Self::SetMount { .. }
             | Self::DeleteVolume { .. }
             | Self::BackupVolume { .. }
+            | Self::StageConversion { .. }
             | Self::RedisCommand { .. }
             | Self::SqlExecute { .. }
             | Self::HoldWrites { .. }

@@ -49,8 +49,8 @@ pub use plan::{
 };
 pub use plugin::{Bound, Description, Grantable, Rule, Target, Version};
 pub use railway::{
-    Backup, Deployment, DeploymentStatus, Location, LogLine, Published, Service, Tally, Variable,
-    VariableValue, Volume,
+    Backup, Deployment, DeploymentStatus, Location, LogLine, MovedVariable, Published, Service,
+    Tally, Template, TemplateService, Variable, VariableValue, Volume,
 };
 pub use redis::{Keyspace, Node, Print};
 pub use section::{MAX_OUTAGE, OVERDUE, SECTION, Section};

@@ -164,3 +164,71 @@ pub struct Published {
     /// What a later contract adds.
     pub extra: Extra,
 }
+
+/// A service that a template makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateService {
+    /// Its name in the template.
+    pub name: String,
+    /// Its part in the template's cluster.
+    pub role: Option<String>,
+    /// Its image; none for a service built from a repository.
+    pub image: Option<String>,
+    /// Where its volume is mounted, if it has one.
+    pub mount: Option<String>,
+    /// How many instances run.
+    pub replicas: u32,
+    /// Its variables as the template writes them.
+    pub variables: Vec<(String, String)>,
+    /// What a later contract adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra: Extra,
+}
+
+/// A template as Railway publishes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// Its code.
+    pub code: String,
+    /// Of the configuration from which its services are made.
+    pub digest: String,
+    /// The services that it makes.
+    pub services: Vec<TemplateService>,
+    /// What a later contract adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra: Extra,
+}
+
+impl Template {
+    /// The part of the service around which a cluster is made.
+    pub const ROOT: &'static str = "root";
+
+    /// Returns the service that is made into the cluster's root.
+    pub fn root(&self) -> Option<&TemplateService> {
+        self.services.iter().find(|service| service.role.as_deref() == Some(Self::ROOT))
+    }
+
+    /// Returns the services that are made around the root.
+    pub fn others(&self) -> impl Iterator<Item = &TemplateService> {
+        self.services.iter().filter(|service| service.role.as_deref() != Some(Self::ROOT))
+    }
+}
+
+/// A variable whose references a conversion leads elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedVariable {
+    /// The service, by its name.
+    pub service: String,
+    /// The variable.
+    pub name: String,
+    /// Its text, references unrendered.
+    pub before: String,
+    /// The text that it gets.
+    pub after: String,
+    /// What a later contract adds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extra: Extra,
+}

@@ -187,6 +187,9 @@ fn put_back(effect: &Effect, before: Option<&Standing>) -> Result<Vec<Kind>, Str
         Kind::RestoreVolume { .. } | Kind::CommitStaged { .. } | Kind::DiscardStaged { .. } => {
             return cannot("exchanges volumes");
         }
+        Kind::StageConversion { .. } | Kind::StageRevert { .. } => {
+            return cannot("stages what becomes of a cluster");
+        }
         Kind::DeleteService { .. } | Kind::DeleteVolume { .. } | Kind::DeleteBackup { .. } => {
             return cannot("deletes something");
         }

@@ -40,6 +40,7 @@ pub(crate) fn expected(
             let made = (ServiceRef::Made(alias.clone()), "image".to_owned());
             changed.insert(made, After::Known(Some(image.clone())));
         }
+        changed.extend(converted(&effect.kind, effects));
         if let Some(image) = deployed(&effect.kind, &changed, survey) {
             expected.insert(label.clone(), image);
         }
@@ -48,12 +49,20 @@ pub(crate) fn expected(
         {
             changed.insert((service.clone(), RUNNING.to_owned()), runs);
         }
-        let Some(standing) = standing.get(label) else { continue };
         let Some(service) = effect.kind.service() else { continue };
+        let standing = standing.get(label);
+        let is_made = matches!(service, ServiceRef::Made(_));
+        if standing.is_none() && !is_made {
+            continue;
+        }
         let mut found = Standing::new();
         for (name, value) in wanted(&effect.kind) {
             let key = (service.clone(), name.clone());
-            let now = || After::Known(standing.get(&name).cloned().flatten());
+            // Of a service that the plan makes only that is known which the plan itself puts there.
+            let now = || match standing {
+                Some(standing) => After::Known(standing.get(&name).cloned().flatten()),
+                None => After::Unknown,
+            };
             let before = changed.get(&key).cloned().unwrap_or_else(now);
             // A value is generated only where there is none.
             let after = match (&effect.kind, &before) {
@@ -65,11 +74,36 @@ pub(crate) fn expected(
             }
             changed.insert(key, after);
         }
-        if !found.is_empty() || !wanted(&effect.kind).is_empty() {
+        if !found.is_empty() || (!is_made && !wanted(&effect.kind).is_empty()) {
             expected.insert(label.clone(), found);
         }
     }
     expected
+}
+
+/// Returns what a commit changes that carries a staged conversion out: images, and variables that lead to the cluster.
+fn converted(kind: &Kind, effects: &BTreeMap<Label, Effect>) -> Vec<((ServiceRef, String), After)> {
+    let Kind::CommitStaged { staged_by } = kind else { return Vec::new() };
+    let Some(Kind::StageConversion { root, wanted, moved }) =
+        effects.get(staged_by).map(|effect| &effect.kind)
+    else {
+        return Vec::new();
+    };
+    let image = |service: ServiceRef, image: &Option<String>| {
+        ((service, IMAGE.to_owned()), After::Known(image.clone()))
+    };
+    let others = wanted.others().map(|it| image(ServiceRef::Made(it.name.clone()), &it.image));
+    let variables = moved.iter().map(|it| {
+        let service = ServiceRef::Named(it.service.clone());
+        ((service, it.name.clone()), After::Known(Some(format!("text:{}", it.after))))
+    });
+    wanted
+        .root()
+        .map(|it| image(root.clone(), &it.image))
+        .into_iter()
+        .chain(others)
+        .chain(variables)
+        .collect()
 }
 
 /// Returns what a deployment will find: configured or running, the image that was approved, started as it was approved.
@@ -170,6 +204,8 @@ fn wanted(kind: &Kind) -> Vec<(String, After)> {
         | Kind::LockBackup { .. }
         | Kind::DeleteBackup { .. }
         | Kind::RestoreVolume { .. }
+        | Kind::StageConversion { .. }
+        | Kind::StageRevert { .. }
         | Kind::CommitStaged { .. }
         | Kind::DiscardStaged { .. }
         | Kind::RedisCommand { .. }

@@ -159,7 +159,7 @@ impl Freezer<'_> {
     /// Every service that an effect names exists, and every alias is made by an effect.
     fn names(&self, effects: &BTreeMap<Label, Effect>) -> Vec<String> {
         let made = |alias: &str| {
-            effects.values().any(|it| it.kind.makes().is_some_and(|made| made.alias == alias))
+            effects.values().any(|it| it.kind.brings().iter().any(|made| made.alias == alias))
         };
         let problem = |effect: &Effect| match effect.kind.service()? {
             ServiceRef::Named(name) if !self.survey.services.contains_key(name) => Some(format!(
@@ -182,7 +182,7 @@ impl Freezer<'_> {
         effects: &BTreeMap<Label, Effect>,
     ) -> Vec<String> {
         let made = |name: &str| {
-            effects.values().any(|it| it.kind.makes().is_some_and(|made| made.name == name))
+            effects.values().any(|it| it.kind.brings().iter().any(|made| made.name == name))
         };
         let unknown = |outage: &&Outage| {
             !self.survey.services.contains_key(&outage.service) && !made(&outage.service)

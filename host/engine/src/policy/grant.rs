@@ -82,7 +82,7 @@ impl Grant {
     pub fn read(&self, read: &Read) -> Result<(), Failure> {
         let need = |capability, name| Need { capability, name, access: "read" };
         match read {
-            Read::Services | Read::Staged | Read::Published(_) => {
+            Read::Services | Read::Staged | Read::Published(_) | Read::Template(_) => {
                 self.check(&need("railway", None))
             }
             Read::Deployment(_) => Ok(()),
@@ -131,6 +131,7 @@ impl Grant {
             }
             Kind::LockBackup { .. }
             | Kind::DeleteBackup { .. }
+            | Kind::StageRevert { .. }
             | Kind::CommitStaged { .. }
             | Kind::DiscardStaged { .. } => ("railway", None),
             Kind::Transfer(_) => ("sql", None),
@@ -147,6 +148,7 @@ impl Grant {
             | Kind::SetMount { service, .. }
             | Kind::DeleteVolume { service }
             | Kind::BackupVolume { service }
+            | Kind::StageConversion { root: service, .. }
             | Kind::RestoreVolume { service, .. } => ("railway", Some(name_of(service))),
         };
         self.check(&Need { capability, name, access: effect.kind.function() })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{DeploySource, Effect, Kind, Label, ServiceRef, Step, Survey};
+use crate::model::{DeploySource, Effect, Kind, Label, ServiceRef, Step, Survey, Template};
 
 /// Which image each service is configured with, as the steps of a plan change it.
 #[derive(Clone, Debug)]
@@ -30,11 +30,23 @@ impl Images {
                 self.configured.insert(ServiceRef::Made(alias.clone()), Some(image.clone()));
             } else if let Kind::CreateBuiltService { alias, .. } = &effect.kind {
                 self.configured.insert(ServiceRef::Made(alias.clone()), None);
+            } else if let Kind::CommitStaged { staged_by } = &effect.kind {
+                self.convert(effects.get(staged_by).map(|staged| &staged.kind));
             } else if let Kind::Deploy { service, source } = &effect.kind {
                 problems.extend(self.problem(&effect.label, service, source));
             }
         }
         problems
+    }
+
+    /// A conversion sets images by tags, so that whatever is deployed of it must be pinned afterwards.
+    fn convert(&mut self, staged: Option<&Kind>) {
+        let Some(Kind::StageConversion { root, wanted, .. }) = staged else { return };
+        for service in &wanted.services {
+            let is_root = service.role.as_deref() == Some(Template::ROOT);
+            let who = if is_root { root.clone() } else { ServiceRef::Made(service.name.clone()) };
+            self.configured.insert(who, service.image.clone());
+        }
     }
 
     fn problem(

@@ -51,7 +51,8 @@ fn is_of_the_environment(read: &Read) -> bool {
         | Read::Deployment(_)
         | Read::Backups(_)
         | Read::Staged
-        | Read::Published(_) => true,
+        | Read::Published(_)
+        | Read::Template(_) => true,
         Read::Logs(..)
         | Read::Traffic(..)
         | Read::Redis(..)

@@ -7,6 +7,8 @@ mod claims;
 #[cfg(test)]
 mod composite;
 #[cfg(test)]
+mod conversion;
+#[cfg(test)]
 mod effects;
 #[cfg(test)]
 mod fake;

@@ -1,12 +1,12 @@
 //! What reading a Railway environment answers.
 
 use lockstep_engine::model::{
-    Backup, Deployment, DeploymentStatus, Location, LogLine, Published, Service, Tally, Variable,
-    VariableValue, Volume,
+    Backup, Deployment, DeploymentStatus, Location, LogLine, MovedVariable, Published, Service,
+    Tally, Template, TemplateService, Variable, VariableValue, Volume,
 };
 
-use super::Outward;
-use crate::bindings::lockstep::plugin::railway;
+use super::{Inward, Outward, Refused, closed};
+use crate::bindings::lockstep::plugin::{railway, railway_effects};
 
 impl Outward for Volume {
     type Outside = railway::Volume;
@@ -96,5 +96,48 @@ impl Outward for Published {
     type Outside = railway::Publication;
     fn outward(self) -> railway::Publication {
         railway::Publication { digest: self.digest, extra: self.extra }
+    }
+}
+
+impl Outward for TemplateService {
+    type Outside = railway::TemplateService;
+    fn outward(self) -> railway::TemplateService {
+        let Self { name, role, image, mount, replicas, variables, extra } = self;
+        railway::TemplateService { name, role, image, mount, replicas, variables, extra }
+    }
+}
+
+impl Outward for Template {
+    type Outside = railway::Template;
+    fn outward(self) -> railway::Template {
+        let Self { code, digest, services, extra } = self;
+        railway::Template { code, digest, services: services.outward(), extra }
+    }
+}
+
+impl Inward for railway::TemplateService {
+    type Inside = TemplateService;
+    fn inward(self) -> Result<TemplateService, Refused> {
+        let Self { name, role, image, mount, replicas, variables, extra } = self;
+        let extra = closed("template-service", extra, &[])?;
+        Ok(TemplateService { name, role, image, mount, replicas, variables, extra })
+    }
+}
+
+impl Inward for railway::Template {
+    type Inside = Template;
+    fn inward(self) -> Result<Template, Refused> {
+        let Self { code, digest, services, extra } = self;
+        let extra = closed("template", extra, &[])?;
+        Ok(Template { code, digest, services: services.inward()?, extra })
+    }
+}
+
+impl Inward for railway_effects::MovedVariable {
+    type Inside = MovedVariable;
+    fn inward(self) -> Result<MovedVariable, Refused> {
+        let Self { service, name, before, after, extra } = self;
+        let extra = closed("moved-variable", extra, &[])?;
+        Ok(MovedVariable { service, name, before, after, extra })
     }
 }

@@ -4,7 +4,8 @@ use lockstep_engine::model::{Call, Moment, Read, Reading};
 
 use super::ask::{Answered, only, refusal};
 use crate::bindings::lockstep::plugin::railway::{
-    Backup, Deployment, Host, Location, LogLine, Publication, Service, ServiceRef, Tally, Variable,
+    Backup, Deployment, Host, Location, LogLine, Publication, Service, ServiceRef, Tally, Template,
+    Variable,
 };
 use crate::convert::{Inward as _, name};
 use crate::instance::Instance;
@@ -73,5 +74,9 @@ impl Host for Instance {
 
     async fn published(&mut self, image: String) -> Answered<Option<Publication>> {
         self.read(Ok(Read::Published(image)), only!(Published)).await
+    }
+
+    async fn published_template(&mut self, code: String) -> Answered<Option<Template>> {
+        self.read(Ok(Read::Template(code)), only!(Template)).await
     }
 }

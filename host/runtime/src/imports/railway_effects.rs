@@ -4,7 +4,7 @@ use lockstep_engine::model::Kind;
 
 use super::ask::Answered;
 use crate::bindings::lockstep::plugin::railway_effects::{
-    Assignment, DeploySource, Host, Recipe, ServiceRef,
+    Assignment, DeploySource, Host, MovedVariable, Recipe, ServiceRef, Template,
 };
 use crate::convert::{Inward as _, name};
 use crate::instance::Instance;
@@ -170,6 +170,28 @@ impl Host for Instance {
     ) -> Answered<()> {
         let kind =
             || Ok(Kind::RestoreVolume { service: service.inward()?, backup_of: name(&backup_of)? });
+        self.declare_plain(&label, kind).await
+    }
+
+    async fn stage_conversion(
+        &mut self,
+        label: String,
+        root: ServiceRef,
+        wanted: Template,
+        moved: Vec<MovedVariable>,
+    ) -> Answered<()> {
+        let kind = || {
+            Ok(Kind::StageConversion {
+                root: root.inward()?,
+                wanted: wanted.inward()?,
+                moved: moved.inward()?,
+            })
+        };
+        self.declare_plain(&label, kind).await
+    }
+
+    async fn stage_revert(&mut self, label: String, converted_by: String) -> Answered<()> {
+        let kind = || Ok(Kind::StageRevert { converted_by: name(&converted_by)? });
         self.declare_plain(&label, kind).await
     }
 

@@ -5,7 +5,7 @@ mod cut;
 pub(crate) mod job;
 mod prepare;
 mod rearm;
-mod services;
+pub(crate) mod services;
 mod switch;
 
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
@@ -13,6 +13,7 @@ use lockstep_sdk::{Fact, Failure, Progress, StepCall};
 
 use crate::before_cut::LINKS_ENDED;
 use crate::context::Context;
+use crate::in_place::{self, Conversion};
 use crate::links::{BACK, FORTH, probes};
 use crate::names::{self, DEPLOY, NEW, OLD, RESUME, RETURN};
 
@@ -22,6 +23,9 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
     call: &StepCall,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
+    if Conversion::is_of(call) {
+        return in_place::check(outside, call, memo);
+    }
     let context = Context::of(call)?;
     match call.step.as_str() {
         names::PIN | names::GRACE | names::FREEZE | names::BACKUP => {

@@ -11,7 +11,7 @@ use crate::names::{DEPLOY, RESUME, RETURN};
 use crate::passage;
 
 /// Looks whether the deployment that an effect made is up, and runs the digest that ran when the run began.
-pub(super) fn deployed<O: Railway>(
+pub(crate) fn deployed<O: Railway>(
     outside: &O,
     label: &str,
     service: &str,

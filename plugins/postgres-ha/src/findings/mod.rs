@@ -11,7 +11,7 @@ mod server;
 
 use lockstep_sdk::Finding;
 
-pub(crate) use self::passage::passage;
+pub(crate) use self::passage::{no_passage, passage};
 
 use crate::cluster::Cluster;
 use crate::needs::Needs;

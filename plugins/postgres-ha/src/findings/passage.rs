@@ -25,11 +25,7 @@ pub(crate) fn passage(seen: Seen<'_>) -> Vec<Finding> {
         .source(SOURCE),
     ];
     if seen.path != Path::Online {
-        findings.push(
-            Finding::refusal("front-first", "a front comes first only on the path `online`")
-                .remedy("leave the option `front-first` out, or take the path `online`")
-                .source(SOURCE),
-        );
+        findings.push(no_passage());
     }
     if survey.passage_taken {
         let title = format!(
@@ -62,4 +58,11 @@ pub(crate) fn passage(seen: Seen<'_>) -> Vec<Finding> {
         );
     }
     findings
+}
+
+/// Returns what to say where the database is moved in another way.
+pub(crate) fn no_passage() -> Finding {
+    Finding::refusal("front-first", "a front comes first only on the path `online`")
+        .remedy("leave the option `front-first` out, or take the path `online`")
+        .source(SOURCE)
 }

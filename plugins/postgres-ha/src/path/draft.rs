@@ -11,6 +11,7 @@ use crate::cluster::Cluster;
 use crate::context::{Client, Context};
 use crate::declare::Declares;
 use crate::findings::{self, Seen};
+use crate::in_place::{self, Templates};
 use crate::names::{self, COMPONENT};
 use crate::needs::Needs;
 use crate::options::{Options, Path};
@@ -19,7 +20,7 @@ use crate::survey::{Inside, Survey, survey};
 use crate::uncovered;
 
 /// Plans. Whatever forbids the plan is a finding; nothing is declared then.
-pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
+pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     outside: &O,
     declare: &D,
     target: &Target,
@@ -32,6 +33,12 @@ pub(crate) fn plan<O: Railway + Sql + Http, D: Declares>(
         Ok(options) => options,
         Err(refusals) => return Ok(refused(unknown(), refusals)),
     };
+    if options.in_place && options.front_first {
+        return Ok(refused(unknown(), vec![findings::no_passage()]));
+    }
+    if options.in_place {
+        return in_place::plan(outside, declare, &options, target.now);
+    }
     let survey = match survey(outside, &options)? {
         Ok(survey) => survey,
         Err(refusals) => return Ok(refused(unknown(), refusals)),
@@ -105,14 +112,8 @@ fn context(
     needs: &Needs,
     options: &Options,
 ) -> Context {
-    let client = |running: &crate::service::Running| Client {
-        service: running.name().to_owned(),
-        uses: running.uses(),
-        runs: running.up().is_some(),
-        pinned: running.service.image.is_some(),
-    };
     let urls = survey.found.references.iter().filter(|reference| reference.is_url());
-    let mut clients: Vec<Client> = survey.clients.iter().map(client).collect();
+    let mut clients: Vec<Client> = survey.clients.iter().map(Client::new).collect();
     if options.path == Path::Job {
         // Whoever hands jobs to the worker is up before it begins.
         clients.sort_by_key(|client| client.uses == Use::Worker);
@@ -186,18 +187,18 @@ fn stand_ins(context: &Context) -> Vec<(String, String)> {
 }
 
 /// Gives the draft its steps, and takes out of its findings what none of them mends.
-fn of_steps(mut draft: Draft, steps: Vec<Step>) -> Draft {
+pub(crate) fn of_steps(mut draft: Draft, steps: Vec<Step>) -> Draft {
     for finding in &mut draft.findings {
         finding.mended_by.retain(|id| steps.iter().any(|step| step.id == *id));
     }
     Draft { steps, ..draft }
 }
 
-fn refused(versions: (Version, Version), findings: Vec<Finding>) -> Draft {
+pub(crate) fn refused(versions: (Version, Version), findings: Vec<Finding>) -> Draft {
     of_steps(bare(versions, findings), Vec::new())
 }
 
-fn bare((current, desired): (Version, Version), findings: Vec<Finding>) -> Draft {
+pub(crate) fn bare((current, desired): (Version, Version), findings: Vec<Finding>) -> Draft {
     Draft {
         current,
         desired,

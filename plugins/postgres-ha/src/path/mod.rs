@@ -13,4 +13,4 @@ mod prepare;
 mod rearm;
 mod switch;
 
-pub(crate) use draft::plan;
+pub(crate) use draft::{bare, of_steps, plan, refused};

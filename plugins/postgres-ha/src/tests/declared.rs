@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 
 use lockstep_sdk::{
-    Declare, DeclareBlocks, DeclareSql, DeclareTransfers, Failure, Piece, SchemaPart, Scope,
+    Declare, DeclareBlocks, DeclareSql, DeclareTransfers, Failure, MovedVariable, Piece,
+    SchemaPart, Scope, Template,
 };
 
 use crate::declare::{DeclareMade, DeclareMore};
+use crate::in_place::{DeclareConversion, Order};
 
 /// Writes down what is declared, a line each.
 #[derive(Debug, Default)]
@@ -93,8 +95,8 @@ impl Declare for Declared {
         panic!("{label}: no plan restores a volume")
     }
 
-    fn commit_staged(&self, label: &str, _: &str) -> Result<(), Failure> {
-        panic!("{label}: no plan commits anything")
+    fn commit_staged(&self, label: &str, staged_by: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: commit-staged {staged_by}"))
     }
 
     fn redis(&self, label: &str, _: &str, _: &[&str]) -> Result<(), Failure> {
@@ -164,6 +166,54 @@ impl DeclareMade for Declared {
 
     fn delete_made(&self, label: &str, name: &str) -> Result<(), Failure> {
         self.add(format!("{label}: delete-made {name}"))
+    }
+}
+
+impl DeclareConversion for Declared {
+    fn stage_conversion(
+        &self,
+        label: &str,
+        root: &str,
+        wanted: &Template,
+        moved: &[MovedVariable],
+    ) -> Result<(), Failure> {
+        let services: Vec<String> = wanted
+            .services
+            .iter()
+            .map(|it| format!("{}={}", it.name, it.image.as_deref().unwrap_or_default()))
+            .collect();
+        let moved: Vec<String> =
+            moved.iter().map(|it| format!("{} {}={}", it.service, it.name, it.after)).collect();
+        self.add(format!("{label}: stage-conversion {root} {services:?} {moved:?}"))
+    }
+
+    fn stage_revert(&self, label: &str, converted_by: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: stage-revert {converted_by}"))
+    }
+
+    fn discard_staged(&self, label: &str, staged_by: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: discard-staged {staged_by}"))
+    }
+
+    fn set_image_made(&self, label: &str, name: &str, image: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: set-image-made {name} {image}"))
+    }
+
+    fn set_variable_made(
+        &self,
+        label: &str,
+        name: &str,
+        (variable, value): (&str, &str),
+    ) -> Result<(), Failure> {
+        self.add(format!("{label}: set-variable-made {name} {variable}={value}"))
+    }
+
+    fn deploy_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: deploy-made {name}"))
+    }
+
+    fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure> {
+        self.add(format!("{label}: order {order:?}"))
     }
 }
 

@@ -5,6 +5,7 @@ mod checks;
 mod cut;
 mod declared;
 mod given;
+mod in_place;
 mod job;
 mod passage;
 mod plans;

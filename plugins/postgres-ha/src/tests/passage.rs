@@ -78,7 +78,9 @@ fn it_takes_one_account_at_both_sides_a_name_that_is_free_and_an_image() {
     let mut gone = alike();
     gone.unpublished.push(crate::passage::IMAGE.to_owned());
     refused_with(&gone, FIRST, "front-image");
-    refused_with(&alike(), &[("front-first", "true"), ("path", "job")], "front-first");
+    for path in ["job", "in-place"] {
+        refused_with(&alike(), &[("front-first", "true"), ("path", path)], "front-first");
+    }
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn what_should_be_read_is_a_warning() {
 #[test]
 fn options_and_versions_that_are_not_known() {
     refused_with(&Stack::healthy(), &[("front_", "x")], "option");
-    refused_with(&Stack::healthy(), &[("path", "in-place")], "path");
+    refused_with(&Stack::healthy(), &[("path", "in place")], "path");
     refused_with(&Stack::healthy(), &[("path", "fast")], "path");
     let mut versioned = target(&[]);
     versioned.desired = Some("17".to_owned());

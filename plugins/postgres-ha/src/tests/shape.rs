@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_sdk::{Draft, Step, Undo};
 
 use super::declared::Declared;
-use super::given::{JOB, planned, planned_with};
+use super::given::{IN_PLACE, JOB, planned, planned_with};
 use super::sql::{BUDGET, WAL_LEVEL};
 use super::stack::Stack;
 
@@ -37,6 +37,9 @@ fn every_draft_is_whole() {
         let (draft, declared) = planned_with(&stack, JOB);
         whole(&draft, &declared);
         assert!(!draft.steps.iter().any(is_in_section), "where all are stopped nothing is held");
+        let (draft, declared) = planned_with(&stack, IN_PLACE);
+        whole(&draft, &declared);
+        assert!(!draft.steps.iter().any(is_in_section), "where nothing moves nothing is held");
     }
 }
 

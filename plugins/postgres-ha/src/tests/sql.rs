@@ -7,7 +7,7 @@ use lockstep_sdk::{Failure, Rows, Value};
 
 use super::stack::Stack;
 use crate::check::copy;
-use crate::{cluster, front, job, links, seal, server, sessions, tables};
+use crate::{cluster, front, in_place, job, links, seal, server, sessions, tables};
 
 type Table = Vec<Vec<Value>>;
 
@@ -127,6 +127,16 @@ pub(super) struct Databases {
     pub(super) listed: Vec<&'static str>,
     /// Tables at the cluster.
     pub(super) restored: u64,
+    /// Settings of the old server that Patroni overrides.
+    pub(super) overridden: Vec<(&'static str, &'static str)>,
+    /// Its `archive_mode`, whether we are its superuser, its slots.
+    pub(super) aside: (&'static str, bool, u64),
+    /// Where its log ends, and its tables.
+    pub(super) history: (u64, u64),
+    /// Nodes that follow it closely, and that confirm commits.
+    pub(super) following: (u64, u64),
+    /// Slots of nodes that are gone.
+    pub(super) left_slots: u64,
 }
 
 impl Default for Databases {
@@ -168,6 +178,11 @@ impl Default for Databases {
             abandoned: Vec::new(),
             listed: vec!["litellm_langfuse", "postgres"],
             restored: 0,
+            overridden: vec![("max_connections", "100"), ("synchronous_standby_names", "")],
+            aside: ("off", true, 0),
+            history: (1_000, 4),
+            following: (2, 1),
+            left_slots: 0,
         }
     }
 }
@@ -183,7 +198,8 @@ impl Databases {
     }
 
     fn told(&self, connection: &str) -> &Told {
-        if connection == "postgres" { &self.old } else { &self.new }
+        // What is behind a converted server's front is that server.
+        if ["postgres", "postgres-ha"].contains(&connection) { &self.old } else { &self.new }
     }
 
     fn link(&self, name: &Value, publisher: &str) -> Linked {
@@ -287,6 +303,20 @@ impl Databases {
                 let link = self.link(first?, connection);
                 let row = |(active, _): (bool, u64)| vec![active.into(), link.confirmed.into()];
                 link.slot.map(row).into_iter().collect()
+            }
+            in_place::SETTINGS => pairs(&self.overridden),
+            in_place::ASIDE => {
+                let (archives, superuser, slots) = self.aside;
+                vec![vec![archives.into(), superuser.into(), slots.into()]]
+            }
+            in_place::HISTORY => {
+                vec![vec![self.history.0.to_string().into(), self.history.1.into()]]
+            }
+            other if other.contains("FROM pg_stat_replication r WHERE") => {
+                vec![vec![self.following.0.into(), self.following.1.into()]]
+            }
+            other if other.starts_with("SELECT count(*) FROM pg_replication_slots s") => {
+                vec![vec![self.left_slots.into()]]
             }
             copy::PUBLISHED => vec![vec![self.published.into()]],
             copy::COPIED => vec![vec![self.copied.0.into(), self.copied.1.into()]],

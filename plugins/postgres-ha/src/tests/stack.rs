@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use lockstep_sdk::outside::{Effects, Http, Railway};
 use lockstep_sdk::{
     Backup, Deployment, DeploymentStatus, Failure, Job, Location, LogLine, Publication, Response,
-    Service, Tally, Target, Variable, VariableValue, Volume,
+    Service, Tally, Target, Template, Variable, VariableValue, Volume,
 };
 
+use super::in_place::Patroni;
 use super::sql::Databases;
+use crate::in_place::Templates;
 
 pub(super) const URL: &str = "${{postgres.DATABASE_URL}}";
 
@@ -34,8 +36,11 @@ pub(super) struct Stack {
     pub(super) http: u16,
     /// How the passwords of URLs are written.
     pub(super) password: &'static str,
-    /// What the job writes.
+    /// What the job and coordinators write.
     pub(super) logs: Vec<&'static str>,
+    /// What Railway makes of the server, and what its node says.
+    pub(super) template: Option<Template>,
+    pub(super) patroni: Patroni,
     /// Effects that began, and how they ended if not well.
     pub(super) began: BTreeMap<String, Option<Failure>>,
     pub(super) databases: Databases,
@@ -56,6 +61,8 @@ impl Stack {
             http: 200,
             password: "plain",
             logs: Vec::new(),
+            template: Some(super::in_place::template()),
+            patroni: Patroni::default(),
             began: BTreeMap::new(),
             databases: Databases::default(),
         };
@@ -90,7 +97,7 @@ impl Stack {
             repository: image.is_none().then(|| format!("example/{name}")),
             volume: volume.then(|| Volume {
                 name: format!("{name}-volume"),
-                mount: "/data".to_owned(),
+                mount: "/var/lib/postgresql/data".to_owned(),
                 size_mb: 5_000,
                 used_mb: 400,
                 extra: Vec::new(),
@@ -197,7 +204,10 @@ impl Railway for Stack {
     }
 
     fn logs(&self, service: &str, _: u64, part: &str, _: u32) -> Result<Vec<LogLine>, Failure> {
-        assert_eq!(service, crate::job::SERVICE, "nothing else is read of");
+        assert!(
+            service == crate::job::SERVICE || service.starts_with("etcd-"),
+            "nothing is read of {service}"
+        );
         let lines = self.logs.iter().filter(|line| line.contains(part));
         let line = |line: &&str| LogLine { at: 0, severity: None, message: (*line).to_owned() };
         Ok(lines.map(line).collect())
@@ -217,14 +227,22 @@ impl Railway for Stack {
 
     fn published(&self, image: &str) -> Result<Option<Publication>, Failure> {
         let gone = self.unpublished.iter().any(|gone| image.starts_with(gone.as_str()));
-        let tag = || (image == crate::passage::IMAGE).then(|| digest('e'));
-        let digest = image.split_once('@').map(|(_, digest)| digest.to_owned()).or_else(tag);
-        Ok(digest.filter(|_| !gone).map(|digest| Publication { digest, extra: Vec::new() }))
+        let digest = image.split_once('@').map_or_else(|| digest('c'), |(_, it)| it.to_owned());
+        Ok((!gone).then_some(Publication { digest, extra: Vec::new() }))
+    }
+}
+
+impl Templates for Stack {
+    fn published_template(&self, code: &str) -> Result<Option<Template>, Failure> {
+        Ok(self.template.clone().filter(|template| template.code == code))
     }
 }
 
 impl Http for Stack {
-    fn get(&self, _: &str, _: &str) -> Result<Response, Failure> {
+    fn get(&self, endpoint: &str, path: &str) -> Result<Response, Failure> {
+        if endpoint == "patroni" {
+            return self.patroni.answer(path);
+        }
         Ok(Response { status: self.http, headers: Vec::new(), body: Vec::new() })
     }
 }

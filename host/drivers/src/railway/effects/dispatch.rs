@@ -64,6 +64,9 @@ impl Railway {
                 self.given_backup_standing(order).await
             }
             Kind::RestoreVolume { .. } => self.restore_volume_standing(order).await,
+            Kind::StageConversion { .. } | Kind::StageRevert { .. } => {
+                self.conversion_standing().await
+            }
             Kind::CommitStaged { .. } | Kind::DiscardStaged { .. } => self.staged_standing().await,
             kind @ (Kind::RedisCommand { .. }
             | Kind::SqlExecute { .. }
@@ -129,6 +132,10 @@ impl Railway {
             Kind::LockBackup { .. } => self.lock_backup(order, deadline).await,
             Kind::DeleteBackup { .. } => self.delete_backup(order, deadline).await,
             Kind::RestoreVolume { .. } => self.restore_volume(order, deadline).await,
+            Kind::StageConversion { wanted, moved, .. } => {
+                self.stage_conversion(order, (wanted, moved), deadline).await
+            }
+            Kind::StageRevert { .. } => self.stage_revert(order, deadline).await,
             Kind::CommitStaged { .. } => self.commit_staged(order, deadline).await,
             Kind::DiscardStaged { .. } => self.discard_staged(order, deadline).await,
             kind @ (Kind::RedisCommand { .. }
@@ -179,6 +186,10 @@ impl Railway {
             Kind::LockBackup { .. } => self.settle_lock(order, intent).await,
             Kind::DeleteBackup { .. } => self.settle_delete_backup(order, intent).await,
             Kind::RestoreVolume { .. } => self.settle_restore_volume(order, intent).await,
+            Kind::StageConversion { wanted, moved, .. } => {
+                self.settle_conversion(order, (wanted, moved), intent).await
+            }
+            Kind::StageRevert { .. } => self.settle_revert(order, intent).await,
             Kind::CommitStaged { .. } => self.settle_commit(order, intent).await,
             Kind::DiscardStaged { .. } => self.settle_discard(intent).await,
             kind @ (Kind::RedisCommand { .. }
@@ -208,6 +219,10 @@ impl Railway {
             Kind::BackupVolume { .. } => self.follow_backup(order, outcome).await,
             Kind::DeleteBackup { .. } => self.follow_delete_backup(order, outcome).await,
             Kind::RestoreVolume { .. } => self.follow_restore_volume(order, outcome).await,
+            Kind::StageConversion { wanted, .. } => {
+                self.follow_conversion(order, wanted, outcome).await
+            }
+            Kind::StageRevert { .. } => self.follow_revert(order, outcome).await,
             Kind::CommitStaged { .. } => self.follow_commit(order, outcome).await,
             Kind::GenerateVariable { .. }
             | Kind::RestoreVariables { .. }

@@ -3,12 +3,14 @@
 mod backup;
 mod compare;
 mod configure;
+mod conversion;
 mod deploy;
 mod dispatch;
 mod keepers;
 mod ran;
 mod restart;
 mod restore;
+mod revert;
 mod service;
 mod staging;
 mod stop;

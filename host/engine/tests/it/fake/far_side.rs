@@ -86,6 +86,8 @@ impl FarSide {
             | Kind::LockBackup { .. }
             | Kind::DeleteBackup { .. }
             | Kind::RestoreVolume { .. }
+            | Kind::StageConversion { .. }
+            | Kind::StageRevert { .. }
             | Kind::CommitStaged { .. }
             | Kind::DiscardStaged { .. }
             | Kind::RedisCommand { .. }
@@ -182,6 +184,8 @@ impl FarSide {
             | Kind::LockBackup { .. }
             | Kind::DeleteBackup { .. }
             | Kind::RestoreVolume { .. }
+            | Kind::StageConversion { .. }
+            | Kind::StageRevert { .. }
             | Kind::CommitStaged { .. }
             | Kind::DiscardStaged { .. }
             | Kind::HttpSend { .. } => {

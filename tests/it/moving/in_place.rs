@@ -1,0 +1,203 @@
+//! PostgreSQL becomes the first node of a cluster in place, and a single server again: no acknowledged row is lost.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use lockstep_tests::writers::{Writers, write};
+use lockstep_tests::{block_on, dial, tables};
+use serde_json::{Value, json};
+
+use crate::far_side::{graphql, poll};
+use crate::stage::Stage;
+
+/// The stack as it runs, and everybody who uses the database.
+const SERVICES: [&str; 9] = [
+    "postgres",
+    "redis",
+    "clickhouse",
+    "minio",
+    "litellm",
+    "langfuse-web",
+    "langfuse-worker",
+    "backup-service",
+    "health-monitor",
+];
+
+/// What the conversion makes.
+const CLUSTER: [&str; 6] =
+    ["Postgres-2", "Postgres-3", "etcd-1", "etcd-2", "etcd-3", "Postgres HA"];
+
+/// Settings that Patroni overrides in the lab as at Railway.
+const SETTINGS: &str = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN \
+    ('max_connections', 'max_wal_senders', 'max_replication_slots', 'cluster_name', 'synchronous_standby_names', 'wal_log_hints')";
+
+struct Place {
+    stage: Stage,
+    url: String,
+    settings: String,
+}
+
+impl Place {
+    fn begin() -> Self {
+        let only = SERVICES.iter().flat_map(|service| ["--only", service]);
+        let stage = Stage::up(&only.collect::<Vec<_>>());
+        let toml = "version = 1\n[environments.lab.options.postgres-ha]\npath = \"in-place\"\nsoak-hours = \"0\"\n";
+        std::fs::write(stage.folder().join("lockstep.toml"), toml).unwrap();
+        let url = stage.env("DATABASE_URL");
+        poll(|| block_on(dial(&url)).ok().map(drop));
+        block_on(tables::small(&url));
+        let settings = text(&url, SETTINGS);
+        Self { stage, url, settings }
+    }
+
+    /// Applies the plan, until a step if one is named.
+    #[track_caller]
+    fn apply(&self, until: Option<&str>, code: i32) -> crate::stage::Done {
+        let mut words = vec!["apply", "postgres-ha", "-e", "lab", "--yes"];
+        words.extend(until.into_iter().flat_map(|step| ["--until", step]));
+        self.stage.lockstep(&words).expect(code)
+    }
+
+    /// Returns the URL by which clients reach the cluster.
+    fn front(&self) -> String {
+        let status = self.stage.status();
+        let address = status.service("Postgres HA").unwrap().address.clone();
+        let (user, rest) = self.url.rsplit_once('@').unwrap();
+        format!("{user}@{address}:5432/{}", rest.rsplit_once('/').unwrap().1)
+    }
+
+    fn patroni(&self, request: &str, body: &str) -> (u16, String) {
+        let host = self.url.rsplit_once('@').unwrap().1.split(':').next().unwrap();
+        let mut stream = TcpStream::connect((host, 8008)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        let head = format!(
+            "{request} HTTP/1.0\r\nhost: {host}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    /// The server is a single one again, with the settings and services that it had.
+    #[track_caller]
+    fn is_as_before(&self) {
+        let status = self.stage.status();
+        for service in CLUSTER {
+            assert!(status.service(service).is_none(), "{service}");
+        }
+        for service in SERVICES {
+            let found = status.service(service).unwrap();
+            assert!(found.serving && found.status == "SUCCESS", "{found:?}");
+        }
+        assert_eq!(text(&self.url, SETTINGS), self.settings);
+        let slots = "SELECT count(*)::text FROM pg_replication_slots";
+        assert_eq!(text(&self.url, slots), "0");
+    }
+}
+
+fn text(url: &str, query: &str) -> String {
+    block_on(async { dial(url).await.unwrap().query_one(query, &[]).await.unwrap().get(0) })
+}
+
+#[test]
+fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_row() {
+    let it = Place::begin();
+    let writers = Writers::start(4, [&it.url, &it.url]);
+    writers.have_written();
+    writers.forget_times();
+    it.apply(Some("prove"), 10);
+    writers.have_written();
+    let told = writers.told();
+    println!("without an acknowledgement on the way there, each writer: {:?}", told.longest);
+    let front = it.front();
+    told.is_all_in(&front);
+    let after = write(&front, 90, 500);
+    assert_ne!(
+        text(&it.url, "SHOW synchronous_standby_names"),
+        "",
+        "a commit waits for a second node"
+    );
+    for service in CLUSTER.into_iter().chain(SERVICES) {
+        assert!(it.stage.status().service(service).unwrap().serving, "{service}");
+    }
+
+    writers.forget_times();
+    it.stage.lockstep(&["rollback", &it.stage.run(), "--yes"]).expect(11);
+    writers.have_written();
+    let told = writers.end();
+    println!("without an acknowledgement on the way back, each writer: {:?}", told.longest);
+    it.is_as_before();
+    told.is_all_in(&it.url);
+    after.is_all_in(&it.url);
+}
+
+#[test]
+fn what_is_staged_and_not_planned_is_never_committed_and_everything_stays_a_single_server() {
+    let it = Place::begin();
+    it.apply(Some("backup"), 10);
+    let environment = it.stage.env("RAILWAY_ENVIRONMENT_ID");
+    let minio = it.stage.status().service("minio").unwrap().id.clone();
+    let stage = |patch: Value| {
+        let document = "mutation($e:String!,$i:EnvironmentConfig!){environmentStageChanges(environmentId:$e,input:$i){id}}";
+        let variables = json!({ "e": environment, "i": patch });
+        let answer = graphql(&it.stage, document, &variables);
+        assert_eq!(answer.get("errors"), None, "{answer}");
+    };
+    let theirs = json!({ "variables": { "THEIRS": { "value": "1" } } });
+    stage(json!({ "services": { minio.clone(): theirs } }));
+    let run = it.stage.run();
+    it.stage.lockstep(&["resume", &run, "--yes"]).expect(13).says("somebody else staged changes");
+    stage(json!({}));
+
+    // Railway leads every reference to the front, also one that is not in the plan.
+    let document =
+        "mutation($i:VariableCollectionUpsertInput!){variableCollectionUpsert(input:$i)}";
+    let input = json!({
+        "projectId": it.stage.env("RAILWAY_PROJECT_ID"), "environmentId": environment, "serviceId": minio,
+        "variables": { "THEIRS": "${{postgres.POSTGRES_DB}}" }, "skipDeploys": true,
+    });
+    let answer = graphql(&it.stage, document, &json!({ "i": input }));
+    assert_eq!(answer.get("errors"), None, "{answer}");
+    let refused = it.stage.lockstep(&["resume", &run, "--yes"]).expect(11);
+    refused.says("what Railway staged is not what was planned: variable `THEIRS`");
+    it.is_as_before();
+    let done: Vec<String> = it.stage.mutations().into_iter().map(|it| it.name).collect();
+    assert!(done.iter().any(|name| name == "templateDeployV2"), "{done:?}");
+    assert!(!done.iter().any(|name| name == "environmentPatchCommitStaged"), "{done:?}");
+    let document = "query($e:String!){environmentStagedChanges(environmentId:$e){patch}}";
+    let staged = graphql(&it.stage, document, &json!({ "e": environment }));
+    assert_eq!(staged["data"]["environmentStagedChanges"]["patch"], json!({}));
+}
+
+#[test]
+fn while_a_replica_leads_going_back_switches_over_first_and_loses_no_row() {
+    let it = Place::begin();
+    let before = write(&it.url, 1, 500);
+    it.apply(Some("prove"), 10);
+    let front = it.front();
+    let (_, cluster) = it.patroni("GET /cluster", "");
+    let cluster: Value = serde_json::from_str(&cluster).unwrap();
+    let members = cluster["members"].as_array().unwrap();
+    let standby = members.iter().find(|it| it["role"] == "sync_standby").unwrap();
+    let order = json!({ "leader": "postgres-1", "candidate": standby["name"] }).to_string();
+    assert_eq!(it.patroni("POST /switchover", &order).0, 200);
+    let leads = |url: &str| {
+        let query = "SELECT (NOT pg_is_in_recovery())::text";
+        let asked = block_on(async { dial(url).await.ok()?.query_one(query, &[]).await.ok() });
+        asked.map(|row| row.get::<_, String>(0) == "true")
+    };
+    // Whoever led starts anew, and is not there for a moment.
+    poll(|| leads(&it.url).filter(|leads| !*leads));
+    poll(|| leads(&front).filter(|leads| *leads));
+    let after = write(&front, 2, 500);
+
+    it.stage.lockstep(&["rollback", &it.stage.run(), "--yes"]).expect(11);
+    it.is_as_before();
+    before.is_all_in(&it.url);
+    after.is_all_in(&it.url);
+    write(&it.url, 3, 500).is_all_in(&it.url);
+}
