@@ -1,8 +1,8 @@
 //! Effects in the host's own words, so that an untrusted plugin can't describe one as something else.
 
 use lockstep_engine::model::{
-    Assignment, Atomicity, Composed, DeploySource, Effect, Kind, Message, Millis, Piece, Proof,
-    Recipe, ServiceRef, Statement, Times,
+    Assignment, Atomicity, Composed, DeploySource, Effect, Kind, Label, Message, Millis, Piece,
+    Proof, Recipe, ServiceRef, Statement, Times,
 };
 
 use super::conversion::conversion;
@@ -106,18 +106,9 @@ pub(crate) fn kind(kind: &Kind) -> String {
         Kind::BackupVolume { service } => format!("{}: back up the volume", name(service)),
         Kind::LockBackup { backup_of } => format!("keep the backup of `{backup_of}` from expiring"),
         Kind::DeleteBackup { backup_of } => format!("delete the backup of `{backup_of}`"),
-        Kind::RestoreVolume { service, backup_of } => {
-            format!(
-                "{}: restore the backup of `{backup_of}` to a fresh volume (staged)",
-                name(service)
-            )
-        }
+        Kind::RestoreVolume { service, backup_of } => restore(service, backup_of),
         Kind::StageConversion { root, wanted, moved } => conversion(root, wanted, moved).join("; "),
-        Kind::StageRevert { converted_by } => {
-            format!(
-                "take back what `{converted_by}` made of a service: DELETE the services of its cluster with their volumes (staged)"
-            )
-        }
+        Kind::StageRevert { converted_by } => revert(converted_by),
         Kind::CommitStaged { staged_by } => {
             format!("commit what `{staged_by}` staged, without a deploy")
         }
@@ -145,6 +136,16 @@ pub(crate) fn kind(kind: &Kind) -> String {
             format!("http `{}`: {}", tame(endpoint), request(message))
         }
     }
+}
+
+fn restore(service: &ServiceRef, backup_of: &Label) -> String {
+    format!("{}: restore the backup of `{backup_of}` to a fresh volume (staged)", name(service))
+}
+
+fn revert(converted_by: &Label) -> String {
+    format!(
+        "take back what `{converted_by}` made of a service: DELETE the services of its cluster with their volumes (staged)"
+    )
 }
 
 fn deploy(source: &DeploySource) -> String {

@@ -72,7 +72,7 @@ impl Wanted<'_> {
         }
         let missing = self.template.others().filter(|it| !seen.contains(&it.name));
         found.extend(missing.map(|it| format!("service `{}` is not created", it.name)));
-        self.volumes(patch, &volumes, &mut found);
+        Self::volumes(patch, &volumes, &mut found);
         self.others(&others, &mut found);
         found
     }
@@ -171,7 +171,7 @@ impl Wanted<'_> {
         volumes.extend(mounts.into_iter().map(|(id, _)| id.clone()));
     }
 
-    fn volumes(&self, patch: &Value, mounted: &BTreeSet<String>, found: &mut Vec<String>) {
+    fn volumes(patch: &Value, mounted: &BTreeSet<String>, found: &mut Vec<String>) {
         for (id, change) in parts(patch.get("volumes").unwrap_or(&Value::Null)) {
             let created = change.get("isCreated").and_then(Value::as_bool) == Some(true);
             let only = parts(change)
@@ -232,7 +232,7 @@ impl Back<'_> {
         for (id, change) in services {
             let deleted = change.get("isDeleted").and_then(Value::as_bool) == Some(true);
             if id == self.root {
-                self.root(change, &mut found);
+                Self::root(change, &mut found);
             } else if self.members.contains_key(id) {
                 if !deleted {
                     found.push(format!("service {id} of the cluster changes and is not deleted"));
@@ -260,7 +260,7 @@ impl Back<'_> {
         change.and_then(|change| change.get("clusterRole")).is_some_and(Value::is_null)
     }
 
-    fn root(&self, change: &Value, found: &mut Vec<String>) {
+    fn root(change: &Value, found: &mut Vec<String>) {
         if !change.get("clusterRole").is_some_and(Value::is_null) {
             found.push("the root stays one".to_owned());
         }
