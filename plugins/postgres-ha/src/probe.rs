@@ -58,7 +58,9 @@ fn is_used(step: &str) -> bool {
 
 fn way_back<O: Sql>(outside: &O, context: &Context) -> Result<Sample, Failure> {
     if let Some(why) = links::broken(outside, BACK)? {
-        let lost = format!("{why}: going back would lose what was written since");
+        let lost = format!(
+            "{why}: going back would lose what was written since, unless the old server is copied anew before"
+        );
         return Ok(sample(Verdict::Fail, lost, None));
     }
     let held = links::slot(outside, BACK)?.map(|slot| held(BACK, &slot, context));

@@ -17,8 +17,8 @@ pub(crate) fn lines(survey: &Survey, inside: &Inside) -> Vec<String> {
          a default, and a superuser may set it aside; what it writes at the old side after the cut does not reach the new one"
             .to_owned(),
         "the old server's service and its volume: they are stopped and kept, and deleting them is left to you".to_owned(),
-        "a failover of the cluster while the way back is armed: what was acknowledged and no other node had got is lost, and so is the \
-         way back"
+        "a failover of the cluster while the way back is armed: what was acknowledged and no other node had got is lost, and the old \
+         server has to be copied anew before anybody goes back to it"
             .to_owned(),
         "rights and settings of roles and of the database: they are not carried".to_owned(),
     ];

@@ -10,7 +10,7 @@ use super::queries::{admin, admin_of};
 use super::world::{One, World, effect, named};
 use crate::settings::{Connection, ConnectionKind, Settings, Via};
 
-const PASSWORD: &str = r#"'\ %@:/?#&=+"#;
+const PASSWORD: &str = r#"'"\ %@:/?#&=+"#;
 
 /// What the server itself dials when it subscribes: it asks the publisher for its tables, and fails where it is not let in.
 fn subscribe(name: &str) -> Effect {

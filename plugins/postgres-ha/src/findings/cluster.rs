@@ -56,7 +56,7 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
         findings.push(
             Finding::warning("failover", "if the cluster's primary fails over while the way back is armed, the way back is lost")
                 .evidence("slots are kept over a failover only since PostgreSQL 17")
-                .remedy("the watch `way-back` tells; no row is lost by it, only the way back without loss")
+                .remedy("the watch `way-back` tells, and no row is lost by it; a way back then copies the old server anew first, once a person goes on")
                 .source("plans.md 3.5"),
         );
     }
