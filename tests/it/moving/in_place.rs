@@ -179,11 +179,14 @@ fn while_a_replica_leads_going_back_switches_over_first_and_loses_no_row() {
     let before = write(&it.url, 1, 500);
     it.apply(Some("prove"), 10);
     let front = it.front();
-    let (_, cluster) = it.patroni("GET /cluster", "");
-    let cluster: Value = serde_json::from_str(&cluster).unwrap();
-    let members = cluster["members"].as_array().unwrap();
-    let standby = members.iter().find(|it| it["role"] == "sync_standby").unwrap();
-    let order = json!({ "leader": "postgres-1", "candidate": standby["name"] }).to_string();
+    let standby = poll(|| {
+        let (_, cluster) = it.patroni("GET /cluster", "");
+        let cluster: Value = serde_json::from_str(&cluster).ok()?;
+        let members = cluster["members"].as_array()?;
+        let standby = members.iter().find(|it| it["role"] == "sync_standby")?;
+        Some(standby["name"].clone())
+    });
+    let order = json!({ "leader": "postgres-1", "candidate": standby }).to_string();
     assert_eq!(it.patroni("POST /switchover", &order).0, 200);
     let leads = |url: &str| {
         let query = "SELECT (NOT pg_is_in_recovery())::text";
@@ -192,8 +195,10 @@ fn while_a_replica_leads_going_back_switches_over_first_and_loses_no_row() {
     };
     // Whoever led starts anew, and is not there for a moment.
     poll(|| leads(&it.url).filter(|leads| !*leads));
-    poll(|| leads(&front).filter(|leads| *leads));
-    let after = write(&front, 2, 500);
+    // The front takes a moment to see who follows now, so a writer tries until it is let write.
+    let writers = Writers::start(1, [&front, &front]);
+    writers.have_written();
+    let after = writers.end();
 
     it.stage.lockstep(&["rollback", &it.stage.run(), "--yes"]).expect(11);
     it.is_as_before();

@@ -15,6 +15,8 @@ pub(crate) use canaries::canaries;
 pub(crate) use dialled::{Dialled, dialled};
 pub(crate) use document::{Document, EnvironmentDocument, LAB};
 pub(crate) use notify::{NotifyDocument, notice_secrets};
-pub(crate) use resolve::{choose, connections, endpoints, on_failure, settings, token};
+pub(crate) use resolve::{
+    CLUSTER_FRONT, PATRONI, choose, connections, endpoints, on_failure, settings, token,
+};
 pub(crate) use store::access;
 pub(crate) use windows::{WindowDocument, window};

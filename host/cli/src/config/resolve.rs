@@ -22,6 +22,12 @@ use crate::lab::Address;
 /// The database that LiteLLM and Langfuse share.
 const DATABASE: &str = "litellm_langfuse";
 
+/// The endpoint of Patroni's API at a server that is converted in place.
+pub(crate) const PATRONI: &str = "patroni";
+
+/// The service in front of the cluster that it becomes. Without it there is no Patroni either.
+pub(crate) const CLUSTER_FRONT: &str = "Postgres HA";
+
 /// Railway's GraphQL endpoint.
 pub(super) const RAILWAY: &str = "https://backboard.railway.com/graphql/v2";
 
@@ -265,7 +271,7 @@ fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
         ("front".to_owned(), front),
         (
             "postgres-ha".to_owned(),
-            connection(ConnectionKind::Postgres, "Postgres HA", 5432, "DATABASE_URL"),
+            connection(ConnectionKind::Postgres, CLUSTER_FRONT, 5432, "DATABASE_URL"),
         ),
     ])
 }
@@ -283,7 +289,7 @@ fn usual_endpoints(via: Via) -> BTreeMap<String, Endpoint> {
     ];
     let services = services.into_iter().map(|(service, port)| (service, service, port));
     services
-        .chain([("patroni", "postgres", 8008)])
+        .chain([(PATRONI, "postgres", 8008)])
         .map(|(name, service, port)| (name.to_owned(), endpoint_of(service.to_owned(), port, via)))
         .collect()
 }

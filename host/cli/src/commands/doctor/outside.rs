@@ -10,6 +10,7 @@ use lockstep_engine::model::{
 use lockstep_engine::run::World as _;
 
 use super::{Finding, machine};
+use crate::config::{CLUSTER_FRONT, PATRONI};
 use crate::error::CliError;
 use crate::session::{Opened, Session};
 
@@ -132,8 +133,9 @@ async fn endpoint_is(
     let what = format!("endpoint {name}");
     let by = match &endpoint.origin {
         Origin::Service { service, via, .. } => {
-            if !opened.document.endpoints.contains_key(name) && !running.contains(service) {
-                return unused(what, service);
+            let needed = if name == PATRONI { CLUSTER_FRONT } else { service };
+            if !opened.document.endpoints.contains_key(name) && !running.contains(needed) {
+                return unused(what, needed);
             }
             by(*via)
         }
