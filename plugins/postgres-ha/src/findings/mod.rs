@@ -12,6 +12,7 @@ mod server;
 use lockstep_sdk::Finding;
 
 pub(crate) use self::passage::{no_passage, passage};
+pub(crate) use self::platform::disturbed;
 
 use crate::cluster::Cluster;
 use crate::needs::Needs;

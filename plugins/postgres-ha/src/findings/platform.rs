@@ -25,26 +25,29 @@ pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
             .evidence(why.as_str()),
         );
     }
-    for running in involved(survey) {
-        let name = running.name();
-        if let Some(newest) =
-            running.deployments.first().filter(|newest| history::moves(&newest.status))
-        {
-            findings.push(
-                Finding::refusal("under-way", format!("a deployment of `{name}` is under way"))
-                    .evidence(format!("{}: {}", newest.id, history::words(&newest.status)))
-                    .remedy("plan again when it has ended")
-                    .source("plans.md R5"),
-            );
-        }
-        if let Some(setting) = owner::updates_itself(&running.service) {
-            findings.push(
-                Finding::refusal("auto-updates", format!("Railway updates the image of `{name}` by itself"))
-                    .evidence(format!("auto-updates: {setting}"))
-                    .remedy(format!("switch automatic image updates of `{name}` off: two owners would undo each other's work"))
-                    .source("plans.md R5"),
-            );
-        }
+    findings.extend(involved(survey).flat_map(disturbed));
+    findings
+}
+
+/// Returns what is to be said of a deployment that is under way, or of an image that Railway updates by itself.
+pub(crate) fn disturbed(running: &Running) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let name = running.name();
+    if let Some(newest) = running.deployments.first().filter(|it| history::moves(&it.status)) {
+        findings.push(
+            Finding::refusal("under-way", format!("a deployment of `{name}` is under way"))
+                .evidence(format!("{}: {}", newest.id, history::words(&newest.status)))
+                .remedy("plan again when it has ended")
+                .source("plans.md R5"),
+        );
+    }
+    if let Some(setting) = owner::updates_itself(&running.service) {
+        findings.push(
+            Finding::refusal("auto-updates", format!("Railway updates the image of `{name}` by itself"))
+                .evidence(format!("auto-updates: {setting}"))
+                .remedy(format!("switch automatic image updates of `{name}` off: two owners would undo each other's work"))
+                .source("plans.md R5"),
+        );
     }
     findings
 }

@@ -1,16 +1,16 @@
 //! What a plan of this path says about what it found.
 
+use lockstep_sdk::Finding;
 use lockstep_sdk::blocks::{owner, proof, smoke};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Finding, history};
 
 use super::names::{ADOPT, CONVERT, REVERT, SETTINGS, SYNCHRONOUS};
 use super::patroni::Leads;
 use super::survey::{Inside, Survey};
 use super::template::{Cluster, variable};
+use crate::findings::disturbed;
 use crate::names::OLD;
-use crate::service::Running;
 
 /// Images that Railway converts.
 const SINGLE: &str = "ghcr.io/railwayapp-templates/postgres-ssl";
@@ -86,29 +86,6 @@ fn chosen() -> Finding {
         .evidence("going back loses no row: the node that leads is made a single server again, and every service is without its \
                    database once more")
         .source("plans.md 3.0")
-}
-
-/// A deployment that is under way, or an image that follows its tag.
-fn disturbed(running: &Running) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let name = running.name();
-    if let Some(newest) = running.deployments.first().filter(|it| history::moves(&it.status)) {
-        findings.push(
-            Finding::refusal("under-way", format!("a deployment of `{name}` is under way"))
-                .evidence(format!("{}: {}", newest.id, history::words(&newest.status)))
-                .remedy("plan again when it has ended")
-                .source("plans.md R5"),
-        );
-    }
-    if let Some(setting) = owner::updates_itself(&running.service) {
-        findings.push(
-            Finding::refusal("auto-updates", format!("Railway updates the image of `{name}` by itself"))
-                .evidence(format!("auto-updates: {setting}"))
-                .remedy(format!("switch automatic image updates of `{name}` off: two owners would undo each other's work"))
-                .source("plans.md R5"),
-        );
-    }
-    findings
 }
 
 fn volume(survey: &Survey) -> Finding {

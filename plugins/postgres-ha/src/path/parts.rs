@@ -60,6 +60,21 @@ impl<D: Declares> Parts<'_, D> {
         }
     }
 
+    /// Declares that the variables of every service lead where the plan wants them to, and returns the labels.
+    pub(super) fn refer(&self) -> Result<Vec<String>, Failure> {
+        let found = &self.seen.survey.found;
+        let mut labels = Vec::new();
+        for service in found.services() {
+            let label = names::refer(service);
+            let own = found.references.iter().filter(|reference| reference.service == service);
+            let variables: Vec<_> =
+                own.map(|it| (it.variable.as_str(), it.wanted.as_str())).collect();
+            self.declare.set_variables(&label, service, &variables)?;
+            labels.push(label);
+        }
+        Ok(labels)
+    }
+
     /// Returns what runs of a client.
     pub(super) fn running(&self, client: &Client) -> Option<&Running> {
         self.seen.survey.clients.iter().find(|running| running.name() == client.service)

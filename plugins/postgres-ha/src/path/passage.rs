@@ -45,16 +45,7 @@ impl<D: Declares> Parts<'_, D> {
     }
 
     fn lead_through(&mut self) -> Result<(), Failure> {
-        let found = &self.seen.survey.found;
-        let mut labels = Vec::new();
-        for service in found.services() {
-            let label = names::refer(service);
-            let own = found.references.iter().filter(|reference| reference.service == service);
-            let variables: Vec<_> =
-                own.map(|it| (it.variable.as_str(), it.wanted.as_str())).collect();
-            self.declare.set_variables(&label, service, &variables)?;
-            labels.push(label);
-        }
+        let mut labels = self.refer()?;
         let mut longest = 0;
         for client in self.context.running() {
             let label = names::through(&client.service);

@@ -85,16 +85,7 @@ impl<D: Declares> Parts<'_, D> {
     }
 
     fn references(&mut self) -> Result<(), Failure> {
-        let found = &self.seen.survey.found;
-        let mut labels = Vec::new();
-        for service in found.services() {
-            let label = names::refer(service);
-            let own = found.references.iter().filter(|reference| reference.service == service);
-            let variables: Vec<_> =
-                own.map(|it| (it.variable.as_str(), it.wanted.as_str())).collect();
-            self.declare.set_variables(&label, service, &variables)?;
-            labels.push(label);
-        }
+        let labels = self.refer()?;
         let undo = self.way_back()?;
         let boots = self.context.running().map(|client| self.boot(client)).sum();
         let step = Step::new(
