@@ -16,6 +16,23 @@ use std::time::Duration;
 
 use tokio_postgres::SimpleQueryMessage;
 
+/// The stack with its cluster, and everybody who uses the database.
+pub const SERVICES: [&str; 13] = [
+    "postgres",
+    "redis",
+    "clickhouse",
+    "minio",
+    "litellm",
+    "langfuse-web",
+    "langfuse-worker",
+    "backup-service",
+    "health-monitor",
+    "pg-0",
+    "pg-1",
+    "pg-2",
+    "pgpool",
+];
+
 /// How many nodes the cluster has.
 const NODES: usize = 3;
 

@@ -11,26 +11,9 @@ mod schemas;
 mod traps;
 
 use lockstep_tests::writers::Writers;
-use lockstep_tests::{dial, tables, up};
+use lockstep_tests::{SERVICES, dial, tables, up};
 
 use crate::stage::{Stage, block_on};
-
-/// The stack with its cluster, and everybody who uses the database.
-const SERVICES: [&str; 13] = [
-    "postgres",
-    "redis",
-    "clickhouse",
-    "minio",
-    "litellm",
-    "langfuse-web",
-    "langfuse-worker",
-    "backup-service",
-    "health-monitor",
-    "pg-0",
-    "pg-1",
-    "pg-2",
-    "pgpool",
-];
 
 struct Move {
     stage: Stage,

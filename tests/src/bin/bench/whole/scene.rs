@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use lockstep_lab::stand_in::BOOT_VARIABLE;
 use lockstep_tests::requests::Requests;
 use lockstep_tests::writers::Writers;
-use lockstep_tests::{block_on, dial, tables, up};
+use lockstep_tests::{SERVICES, block_on, dial, tables, up};
 
 use super::lab::Lab;
 use crate::Fallible;
@@ -16,23 +16,6 @@ const BYTES: i64 = 1 << 30;
 
 /// How many writers write.
 pub(super) const WRITERS: usize = 8;
-
-/// The stack with its cluster, and everybody who uses the database.
-const ONLY: [&str; 13] = [
-    "postgres",
-    "redis",
-    "clickhouse",
-    "minio",
-    "litellm",
-    "langfuse-web",
-    "langfuse-worker",
-    "backup-service",
-    "health-monitor",
-    "pg-0",
-    "pg-1",
-    "pg-2",
-    "pgpool",
-];
 
 /// How many seconds LiteLLM 1.80 took to start with a database, which its stand-in takes too.
 const BOOT: &str = "19";
@@ -57,7 +40,7 @@ impl Scene {
             report.note(format!("{name}: not measured, because {why}"));
             return Ok(None);
         };
-        let only = ONLY.iter().flat_map(|service| ["--only", service]);
+        let only = SERVICES.iter().flat_map(|service| ["--only", service]);
         let words: Vec<&str> = ["--stack", "beside-cluster"].into_iter().chain(only).collect();
         let lab = Lab::up(&words)?;
         let old = lab.env("DATABASE_URL")?;
