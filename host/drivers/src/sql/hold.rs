@@ -11,24 +11,16 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::fence::terminate;
+use super::lock::{Unlocked, lock};
 use super::session::{Databases, called, failure};
 use crate::order::Order;
 use crate::railway::Deadline;
 
 /// How long the end of a session may take to be answered, or to be seen.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether a session is gone.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// Every ordinary table of schemas, and that of the canaries, which are there to wait as writers do, in one order for everybody who locks them; a schema without any has one row without a table.
-const TABLES: &str = "\
-    SELECT n.nspname::text, CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END \
-    FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_class c \
-      ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
-    WHERE n.nspname::text = ANY($1) OR (n.nspname = 'lockstep' AND c.relname = 'canary' \
-      AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
-      AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) ORDER BY c.oid";
 
 /// How many sessions call themselves so, and whether one of them is not done with locking.
 const SESSIONS: &str = "\
@@ -172,88 +164,6 @@ impl Databases {
 /// Returns how the session calls itself that `hold` makes in the effect's run: so people and other processes find it.
 fn own_name(order: &Order<'_>, hold: &Label) -> String {
     called(&format!("lockstep-hold:{}:{hold}", order.run()))
-}
-
-/// Writes are not blocked.
-enum Unlocked {
-    /// Surely.
-    Surely(Failure),
-    /// As far as can be told.
-    Perhaps(Failure),
-}
-
-/// Locks the tables, and returns how many. The server ends the session when what is `left` is over, counted from the
-/// beginning of its transaction, by its own clock.
-async fn lock(
-    client: &Client,
-    block: &Block<'_>,
-    left: impl Fn() -> Millis,
-    deadline: Deadline<'_>,
-) -> Result<usize, Unlocked> {
-    let name = block.connection;
-    let failed = |error: tokio_postgres::Error| Unlocked::Surely(failure(name, &error));
-    let over = || {
-        let text = format!("there is no time left to block writes on connection `{name}`");
-        Unlocked::Surely(Failure::permanent("sql:overdue", text))
-    };
-    let longest = left().0;
-    if longest == 0 {
-        return Err(over());
-    }
-    let begin = format!(
-        "SET idle_in_transaction_session_timeout = {longest}; SET statement_timeout = {longest}; SET lock_timeout = {}; \
-         SET tcp_keepalives_idle = 1; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3; \
-         BEGIN ISOLATION LEVEL READ COMMITTED",
-        block.lock_timeout.0
-    );
-    client.batch_execute(&begin).await.map_err(failed)?;
-    let (tables, count) = tables(client, block).await.map_err(Unlocked::Surely)?;
-    if left().0 == 0 {
-        return Err(over());
-    }
-    deadline.check().map_err(Unlocked::Surely)?;
-    let locks = format!(
-        "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE; \
-         SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', GREATEST(1, {longest} - pg_catalog.floor(1000 * \
-         EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() - pg_catalog.now())))::bigint::text, false)",
-        tables.join(", ")
-    );
-    // The server gives up by itself; only one that can't be reached any more does not answer.
-    let patience = Millis(longest).duration() + PATIENCE;
-    match timeout(patience, client.batch_execute(&locks)).await {
-        Ok(Ok(())) => Ok(count),
-        Ok(Err(error)) if error.as_db_error().is_some() => Err(failed(error)),
-        Ok(Err(error)) => Err(Unlocked::Perhaps(failure(name, &error))),
-        Err(elapsed) => Err(Unlocked::Perhaps(Failure::transient(
-            "sql:timeout",
-            format!("connection `{name}` did not answer whether writes are blocked: {elapsed}"),
-        ))),
-    }
-}
-
-/// Returns the tables to lock as they stand now, each with its schema, quoted; and how many of them are the plan's.
-async fn tables(client: &Client, block: &Block<'_>) -> Result<(Vec<String>, usize), Failure> {
-    let name = block.connection;
-    let failed = |error: tokio_postgres::Error| failure(name, &error);
-    let rows = client.query(TABLES, &[&block.schemas]).await.map_err(failed)?;
-    let mut found: Vec<(String, Option<String>)> = Vec::with_capacity(rows.len());
-    for row in rows {
-        found.push((row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?));
-    }
-    let lacks = |schema: &&String| !found.iter().any(|(known, _)| known == *schema);
-    if let Some(schema) = block.schemas.iter().find(lacks) {
-        let text = format!("connection `{name}` has no schema `{schema}`");
-        return Err(Failure::permanent("sql:no-schema", text));
-    }
-    let is_the_plans = |(schema, table): &&(String, Option<String>)| {
-        table.is_some() && block.schemas.contains(schema)
-    };
-    let count = found.iter().filter(is_the_plans).count();
-    if count == 0 {
-        let text = format!("connection `{name}` has no table in {}", block.schemas.join(", "));
-        return Err(Failure::permanent("sql:no-table", text));
-    }
-    Ok((found.into_iter().filter_map(|(_, table)| table).collect(), count))
 }
 
 async fn look(client: &Client, name: &str, called: &str) -> Result<Stands, Failure> {

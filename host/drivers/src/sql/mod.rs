@@ -14,6 +14,7 @@ mod effect;
 mod fence;
 mod harmless;
 mod hold;
+mod lock;
 mod names;
 mod proof;
 mod read;

@@ -184,3 +184,53 @@ async fn what_can_not_be_locked_in_time_is_not_blocked_at_all() {
         is_refused(&world.send(&one, &intent).await, code);
     }
 }
+
+#[tokio::test]
+async fn a_writer_that_locks_in_another_order_is_let_go_on_and_none_of_it_fails() {
+    let (world, watching) = with_tables().await;
+    let writer = admin(&world).await;
+    writer.batch_execute("BEGIN; INSERT INTO \"T 2\" VALUES (1)").await.unwrap();
+    let (hold, release) = (hold(&["public"], 2_000), release());
+    let one = within(&hold, LONG);
+    let intent = world.intend(&one).await;
+    let writes = async {
+        let waits =
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '\"T 2\"'::regclass";
+        while watching.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Each of both waits for the other one now.
+        writer.batch_execute("INSERT INTO t VALUES (1); COMMIT").await
+    };
+    let (sent, written) = tokio::join!(world.send(&one, &intent), writes);
+    written.unwrap();
+    assert!(matches!(sent, Sent::Done(_)), "{sent:?}");
+    assert_eq!(rows(&watching).await, 1);
+    world.carry_out(&One::of(&release)).await.unwrap();
+}
+
+#[tokio::test]
+async fn autovacuum_is_not_waited_for() {
+    let (world, admin) = with_tables().await;
+    for statement in [
+        // The server itself would end it only then.
+        "ALTER SYSTEM SET deadlock_timeout = '1min'",
+        "ALTER SYSTEM SET autovacuum_naptime = '1s'",
+        "SELECT pg_reload_conf()",
+        "ALTER TABLE t SET (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)",
+        "INSERT INTO t SELECT generate_series(1, 100000)",
+        "DELETE FROM t",
+    ] {
+        admin.batch_execute(statement).await.unwrap();
+    }
+    let vacuums = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 't'::regclass";
+    while admin.query_one(vacuums, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (hold, release) = (hold(&["public"], 2_000), release());
+    let one = within(&hold, LONG);
+    let intent = world.intend(&one).await;
+    let sent = world.send(&one, &intent).await;
+    assert!(matches!(sent, Sent::Done(_)), "{sent:?}");
+    world.carry_out(&One::of(&release)).await.unwrap();
+}
