@@ -36,6 +36,11 @@ pub(crate) const WAL_BUDGET: &str = "wal-budget";
 pub(crate) const WAL_BUDGET_UNDO: &str = "wal-budget-undo";
 pub(crate) const LOGICAL_WAL: &str = "logical-wal";
 pub(crate) const CLUSTER: &str = "cluster";
+pub(crate) const CLUSTER_UNDO: &str = "cluster-undo";
+pub(crate) const POOL: &str = "pool";
+/// The label with which PgPool's variables are set.
+pub(crate) const POOL_SETTINGS: &str = "pool-settings";
+pub(crate) const POOL_UNDO: &str = "pool-undo";
 pub(crate) const DATABASE: &str = "database";
 pub(crate) const DATABASE_UNDO: &str = "database-undo";
 pub(crate) const LINK: &str = "link";
@@ -116,6 +121,16 @@ pub(crate) fn through(service: &str) -> String {
 /// Returns the label with which a service's variables are led to the cluster.
 pub(crate) fn refer(service: &str) -> String {
     format!("refer-{}", lockstep_sdk::blocks::slug(service))
+}
+
+/// Returns the label with which a service of the cluster is deployed as it must be for clients.
+pub(crate) fn started(service: &str) -> String {
+    format!("start-{}", lockstep_sdk::blocks::slug(service))
+}
+
+/// Returns the label with which one is deployed as it was.
+pub(crate) fn started_again(service: &str) -> String {
+    format!("start-again-{}", lockstep_sdk::blocks::slug(service))
 }
 
 /// Returns the step and the label with which a service is deployed with its new references.

@@ -59,7 +59,9 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
 
 /// While writes wait nothing more is read than must be, and a way back waits for nobody.
 fn reads_nothing(step: &str) -> bool {
-    const STEPS: [&str; 18] = [
+    const STEPS: [&str; 20] = [
+        names::CLUSTER_UNDO,
+        names::POOL_UNDO,
         names::ARM,
         names::SEAL,
         names::END_WRITERS,
@@ -121,6 +123,7 @@ fn forward<O: Railway + Sql>(
         | names::IDENTITY
         | names::WAL_BUDGET
         | names::CLUSTER
+        | names::POOL
         | names::LINK
         | names::LINK_END
         | names::PASSAGE

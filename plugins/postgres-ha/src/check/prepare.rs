@@ -1,6 +1,6 @@
 //! Whether what comes before the copy is done.
 
-use lockstep_sdk::blocks::{grace, keep, pin, proof, slug, smoke as block, soon};
+use lockstep_sdk::blocks::{grace, keep, pin, proof, smoke as block, soon};
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Facts, Failure, Pending, Progress, StepCall, Variable, VariableValue};
@@ -104,19 +104,13 @@ pub(super) fn logical<O: Sql>(
     })
 }
 
-/// Looks whether the cluster came up again with all its nodes.
+/// Looks whether the cluster came up as it must be, with all its nodes.
 pub(super) fn cluster<O: Railway + Sql + Effects>(
     outside: &O,
     context: &Context,
 ) -> Result<Progress, Failure> {
-    let nodes = context.nodes.iter().filter(|_| context.deploys_nodes);
-    let mut deployments: Vec<_> =
-        nodes.map(|node| (format!("start-{}", slug(node)), node)).collect();
-    if context.deploys_front {
-        deployments.push(("start-front".to_owned(), &context.front));
-    }
-    for (label, service) in deployments {
-        let found = deployed(outside, &label, service, None)?;
+    for node in &context.nodes {
+        let found = deployed(outside, &names::started(node), node, None)?;
         if !matches!(found, Progress::Done(_)) {
             return Ok(found);
         }
@@ -134,21 +128,64 @@ pub(super) fn cluster<O: Railway + Sql + Effects>(
         let why = "the cluster came up, and no node must confirm a commit: `synchronous_standby_names` is empty";
         return Ok(Progress::Failed(why.to_owned()));
     }
-    let wanted = context.nodes.len().saturating_sub(1);
-    let receive = usize::try_from(server.receivers).unwrap_or(usize::MAX);
-    Ok(if receive < wanted {
-        let note = format!("{receive} nodes follow the primary, and {wanted} should");
-        Pending::after(SECOND, note).into()
-    } else {
-        Progress::Done(Vec::new())
+    Ok(followed(&server, context))
+}
+
+/// Looks whether the nodes came up again that were put back.
+pub(super) fn cluster_again<O: Railway + Sql + Effects>(
+    outside: &O,
+    context: &Context,
+) -> Result<Progress, Failure> {
+    for node in &context.nodes {
+        let found = deployed_again(outside, node)?;
+        if !matches!(found, Progress::Done(_)) {
+            return Ok(found);
+        }
+    }
+    Ok(match soon(Server::read(outside, ADMIN), "the cluster")? {
+        Ok(server) => followed(&server, context),
+        Err(pending) => pending.into(),
     })
 }
 
-/// Looks whether the database is there, and whether PgPool leads to it as it must.
+/// Looks whether a service is up that was deployed as it was, if the run had deployed it.
+pub(super) fn deployed_again<O: Railway + Effects>(
+    outside: &O,
+    service: &str,
+) -> Result<Progress, Failure> {
+    if !outside.began(&names::started(service))? {
+        return Ok(Progress::Done(Vec::new()));
+    }
+    deployed(outside, &names::started_again(service), service, None)
+}
+
+/// Looks whether every other node follows the primary.
+fn followed(server: &Server, context: &Context) -> Progress {
+    let wanted = context.nodes.len().saturating_sub(1);
+    let follow = usize::try_from(server.receivers).unwrap_or(usize::MAX);
+    if follow < wanted {
+        let note = format!("{follow} nodes follow the primary, and {wanted} should");
+        Pending::after(SECOND, note).into()
+    } else {
+        Progress::Done(Vec::new())
+    }
+}
+
+/// Looks whether the database is there, and, where PgPool is not deployed, whether that leads to it as it must.
 pub(super) fn database<O: Sql>(outside: &O, context: &Context) -> Result<Progress, Failure> {
     if !cluster::present(outside, &context.database)? {
         return Ok(Progress::Failed("the database is not there".to_owned()));
     }
+    if context.deploys_front { Ok(Progress::Done(Vec::new())) } else { leads(outside, context) }
+}
+
+/// Looks whether PgPool came up, sees all its nodes, and leads to the database as it must.
+pub(super) fn pool<O: Railway + Sql>(outside: &O, context: &Context) -> Result<Progress, Failure> {
+    let found = deployed(outside, &names::started(&context.front), &context.front, None)?;
+    if matches!(found, Progress::Done(_)) { leads(outside, context) } else { Ok(found) }
+}
+
+fn leads<O: Sql>(outside: &O, context: &Context) -> Result<Progress, Failure> {
     let nodes = match soon(front::nodes(outside), "PgPool")? {
         Ok(nodes) => nodes,
         Err(pending) => return Ok(pending.into()),

@@ -131,7 +131,7 @@ fn context(
         clients,
         urls: urls.map(|it| (it.service.clone(), it.variable.clone())).collect(),
         deploys_nodes: !needs.nodes.is_empty(),
-        deploys_front: !needs.front.is_empty(),
+        deploys_front: !(needs.front.is_empty() && needs.nodes.is_empty()),
         lag_bytes: options.lag_bytes,
         wal_budget: needs.budget,
         new_major: cluster.server.major(),

@@ -1,6 +1,7 @@
 //! The plan: its phases, each in a file, put together in `draft`.
 
 mod back;
+mod cluster;
 mod copy;
 mod cut;
 mod draft;

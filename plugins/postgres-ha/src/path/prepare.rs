@@ -34,6 +34,7 @@ impl<D: Declares> Parts<'_, D> {
         self.logical_wal()?;
         self.cluster()?;
         self.database()?;
+        self.pool()?;
         self.link()
     }
 
@@ -246,54 +247,6 @@ impl<D: Declares> Parts<'_, D> {
                 .if_left("the server comes up by itself after a restart that was asked for; before that, nothing is different")
                 .expected(boot)
                 .limit(20 * MINUTE),
-        );
-        Ok(())
-    }
-
-    /// Nobody uses the cluster yet, so its services are deployed without an outage: standbys first.
-    fn cluster(&mut self) -> Result<(), Failure> {
-        let needs = self.seen.needs;
-        let mut labels = Vec::new();
-        let mut expected = 0;
-        if !needs.nodes.is_empty() {
-            let variables: Vec<_> =
-                needs.nodes.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let primary = self.seen.cluster.primary.as_deref();
-            let mut nodes: Vec<_> = self.seen.survey.nodes.iter().collect();
-            nodes.sort_by_key(|node| Some(node.name()) == primary);
-            for node in nodes {
-                let settings = format!("settings-{}", slug(node.name()));
-                let deploy = format!("start-{}", slug(node.name()));
-                self.declare.set_variables(&settings, node.name(), &variables)?;
-                self.declare.deploy(&deploy, node.name())?;
-                labels.extend([settings, deploy]);
-                expected += node.boot();
-            }
-        }
-        if !needs.front.is_empty() {
-            let variables: Vec<_> =
-                needs.front.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let front = self.seen.survey.front.name();
-            self.declare.set_variables("front-settings", front, &variables)?;
-            self.declare.deploy("start-front", front)?;
-            labels.extend(["front-settings", "start-front"].map(str::to_owned));
-            expected += self.seen.survey.front.boot();
-        }
-        if labels.is_empty() {
-            return Ok(());
-        }
-        self.push(
-            Step::new(
-                names::CLUSTER,
-                "Set up the cluster for its clients, before it has any",
-                "the way back needs a log that can be read; a commit must be at two nodes before it is acknowledged; reads must not go \
-                 to nodes that are behind; and PgPool must not drop the primary because a session ended there",
-            )
-            .effects(&refs(&labels))
-            .if_left("nothing: nobody uses the cluster yet")
-            .restored()
-            .expected(expected)
-            .limit(60 * MINUTE),
         );
         Ok(())
     }

@@ -102,7 +102,7 @@ fn a_cluster_is_set_up_when_its_nodes_follow_and_pgpool_says_so_itself() {
     let mut stack = Stack::healthy();
     stack.databases.new.set(WAL_LEVEL, "replica");
     let given = Given::kept(&stack);
-    for label in ["start-pg-0", "start-pg-1", "start-pg-2", "start-front"] {
+    for label in ["start-pg-0", "start-pg-1", "start-pg-2", "start-pgpool"] {
         stack.deployed(label);
     }
     failed(&given.check(&stack, "cluster"), "still `replica`");
@@ -117,10 +117,11 @@ fn a_cluster_is_set_up_when_its_nodes_follow_and_pgpool_says_so_itself() {
     failed(&given.check(&stack, "database"), "not there");
     stack.databases.present = true;
     stack.databases.fronted();
-    stack.databases.front_settings[1].1 = "1";
-    failed(&given.check(&stack, "database"), "failover_on_backend_shutdown");
-    stack.databases.front_settings[1].1 = "off";
     assert!(matches!(given.check(&stack, "database"), Progress::Done(_)));
+    stack.databases.front_settings[1].1 = "1";
+    failed(&given.check(&stack, "pool"), "failover_on_backend_shutdown");
+    stack.databases.front_settings[1].1 = "off";
+    assert!(matches!(given.check(&stack, "pool"), Progress::Done(_)));
     moved(&given.observe(&stack, "database"), "already");
 }
 

@@ -19,8 +19,8 @@ fn a_stack_that_is_ready_needs_no_restart() {
             "grace",
             "freeze",
             "backup",
-            "cluster",
             "database",
+            "pool",
             "link",
             "link-end",
             "schema",
@@ -53,7 +53,7 @@ fn a_stack_that_is_ready_needs_no_restart() {
     assert_eq!(step(&draft.steps, "soak").soak, Some(24 * 60 * 60 * 1_000));
     assert!(
         declared
-            .line("front-settings")
+            .line("pool-settings")
             .contains("(\"PGPOOL_FAILOVER_ON_BACKEND_SHUTDOWN\", \"off\")")
     );
     assert!(declared.line("database").contains("LC_COLLATE 'C' LC_CTYPE 'C'"));
@@ -134,13 +134,26 @@ fn nodes_are_told_to_write_such_a_log_standbys_first() {
             "start-pg-2",
             "settings-pg-0",
             "start-pg-0",
-            "front-settings",
-            "start-front"
         ]
     );
     assert!(declared.line("settings-pg-1").contains("POSTGRESQL_WAL_LEVEL"));
     assert!(!declared.line("settings-pg-1").contains("SYNCHRONOUS"));
-    assert_eq!(step(&draft.steps, "cluster").undo, Undo::Restore);
+    let undo = ["cluster-undo", "pool-undo"].map(str::to_owned);
+    assert_eq!(step(&draft.steps, "cluster").undo, Undo::Steps(undo.to_vec()));
+    let undo = step(&draft.undo, "cluster-undo");
+    assert_eq!(
+        undo.effects,
+        [
+            "settings-pg-1-away",
+            "settings-pg-2-away",
+            "settings-pg-0-away",
+            "start-again-pg-1",
+            "start-again-pg-2",
+            "start-again-pg-0",
+        ]
+    );
+    let pair = ("start-again-pg-1".to_owned(), "start-pg-1".to_owned());
+    assert!(undo.reverses.contains(&pair));
     assert!(step(&draft.steps, "cluster").outage.is_empty(), "nobody uses it yet");
 }
 
@@ -189,7 +202,33 @@ fn pgpool_takes_twice_as_many_clients_as_there_are() {
     stack.databases.clients = 40;
     stack.databases.new.set(super::sql::CONNECTIONS, 200_u64);
     let (_, declared) = planned(&stack);
-    assert!(declared.line("front-settings").contains("(\"PGPOOL_NUM_INIT_CHILDREN\", \"128\")"));
+    assert!(declared.line("pool-settings").contains("(\"PGPOOL_NUM_INIT_CHILDREN\", \"128\")"));
+}
+
+#[test]
+fn pgpool_is_started_when_its_nodes_answer_and_after_them_on_the_way_back() {
+    let mut stack = Stack::healthy();
+    stack.databases.new.set(SYNCHRONOUS, "");
+    for (name, value) in
+        [("PGPOOL_ENABLE_LOAD_BALANCING", "no"), ("PGPOOL_FAILOVER_ON_BACKEND_SHUTDOWN", "off")]
+    {
+        stack.set("pgpool", name, value);
+    }
+    let (draft, _) = planned(&stack);
+    let ids = ids(&draft.steps);
+    let at = |id| ids.iter().position(|it| *it == id);
+    assert!(at("cluster") < at("pool"));
+    let pool = step(&draft.steps, "pool");
+    assert_eq!((&pool.effects[..], &pool.undo), (&["start-pgpool".to_owned()][..], &Undo::Nothing));
+    assert_eq!(step(&draft.undo, "pool-undo").effects, ["start-again-pgpool"]);
+
+    // Where the nodes stay as they are, it has a way back of its own.
+    let (draft, _) = planned(&Stack::healthy());
+    let pool = step(&draft.steps, "pool");
+    assert_eq!(
+        (&pool.effects[..], &pool.undo),
+        (&["pool-settings".to_owned(), "start-pgpool".to_owned()][..], &Undo::Restore)
+    );
 }
 
 #[test]
