@@ -17,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that all of them may be without a row before it is given up.
 const LONGEST: Duration = Duration::from_mins(1);
 
+/// How long one of them does something else between two writes, so that what they are there to watch gets the processors too.
+pub const LEISURE: Duration = Duration::from_millis(5);
+
 /// One statement, so that a row is in both tables or in none.
 const WRITE: &str = "\
     WITH spent AS (INSERT INTO \"LiteLLM_SpendLogs\"(request_id, call_type, \"startTime\", \"endTime\") \
@@ -54,15 +57,16 @@ pub struct Writers {
 }
 
 impl Writers {
-    /// Starts writers that begin at the first of these sides.
-    pub fn start(count: usize, sides: [&str; 2]) -> Self {
+    /// Starts writers that begin at the first of these sides, and that rest so long after each row.
+    pub fn start(count: usize, sides: [&str; 2], rest: Duration) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let longest = vec![Duration::ZERO; count];
         let told = Told { at: vec![0; count], longest, ..Told::default() };
         let told = Arc::new(Mutex::new(told));
         let threads = (0..count).map(|writer| {
             let (stop, told) = (Arc::clone(&stop), Arc::clone(&told));
-            let writer = Writer { number: writer, sides: sides.map(str::to_owned), stop, told };
+            let sides = sides.map(str::to_owned);
+            let writer = Writer { number: writer, sides, rest, stop, told };
             std::thread::spawn(move || block_on(writer.write()))
         });
         let threads = threads.collect();
@@ -147,6 +151,7 @@ fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
 struct Writer {
     number: usize,
     sides: [String; 2],
+    rest: Duration,
     stop: Arc<AtomicBool>,
     told: Arc<Mutex<Told>>,
 }
@@ -184,7 +189,11 @@ impl Writer {
                     told.at[self.number] = side;
                     let longest = &mut told.longest[self.number];
                     *longest = (*longest).max(last.elapsed());
+                    drop(told);
                     last = Instant::now();
+                    if !self.rest.is_zero() {
+                        tokio::time::sleep(self.rest).await;
+                    }
                 }
             }
             // A server that is being replaced refuses at once; others want the processor too.

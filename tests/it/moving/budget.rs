@@ -1,6 +1,6 @@
 //! A link that is left behind: the log that it holds back is bounded, so the database lives and the run goes back.
 
-use lockstep_tests::writers::Writers;
+use lockstep_tests::writers::{LEISURE, Writers};
 use lockstep_tests::{block_on, dial};
 
 use super::Move;
@@ -31,7 +31,7 @@ impl Move {
 fn a_link_that_is_left_behind_is_given_up_before_it_fills_the_volume_and_the_run_goes_back() {
     let it = Move::begin();
     it.configure(BUDGET);
-    let writers = Writers::start(2, [&it.old, &it.new]);
+    let writers = Writers::start(2, [&it.old, &it.new], LEISURE);
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "indexes"];
     it.stage.lockstep(&apply).expect(10);
     run(&it.new, "ALTER SUBSCRIPTION lockstep_fwd DISABLE");

@@ -1,6 +1,6 @@
 //! The cluster's primary is lost while the new side is watched.
 
-use lockstep_tests::writers::Writers;
+use lockstep_tests::writers::{LEISURE, Writers};
 
 use super::Move;
 use crate::far_side::poll;
@@ -18,7 +18,7 @@ pub(super) const AFTER_THE_SOAK: &str = "90000";
 fn a_primary_that_stays_down_is_told_and_the_move_goes_on_to_its_end() {
     let it = Move::begin();
     it.configure(&format!("{QUICK}{CANARIES}"));
-    let writers = Writers::start(4, [&it.old, &it.new]);
+    let writers = Writers::start(4, [&it.old, &it.new], LEISURE);
     writers.have_written();
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"];
     it.stage.lockstep(&apply).expect(10);
@@ -44,7 +44,7 @@ fn a_primary_that_stays_down_is_told_and_the_move_goes_on_to_its_end() {
 #[test]
 fn a_way_back_that_was_lost_is_armed_anew_and_gone_and_loses_no_row() {
     let it = Move::begin();
-    let writers = Writers::start(4, [&it.old, &it.new]);
+    let writers = Writers::start(4, [&it.old, &it.new], LEISURE);
     writers.have_written();
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"];
     it.stage.lockstep(&apply).expect(10);
@@ -69,7 +69,7 @@ fn a_way_back_that_was_lost_is_armed_anew_and_gone_and_loses_no_row() {
 fn a_primary_that_is_lost_while_the_new_side_is_watched_loses_no_row_and_the_lost_way_back_is_told()
 {
     let it = Move::begin();
-    let writers = Writers::start(4, [&it.old, &it.new]);
+    let writers = Writers::start(4, [&it.old, &it.new], LEISURE);
     writers.have_written();
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"];
     it.stage.lockstep(&apply).expect(10);

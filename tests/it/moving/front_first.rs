@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_tests::dial;
-use lockstep_tests::writers::Writers;
+use lockstep_tests::writers::{LEISURE, Writers};
 
 use super::Move;
 use crate::far_side::variable;
@@ -59,7 +59,7 @@ fn with_a_front_first_nobody_is_deployed_while_the_database_moves_and_no_row_is_
     let before = deployments(&it);
 
     // They go through the front, to whichever side it leads, until they are told that it only reads.
-    let writers = Writers::start(8, [&through, &it.old]);
+    let writers = Writers::start(8, [&through, &it.old], LEISURE);
     writers.have_written();
     it.stage.lockstep(&["resume", "--yes", "--until", "prove"]).expect(10);
     writers.have_written();

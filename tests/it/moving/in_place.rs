@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use lockstep_tests::writers::{Writers, write};
+use lockstep_tests::writers::{LEISURE, Writers, write};
 use lockstep_tests::{block_on, dial, tables};
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ fn text(url: &str, query: &str) -> String {
 #[test]
 fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_row() {
     let it = Place::begin();
-    let writers = Writers::start(4, [&it.url, &it.url]);
+    let writers = Writers::start(4, [&it.url, &it.url], LEISURE);
     writers.have_written();
     writers.forget_times();
     it.apply(Some("prove"), 10);
@@ -196,7 +196,7 @@ fn while_a_replica_leads_going_back_switches_over_first_and_loses_no_row() {
     // Whoever led starts anew, and is not there for a moment.
     poll(|| leads(&it.url).filter(|leads| !*leads));
     // The front takes a moment to see who follows now, so a writer tries until it is let write.
-    let writers = Writers::start(1, [&front, &front]);
+    let writers = Writers::start(1, [&front, &front], LEISURE);
     writers.have_written();
     let after = writers.end();
 

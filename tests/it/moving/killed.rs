@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lockstep_tests::moments::{Moments, kill_after};
-use lockstep_tests::writers::Writers;
+use lockstep_tests::writers::{LEISURE, Writers};
 
 use super::Move;
 use crate::far_side::poll_for;
@@ -53,7 +53,7 @@ impl Move {
 fn killed_at_random_moments_and_resumed_a_move_and_its_way_back_lose_no_row() {
     let mut moments = Moments::begin();
     let it = Move::begin();
-    let writers = Writers::start(8, [&it.old, &it.new]);
+    let writers = Writers::start(8, [&it.old, &it.new], LEISURE);
     writers.have_written();
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"];
     let resume = ["resume", "--yes", "--until", "prove"];

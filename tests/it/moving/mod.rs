@@ -10,7 +10,7 @@ mod preflight;
 mod schemas;
 mod traps;
 
-use lockstep_tests::writers::Writers;
+use lockstep_tests::writers::{LEISURE, Writers};
 use lockstep_tests::{SERVICES, dial, tables, up};
 
 use crate::stage::{Stage, block_on};
@@ -54,7 +54,7 @@ impl Move {
 #[test]
 fn postgresql_moves_to_a_cluster_and_back_while_writers_write_and_loses_no_row() {
     let it = Move::begin();
-    let writers = Writers::start(8, [&it.old, &it.new]);
+    let writers = Writers::start(8, [&it.old, &it.new], LEISURE);
     writers.have_written();
     let moved =
         it.stage.lockstep(&["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"]);

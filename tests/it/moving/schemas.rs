@@ -1,6 +1,6 @@
 //! A schema that somebody changes while the database moves: the run stops or goes back, and names the object.
 
-use lockstep_tests::writers::Writers;
+use lockstep_tests::writers::{LEISURE, Writers};
 
 use super::Move;
 use super::failover::{AFTER_THE_SOAK, QUICK};
@@ -33,7 +33,7 @@ fn a_table_that_somebody_changes_meanwhile_stops_the_run_until_it_is_as_it_was_o
 fn a_table_that_somebody_changes_while_a_step_goes_on_is_found_by_the_comparison_and_nobody_is_switched()
  {
     let it = Move::begin();
-    let writers = Writers::start(2, [&it.old, &it.new]);
+    let writers = Writers::start(2, [&it.old, &it.new], LEISURE);
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "indexes"];
     it.stage.lockstep(&apply).expect(10);
     run(&it.new, "ALTER SUBSCRIPTION lockstep_fwd DISABLE");

@@ -87,7 +87,7 @@ pub(crate) fn front(report: &mut Report) -> Fallible<()> {
         process::run_to(10, &mut lab.command(&words))
     };
     until("through", &["apply", "postgres-ha", "-e", "lab"])?;
-    let writers = Writers::start(WRITERS, [&scene.through()?, old]);
+    let writers = Writers::start(WRITERS, [&scene.through()?, old], Duration::ZERO);
     writers.have_written();
     until("verify", &["resume"])?;
     writers.forget_times();

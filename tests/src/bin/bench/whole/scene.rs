@@ -1,6 +1,6 @@
 //! A database to move: a gigabyte in the tables of real versions, with a cluster beside it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use lockstep_lab::stand_in::BOOT_VARIABLE;
 use lockstep_tests::requests::Requests;
@@ -90,7 +90,7 @@ impl Scene {
 
     /// Lets writers write, and returns when each of them has.
     pub(super) fn writers(&self) -> Writers {
-        let writers = Writers::start(WRITERS, [&self.old, &self.new]);
+        let writers = Writers::start(WRITERS, [&self.old, &self.new], Duration::ZERO);
         writers.have_written();
         writers
     }
