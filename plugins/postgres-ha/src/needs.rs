@@ -17,6 +17,18 @@ const ENOUGH: &str = "20";
 /// How many clients PgPool takes, unless told otherwise.
 const CHILDREN: u64 = 32;
 
+/// How often a server writes out what nobody waits for, while links are there.
+const SOON: &str = "10ms";
+
+/// How many tables are copied at once where the servers let them.
+const COPIERS: u64 = 5;
+
+/// The workers that take that: one follows.
+const WORKERS: u64 = COPIERS + 1;
+
+/// Slots, walsenders and processes that are left to others.
+const SPARE: u64 = 2;
+
 /// What must be changed first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Needs {
@@ -25,24 +37,34 @@ pub(crate) struct Needs {
     /// How much WAL a link may hold back, in MB.
     pub(crate) budget: u64,
     /// What the old server must be told about links while it runs.
-    pub(crate) old: Unset,
+    pub(crate) old: Vec<Setting>,
     /// Settings of the old server that take a restart.
     pub(crate) restart: Vec<(&'static str, &'static str)>,
-    /// What the cluster must be told about links while it runs.
-    pub(crate) cluster: Unset,
+    /// What the cluster must be told about links before its nodes are deployed.
+    pub(crate) cluster: Vec<Setting>,
     /// Variables that each node needs.
     pub(crate) nodes: Vec<(&'static str, String)>,
     /// Variables that PgPool needs.
     pub(crate) front: Vec<(&'static str, String)>,
 }
 
-/// Settings of a server that nobody has set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unset {
-    /// How much of its log a link may hold back.
-    pub(crate) budget: bool,
-    /// How soon it confirms what it gets over a link.
-    pub(crate) writer_delay: bool,
+/// A setting of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// What the labels are called after it.
+    pub(crate) label: &'static str,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Its value.
+    pub(crate) value: String,
+    /// Whether it is of use when the links are gone.
+    pub(crate) lasts: bool,
+}
+
+impl Setting {
+    fn for_links(label: &'static str, name: &'static str, value: impl Into<String>) -> Self {
+        Self { label, name, value: value.into(), lasts: false }
+    }
 }
 
 impl Needs {
@@ -55,27 +77,61 @@ impl Needs {
     ) -> Self {
         let volume = survey.old.service.volume.as_ref().map_or(0, |volume| volume.size_mb);
         let fifth = if volume == 0 { 2_048 } else { (volume / 5).max(256) };
+        let budget = options.wal_budget.unwrap_or(fifth);
+        let nodes = nodes(&survey.nodes, &cluster.server);
+        let mut to_cluster = links(&cluster.server, budget, options.path == Path::Online);
+        if options.path == Path::Online {
+            to_cluster.extend(copiers(&inside.server, &cluster.server, !nodes.is_empty()));
+        }
+        let mut to_old = links(&inside.server, budget, true);
+        // A server that nobody follows keeps no log for anybody.
+        to_old.retain(|setting| options.path == Path::Online || !setting.lasts);
         Self {
             identities: inside.contents.anonymous.clone(),
-            budget: options.wal_budget.unwrap_or(fifth),
-            old: Unset {
-                // A server that nobody follows keeps no log for anybody.
-                budget: options.path == Path::Online && inside.server.has_no_budget(),
-                writer_delay: inside.server.confirms_late(),
-            },
+            budget,
+            old: to_old,
             restart: match options.path {
                 Path::Online => restart(&inside.server),
                 Path::Job => follows(&inside.server),
             },
-            cluster: Unset {
-                budget: cluster.server.has_no_budget(),
-                // Nor does one that follows nobody confirm anything.
-                writer_delay: options.path == Path::Online && cluster.server.confirms_late(),
-            },
-            nodes: nodes(&survey.nodes, &cluster.server),
+            cluster: to_cluster,
+            nodes,
             front: front(&survey.front, inside),
         }
     }
+}
+
+/// What keeps links from filling a volume, and, at a server that `follows` one, has them confirm soon.
+fn links(server: &Server, budget: u64, follows: bool) -> Vec<Setting> {
+    let mut settings = Vec::new();
+    if server.has_no_budget() {
+        let value = format!("{budget}MB");
+        let name = "max_slot_wal_keep_size";
+        settings.push(Setting { label: "wal-budget", name, value, lasts: true });
+    }
+    if follows && server.confirms_late() {
+        settings.push(Setting::for_links("wal-writer", "wal_writer_delay", SOON));
+    }
+    settings
+}
+
+/// Each table is copied over a link of its own, which takes a while to begin however small the table is, so many are copied
+/// at once. How many workers there may be counts from a start on, which the cluster's nodes have if they are `deployed`.
+fn copiers(old: &Server, new: &Server, deployed: bool) -> Vec<Setting> {
+    let may_grow = deployed && new.workers < WORKERS && new.processes >= WORKERS + SPARE;
+    let workers = if may_grow { WORKERS } else { new.workers };
+    let places = old.free_slots.min(old.free_senders).min(new.free_slots);
+    let at_once = COPIERS.min(workers.saturating_sub(1)).min(places.saturating_sub(SPARE));
+    let mut settings = Vec::new();
+    if at_once > new.copiers {
+        if at_once >= new.workers {
+            let (name, value) = ("max_logical_replication_workers", WORKERS.to_string());
+            settings.push(Setting::for_links("workers", name, value));
+        }
+        let (name, value) = ("max_sync_workers_per_subscription", at_once.to_string());
+        settings.push(Setting::for_links("copiers", name, value));
+    }
+    settings
 }
 
 fn restart(server: &Server) -> Vec<(&'static str, &'static str)> {

@@ -20,7 +20,8 @@ pub(crate) const SERVER: &str = "\
       current_setting('max_slot_wal_keep_size'), current_setting('max_connections')::int8, \
       current_setting('synchronous_standby_names'), current_setting('max_logical_replication_workers')::int8, \
       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), pg_postmaster_start_time()::text, \
-      (SELECT count(*) FROM pg_prepared_xacts), current_setting('wal_writer_delay')";
+      (SELECT count(*) FROM pg_prepared_xacts), current_setting('wal_writer_delay'), \
+      current_setting('max_sync_workers_per_subscription')::int8, current_setting('max_worker_processes')::int8";
 
 /// Settings that are changed and wait for a restart.
 pub(crate) const PENDING: &str =
@@ -63,6 +64,10 @@ pub(crate) struct Server {
     pub(crate) prepared: u64,
     /// Its `wal_writer_delay`.
     pub(crate) writer_delay: String,
+    /// Its `max_sync_workers_per_subscription`: how many tables it copies at once.
+    pub(crate) copiers: u64,
+    /// Its `max_worker_processes`.
+    pub(crate) processes: u64,
     /// Settings that wait for a restart.
     pub(crate) pending: Vec<String>,
 }
@@ -95,6 +100,8 @@ impl Server {
             started: text(15)?,
             prepared: row.count(16)?,
             writer_delay: text(17)?,
+            copiers: row.count(18)?,
+            processes: row.count(19)?,
             pending,
         })
     }

@@ -195,7 +195,7 @@ fn budget(seen: Seen<'_>) -> Finding {
         .remedy("grow the volume or free space, or set a smaller `wal-budget`")
         .source("domain.md A.3");
     }
-    if !seen.needs.old.budget && !seen.needs.cluster.budget {
+    if !seen.needs.old.iter().chain(&seen.needs.cluster).any(|setting| setting.lasts) {
         return listed(
             Finding::note("wal-budget", "the log that a link may hold back is bounded already"),
             evidence,

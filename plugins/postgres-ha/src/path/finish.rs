@@ -8,6 +8,7 @@ use super::parts::{Parts, refs};
 use crate::declare::{Declares, RELOAD, statements};
 use crate::links::BACK;
 use crate::names::{self, ADMIN};
+use crate::needs::Setting;
 use crate::options::Path;
 
 /// What stays.
@@ -72,11 +73,15 @@ impl<D: Declares> Parts<'_, D> {
     /// From here on the old side grows old.
     fn finalize(&mut self) -> Result<(), Failure> {
         let mut labels = self.end_of("finalize", BACK)?.to_vec();
-        if self.seen.needs.cluster.writer_delay {
-            let [writer, load] = ["finalize-writer", "finalize-load"];
-            self.declare.again(writer, ADMIN, "ALTER SYSTEM RESET wal_writer_delay")?;
-            self.declare.transaction(load, ADMIN, statements([RELOAD]))?;
-            labels.extend([writer, load].map(str::to_owned));
+        let settings: Vec<_> = self.seen.needs.cluster.iter().filter(|it| !it.lasts).collect();
+        for Setting { label, name, .. } in &settings {
+            let label = format!("finalize-{label}");
+            self.declare.again(&label, ADMIN, &format!("ALTER SYSTEM RESET {name}"))?;
+            labels.push(label);
+        }
+        if !settings.is_empty() {
+            self.declare.transaction("finalize-load", ADMIN, statements([RELOAD]))?;
+            labels.push("finalize-load".to_owned());
         }
         for client in self.context.running() {
             let running = self.running(client);

@@ -9,15 +9,13 @@ use crate::context::Client;
 use crate::declare::{Declares, RELOAD, statements, text};
 use crate::links::{Link, PROBE_BACK, probes, publish, subscribe, subscribed};
 use crate::names::{self, ADMIN, OLD};
+use crate::needs::Setting;
 use crate::quote::Ident;
 use crate::tables::Anonymous;
 
 /// What a person confirms before anything begins.
 const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET, LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of \
     the four databases exist outside Railway too. Go on?";
-
-/// How often a server writes out what nobody waits for, while links are there.
-const SOON: &str = "10ms";
 
 /// What is left of a link that was only tried.
 const LINKED: &str =
@@ -156,21 +154,17 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
-    /// At both sides: the server itself gives a link up that is left too far behind, and confirms soon what it got over one.
+    /// At both sides: the server itself gives a link up that is left too far behind, and confirms soon what it got over one. The
+    /// cluster copies many tables at once.
     fn wal_budget(&mut self) -> Result<(), Failure> {
         let needs = self.seen.needs;
-        let budget = format!("{}MB", needs.budget);
-        let sides = [("old", OLD, needs.old), ("new", ADMIN, needs.cluster)];
+        let sides = [("old", OLD, &needs.old), ("new", ADMIN, &needs.cluster)];
         let (mut set, mut reset, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
-        for (side, connection, unset) in sides {
-            let settings = [
-                (unset.budget, "wal-budget", "max_slot_wal_keep_size", budget.as_str()),
-                (unset.writer_delay, "wal-writer", "wal_writer_delay", SOON),
-            ];
-            let wanted: Vec<_> = settings.into_iter().filter(|(wanted, ..)| *wanted).collect();
-            let Some((_, first, ..)) = wanted.first() else { continue };
-            let first = format!("{first}-{side}");
-            for (_, label, name, value) in wanted {
+        for (side, connection, settings) in sides {
+            let Some(first) = settings.first().map(|it| format!("{}-{side}", it.label)) else {
+                continue;
+            };
+            for Setting { label, name, value, .. } in settings {
                 let (label, back) = (format!("{label}-{side}"), format!("{label}-{side}-reset"));
                 let text = format!("ALTER SYSTEM SET {name} = '{value}'");
                 self.declare.again(&label, connection, &text)?;
@@ -194,9 +188,9 @@ impl<D: Declares> Parts<'_, D> {
         self.push(
             Step::new(
                 names::WAL_BUDGET,
-                "Bound the log that a link may hold back, and let what came over it be confirmed soon",
-                "a link that is left behind must never fill a volume: the server gives it up before; and in the cut writers wait for \
-                 what is not confirmed",
+                "Bound the log that a link may hold back, and let links be quick",
+                "a link that is left behind must never fill a volume: the server gives it up before; tables that are copied at once \
+                 are copied sooner; and in the cut writers wait for what is not confirmed",
             )
             .effects(&refs(&set))
             .if_left("nothing: there is no link yet")

@@ -3,7 +3,7 @@
 use lockstep_sdk::{Gate, Undo};
 
 use super::given::{ids, planned, planned_with, step};
-use super::sql::{BUDGET, SYNCHRONOUS, VERSION, WAL_LEVEL, WRITER_DELAY};
+use super::sql::{BUDGET, SYNCHRONOUS, VERSION, WAL_LEVEL};
 use super::stack::{Stack, URL};
 
 const NEW_URL: &str = "postgresql://postgres:${{pgpool.PGPOOL_POSTGRES_PASSWORD}}@${{pgpool.RAILWAY_PRIVATE_DOMAIN}}:5432/litellm_langfuse";
@@ -175,25 +175,6 @@ fn a_commit_is_to_be_at_two_nodes_and_no_link_may_fill_the_clusters_volumes() {
         step(&draft.undo, "wal-budget-undo").effects,
         ["wal-budget-new-reset", "wal-settings-new-reload"]
     );
-}
-
-#[test]
-fn what_comes_over_a_link_is_confirmed_soon_until_the_way_back_is_given_up() {
-    let mut stack = Stack::healthy();
-    stack.databases.old.set(WRITER_DELAY, "200ms");
-    stack.databases.new.set(WRITER_DELAY, "200ms");
-    let (draft, declared) = planned(&stack);
-    assert_eq!(
-        step(&draft.steps, "wal-budget").effects,
-        ["wal-writer-old", "wal-settings-old-load", "wal-writer-new", "wal-settings-new-load"]
-    );
-    assert!(declared.line("wal-writer-new").ends_with("SET wal_writer_delay = '10ms'"));
-    let undone = step(&draft.undo, "wal-budget-undo");
-    let pair = ("wal-writer-old-reset".to_owned(), "wal-writer-old".to_owned());
-    assert!(undone.reverses.contains(&pair));
-    for label in ["finalize-writer", "finalize-load"] {
-        assert!(declared.line(label).contains("cluster-admin"));
-    }
 }
 
 #[test]

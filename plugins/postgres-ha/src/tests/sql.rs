@@ -35,6 +35,7 @@ pub(super) const STARTED: usize = 15;
 pub(super) const PREPARED: usize = 16;
 pub(super) const RECEIVERS: usize = 9;
 pub(super) const WRITER_DELAY: usize = 17;
+pub(super) const COPIERS: usize = 18;
 
 impl Told {
     fn new(version: u64, system: &str, database: &str) -> Self {
@@ -57,6 +58,8 @@ impl Told {
             "2026-01-01 00:00:00+00".into(),
             0_u64.into(),
             "10ms".into(),
+            5_u64.into(),
+            8_u64.into(),
         ];
         let roles = vec![("postgres", true)];
         Self { row, pending: Vec::new(), roles, leftovers: Vec::new(), down: None }
