@@ -95,6 +95,9 @@ pub(crate) fn kind(kind: &Kind) -> String {
             let what = if built { "repository " } else { "" };
             format!("create service {} from {what}{} with {variables}", tame(new), tame(from))
         }
+        Kind::DeleteService { service: service @ ServiceRef::Named(_) } => {
+            format!("{}: DELETE the service; its volume is detached before, and stays", name(service))
+        }
         Kind::DeleteService { service } => format!("{}: DELETE the service", name(service)),
         Kind::CreateVolume { service, mount } => {
             format!("{}: create a volume at {}", name(service), tame(mount))

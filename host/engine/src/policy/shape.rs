@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::sections;
-use crate::model::{Drive, Effect, Finding, Gate, Kind, Label, Millis, ServiceRef, Step, StepId, Undo};
+use crate::model::{
+    Drive, Effect, Finding, Gate, Kind, Label, Millis, ServiceRef, Step, StepId, Undo,
+};
 
 /// Most rounds that a step may take, so that a plan has a largest number of effects.
 const MAX_ROUNDS: u32 = 1000;

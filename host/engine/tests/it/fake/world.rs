@@ -187,7 +187,10 @@ impl World for FakeWorld {
             if let ServiceRef::Named(name) = service
                 && !self.far.borrow().configured.contains_key(name)
             {
-                return Err(Failure::permanent("railway:no-service", format!("no service `{name}`")));
+                return Err(Failure::permanent(
+                    "railway:no-service",
+                    format!("no service `{name}`"),
+                ));
             }
             return Ok(self.outside.deployments(service, self.journal.now()));
         }
