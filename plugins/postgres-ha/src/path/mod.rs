@@ -11,6 +11,7 @@ mod passage;
 mod pins;
 mod prepare;
 mod rearm;
+mod retire;
 mod switch;
 
 pub(crate) use draft::{bare, of_steps, plan, refused};

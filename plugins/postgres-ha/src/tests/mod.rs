@@ -10,6 +10,7 @@ mod job;
 mod passage;
 mod plans;
 mod refusals;
+mod retire;
 mod shape;
 mod sql;
 mod stack;
