@@ -16,6 +16,8 @@ pub(crate) trait DeclareMore {
     fn restart(&self, label: &str, service: &str) -> Result<(), Failure>;
     /// Declares a deployment of the image that runs, for a service that is built from a repository.
     fn deploy_same(&self, label: &str, service: &str) -> Result<(), Failure>;
+    /// Declares that a service which was there before the run is deleted. Its volume stays.
+    fn delete(&self, label: &str, service: &str) -> Result<(), Failure>;
 }
 
 /// Declares what becomes of a service that the plan makes. Its name is its alias too.
@@ -81,6 +83,10 @@ impl DeclareMore for Live {
     fn deploy_same(&self, label: &str, service: &str) -> Result<(), Failure> {
         let same = railway_effects::DeploySource::SameImage;
         railway_effects::deploy(label, &ServiceRef::Named(service.to_owned()), &same)
+    }
+
+    fn delete(&self, label: &str, service: &str) -> Result<(), Failure> {
+        railway_effects::delete_service(label, &ServiceRef::Named(service.to_owned()))
     }
 }
 

@@ -74,6 +74,7 @@ fn requests() -> Vec<Request> {
         ("restart", "lets the old server write the log that a link needs"),
         ("backup-volume", "makes the way back"),
         ("lock-backup", "keeps it"),
+        ("delete-service", "deletes the old server at the very end, if the operator chose it"),
     ];
     let conversion = [
         (

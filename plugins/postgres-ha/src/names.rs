@@ -97,6 +97,10 @@ pub(crate) const PROVE: &str = "prove";
 pub(crate) const SOAK: &str = "soak";
 pub(crate) const FINALIZE: &str = "finalize";
 pub(crate) const RETIRE: &str = "retire";
+/// The step and the label of the last backup of the old volume.
+pub(crate) const LAST_BACKUP: &str = "last-backup";
+/// The step and the label that delete the old server's service.
+pub(crate) const REMOVE: &str = "remove";
 pub(crate) const CLOSE: &str = "close";
 
 /// The watch that sees whether the way back is armed.

@@ -15,7 +15,7 @@ use crate::in_place::{self, Conversion};
 use crate::links::{self, BACK, FORTH, Link, Reached};
 use crate::names::{self, ADMIN, DEPLOY, OLD, RESUME, RETURN};
 use crate::rearm;
-use crate::seal;
+use crate::retire;
 use crate::server::Server;
 use crate::smoke;
 
@@ -45,7 +45,9 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::DATABASE_UNDO => database_undo(outside),
         names::REARM => rearm::observe(outside, &context, call, memo),
         names::SEAL_NEW => seal_new(outside),
-        names::RETIRE => retire(outside, &context),
+        names::RETIRE => retire::observe(outside, &context, memo),
+        names::LAST_BACKUP => retire::observe_backup(outside, &context),
+        names::REMOVE => retire::observe_removal(outside, &context, call),
         step if step.starts_with(RESUME) => resume(outside, &context, step),
         step if reads_nothing(step) => Ok(Observation::Ready(Vec::new())),
         step if is_reported(step) => reported(outside, &context),
@@ -259,14 +261,4 @@ fn reported<O: Railway>(outside: &O, context: &Context) -> Result<Observation, F
             Observation::Ready(vec![Fact::one("disturbed", why)])
         }
     })
-}
-
-/// Whoever still uses the old server had better be found before it is stopped.
-fn retire<O: Railway + Sql>(outside: &O, context: &Context) -> Result<Observation, Failure> {
-    let clients = seal::standing(outside, OLD)?.clients;
-    if clients > 0 {
-        let why = format!("the old server still has {clients} client sessions: see whose they are");
-        return Ok(Observation::Moved(why));
-    }
-    reported(outside, context)
 }

@@ -12,6 +12,12 @@ pub(crate) const IN_PLACE: &str = "in-place";
 /// The service that runs the old server, unless told otherwise.
 pub(crate) const SERVICE: &str = "postgres";
 
+/// Whether the old server's service is deleted at the end.
+const REMOVE_OLD: &str = "remove-old";
+
+/// For how long it is stopped before.
+const STOPPED_HOURS: &str = "stopped-hours";
+
 /// How the database moves to a cluster beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Path {
@@ -56,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) max_outage: u64,
     /// How long to watch afterwards, in milliseconds.
     pub(crate) soak: u64,
+    /// Whether the old server's service is deleted at the end, and how long it is stopped before, in milliseconds.
+    pub(crate) remove_old: Option<u64>,
     /// How far the cluster may be behind, in bytes, when the cut begins.
     pub(crate) lag_bytes: u64,
     /// How much WAL a link may hold back, in MB, if not a fifth of the volume.
@@ -73,6 +81,7 @@ impl Default for Options {
             nodes: ["pg-0", "pg-1", "pg-2"].map(str::to_owned).to_vec(),
             max_outage: 60_000,
             soak: 24 * HOUR,
+            remove_old: None,
             lag_bytes: 1 << 20,
             wal_budget: None,
         }
@@ -89,6 +98,10 @@ impl Options {
                 refusals.push(*refusal);
             }
         }
+        match removal(target) {
+            Ok(found) => options.remove_old = found,
+            Err(refusal) => refusals.push(*refusal),
+        }
         if refusals.is_empty() { Ok(options) } else { Err(refusals) }
     }
 
@@ -102,18 +115,41 @@ impl Options {
             "nodes" => self.nodes = nodes(value)?,
             "max-outage" => self.max_outage = number(name, value, (1, LONGEST_OUTAGE))?,
             "soak-hours" => self.soak = number(name, value, (0, 24 * 365))?.saturating_mul(HOUR),
+            // They mean something only together.
+            REMOVE_OLD | STOPPED_HOURS => {}
             "lag-bytes" => self.lag_bytes = number(name, value, (1, 1 << 40))?,
             "wal-budget" => self.wal_budget = Some(number(name, value, (64, 1 << 30))?),
             other => {
                 return Err(Finding::refusal("option", format!("the option `{other}` is not known"))
                     .remedy(
-                        "the options are `path`, `service`, `front`, `front-first`, `nodes`, `max-outage`, `soak-hours`, `lag-bytes` and \
-                         `wal-budget`",
+                        "the options are `path`, `service`, `front`, `front-first`, `nodes`, `max-outage`, `soak-hours`, `remove-old`, \
+                         `stopped-hours`, `lag-bytes` and `wal-budget`",
                     )
                     .into());
             }
         }
         Ok(())
+    }
+}
+
+/// Reads whether the old server's service is deleted, and after how long.
+fn removal(target: &Target) -> Result<Option<u64>, Box<Finding>> {
+    let of = |name: &str| {
+        target.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    };
+    let removes = of(REMOVE_OLD).map_or(Ok(false), |value| truth(REMOVE_OLD, value))?;
+    let hours = of(STOPPED_HOURS).map(|value| number(STOPPED_HOURS, value, (0, 24 * 365)));
+    match (removes, hours.transpose()?) {
+        (true, hours) => Ok(Some(hours.unwrap_or(24).saturating_mul(HOUR))),
+        (false, None) => Ok(None),
+        (false, Some(_)) => {
+            let title = format!(
+                "the option `{STOPPED_HOURS}` says how long something is stopped before it is deleted, and nothing is"
+            );
+            Err(Finding::refusal("option-stopped-hours", title)
+                .remedy(format!("write `{REMOVE_OLD} = \"true\"` too, or leave it out"))
+                .into())
+        }
     }
 }
 
@@ -198,9 +234,22 @@ mod tests {
             ("nodes", "pg-0,pg-0"),
             ("path", "fast"),
             ("front-first", "yes"),
+            ("remove-old", "yes"),
+            ("stopped-hours", "24"),
         ] {
             assert!(parsed(&[(name, bad)]).is_err(), "{name}: {bad}");
         }
+    }
+
+    #[test]
+    fn the_old_service_is_deleted_only_where_that_is_asked_for_and_after_a_day() {
+        let removes = |options: &[(&str, &str)]| parsed(options).map(|it| it.remove_old);
+        assert_eq!(removes(&[("remove-old", "false")]), Ok(None));
+        assert_eq!(removes(&[("remove-old", "true")]), Ok(Some(24 * HOUR)));
+        assert_eq!(removes(&[("stopped-hours", "0"), ("remove-old", "true")]), Ok(Some(0)));
+        let refusals = parsed(&[("remove-old", "false"), ("stopped-hours", "2")]).unwrap_err();
+        assert!(refusals[0].title.contains("nothing is"), "{refusals:?}");
+        assert!(parsed(&[("remove-old", "true"), ("stopped-hours", "1d")]).is_err());
     }
 
     #[test]

@@ -51,9 +51,17 @@ fn is_switched(step: &str) -> bool {
 
 /// From the first client on.
 fn is_used(step: &str) -> bool {
-    let after =
-        [names::SWITCH, names::PROVE, names::SOAK, names::FINALIZE, names::RETIRE, names::CLOSE];
-    after.contains(&step) || step.starts_with(names::DEPLOY)
+    const AFTER: [&str; 8] = [
+        names::SWITCH,
+        names::PROVE,
+        names::SOAK,
+        names::FINALIZE,
+        names::CLOSE,
+        names::RETIRE,
+        names::LAST_BACKUP,
+        names::REMOVE,
+    ];
+    AFTER.contains(&step) || step.starts_with(names::DEPLOY)
 }
 
 fn way_back<O: Sql>(outside: &O, context: &Context) -> Result<Sample, Failure> {

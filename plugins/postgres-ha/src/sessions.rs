@@ -14,6 +14,14 @@ pub(crate) const SESSIONS: &str = "\
     FROM pg_stat_activity a WHERE a.datname = current_database() AND coalesce(a.backend_type, 'client backend') = 'client backend' \
       AND coalesce(a.application_name, '') NOT LIKE 'lockstep%' GROUP BY 1 ORDER BY 1";
 
+/// Sessions of the server that are none of the database's clients: in another database, or of whoever follows its log.
+pub(crate) const ELSEWHERE: &str = "\
+    SELECT coalesce(nullif(a.application_name, ''), 'without a name') || ' from ' || coalesce(a.client_addr::text, 'the server itself') \
+      || ' as ' || coalesce(a.usename::text, '?') || coalesce(' in ' || a.datname::text, ''), count(*)::text \
+    FROM pg_stat_activity a WHERE (a.backend_type = 'walsender' \
+      OR a.backend_type = 'client backend' AND (a.datname IS NULL OR a.datname <> current_database())) \
+      AND coalesce(a.application_name, '') NOT LIKE 'lockstep%' GROUP BY 1 ORDER BY 1";
+
 /// Transactions that have been open for minutes.
 pub(crate) const LONG: &str = "\
     SELECT coalesce(nullif(a.application_name, ''), 'without a name') || ', process ' || a.pid::text, floor(extract(epoch FROM now() - a.xact_start))::text || ' s' \
@@ -78,6 +86,12 @@ impl Sessions {
     pub(crate) fn count(&self) -> u64 {
         self.clients.iter().map(|(_, count)| count).fold(0, |sum, count| sum.saturating_add(*count))
     }
+}
+
+/// Returns who uses the old server beside the database, and how many of each.
+pub(crate) fn elsewhere<O: Sql>(outside: &O) -> Result<Vec<String>, Failure> {
+    let found = pairs(outside, OLD, ELSEWHERE)?;
+    Ok(found.into_iter().map(|(who, count)| format!("{who}: {count}")).collect())
 }
 
 /// Returns the roles of a server that may log in, and whether each is a superuser.

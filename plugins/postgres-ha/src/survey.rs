@@ -2,11 +2,12 @@
 
 use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
 use lockstep_sdk::outside::{Http, Railway, Sql};
-use lockstep_sdk::{Failure, Finding, Service};
+use lockstep_sdk::{Failure, Finding, Service, Variable};
 
 use crate::cluster::Cluster;
 use crate::front;
 use crate::job::JobSeen;
+use crate::left::Left;
 use crate::names::OLD;
 use crate::options::{Options, Path};
 use crate::passage;
@@ -55,6 +56,8 @@ pub(crate) struct Survey {
     pub(crate) inside: Result<Inside, String>,
     /// The cluster, or why it can't be read.
     pub(crate) cluster: Result<Cluster, String>,
+    /// What leads to the old server, whatever is led elsewhere, where its service is to be deleted.
+    pub(crate) left: Option<Left>,
     /// What only the path with the job reads.
     pub(crate) job: Option<JobSeen>,
     /// The image of the front that comes first, with its digest, where one does and it can be had.
@@ -100,7 +103,7 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
     let user = user.unwrap_or_else(|| "postgres".to_owned());
     let address = address(outside, &front)?;
     let database = inside.as_ref().map_or("", |inside| inside.server.database.as_str());
-    let hosts = hosts(outside, &old)?;
+    let hosts = hosts(outside, old.name(), &old.variables)?;
     let dialled = if options.front_first { passage::SERVICE } else { front.name() };
     let (old_name, front_name) = (old.name(), front.name());
     let sides =
@@ -127,6 +130,12 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         ))?,
         Err(_) => Err("what it is to hold is not known".to_owned()),
     };
+    let mut left = options.remove_old.map(|_| Left::default());
+    for running in all.iter().filter(|running| running.name() != old.name()) {
+        if let Some(left) = &mut left {
+            left.look(outside, (running.name(), &running.variables), (old.name(), &hosts))?;
+        }
+    }
     let job = match options.path {
         Path::Online => None,
         Path::Job => Some(JobSeen::read(outside, &all, (&old, &front))?),
@@ -141,6 +150,7 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         answers: block::look(outside, &present),
         passage: if options.front_first { passage::image(outside)? } else { None },
         passage_taken: services.iter().any(|service| service.name == passage::SERVICE),
+        left,
         job,
         old,
         front,
@@ -173,13 +183,17 @@ fn inside<O: Sql>(outside: &O) -> Result<Inside, Failure> {
 }
 
 /// Returns the hosts by which the old server is dialled, as its own variable renders it and as Railway calls it.
-pub(crate) fn hosts<O: Railway>(outside: &O, old: &Running) -> Result<Vec<String>, Failure> {
-    let mut hosts = vec![format!("{}.railway.internal", old.name())];
+pub(crate) fn hosts<O: Railway>(
+    outside: &O,
+    old: &str,
+    variables: &[Variable],
+) -> Result<Vec<String>, Failure> {
+    let mut hosts = vec![format!("{old}.railway.internal")];
     for name in ["DATABASE_URL", "DATABASE_PRIVATE_URL", "DATABASE_PUBLIC_URL"] {
-        if !old.variables.iter().any(|variable| variable.name == name) {
+        if !variables.iter().any(|variable| variable.name == name) {
             continue;
         }
-        match outside.destination(old.name(), name) {
+        match outside.destination(old, name) {
             Ok(Some(location)) if !hosts.contains(&location.host) => hosts.push(location.host),
             Err(failure) if failure.is_denied() => return Err(failure),
             Ok(_) | Err(_) => {}

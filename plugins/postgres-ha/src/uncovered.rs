@@ -9,6 +9,11 @@ use crate::survey::{Inside, Survey};
 
 /// Returns a line for each.
 pub(crate) fn lines(survey: &Survey, inside: &Inside) -> Vec<String> {
+    let kept = if survey.left.is_some() {
+        "the old server's volume, and its backups: they are kept, mounted to nothing, and deleting them is left to you"
+    } else {
+        "the old server's service and its volume: they are stopped and kept, and deleting them is left to you"
+    };
     let mut lines = vec![
         "clients outside this Railway environment: only the variables of its services and the sessions that are open now were \
          looked at"
@@ -16,7 +21,7 @@ pub(crate) fn lines(survey: &Survey, inside: &Inside) -> Vec<String> {
         "a client that asks for a transaction that writes (`BEGIN READ WRITE`, `SET default_transaction_read_only = off`): the seal is \
          a default, and a superuser may set it aside; what it writes at the old side after the cut does not reach the new one"
             .to_owned(),
-        "the old server's service and its volume: they are stopped and kept, and deleting them is left to you".to_owned(),
+        kept.to_owned(),
         "a failover of the cluster while the way back is armed: what was acknowledged and no other node had got is lost, and the old \
          server has to be copied anew before anybody goes back to it"
             .to_owned(),

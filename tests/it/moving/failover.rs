@@ -39,6 +39,8 @@ fn a_primary_that_stays_down_is_told_and_the_move_goes_on_to_its_end() {
     told.is_all_in(&it.new);
     let report = it.stage.lockstep(&["report", &it.stage.run()]).expect(0);
     assert!(report.out.contains("watch running:pg-0"), "{}", report.out);
+    let old = it.stage.status().service("postgres").cloned().expect("it is only stopped");
+    assert!(!old.serving, "{old:?}");
 }
 
 #[test]

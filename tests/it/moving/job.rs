@@ -3,8 +3,10 @@
 use lockstep_lab::{Control, Fault};
 use lockstep_tests::writers::write;
 use lockstep_tests::{block_on, dial};
+use serde_json::{Value, json};
 
 use super::{Move, SERVICES};
+use crate::far_side::graphql;
 
 const APPLY: [&str; 5] = ["apply", "postgres-ha", "-e", "lab", "--yes"];
 
@@ -14,13 +16,45 @@ const ROWS: i64 = 500;
 /// The service of the job.
 const JOB: &str = "pg-migrate-ha";
 
+/// The volumes of the environment, and the service that each is mounted to.
+const VOLUMES: &str = "query($e: String!) { environment(id: $e) { volumeInstances(first: 50) \
+    { edges { node { id serviceId volume { name } } } } } }";
+
+/// The backups of a volume.
+const BACKUPS: &str =
+    "query($v: String!) { volumeInstanceBackupList(volumeInstanceId: $v) { name expiresAt } }";
+
 impl Move {
     /// Lets the plugin take the path with the job.
     fn by_job() -> Self {
+        Self::by_job_with("")
+    }
+
+    /// The same with more options.
+    fn by_job_with(options: &str) -> Self {
         let it = Self::begin();
-        let toml = "version = 1\n[environments.lab.options.postgres-ha]\npath = \"job\"\nsoak-hours = \"0\"\n";
+        let table = "[environments.lab.options.postgres-ha]\npath = \"job\"\nsoak-hours = \"0\"";
+        let toml = format!("version = 1\n{table}\n{options}");
         std::fs::write(it.stage.folder().join("lockstep.toml"), toml).unwrap();
         it
+    }
+
+    /// The old server's volume is mounted to nothing, and what the run backed up of it is there and does not expire.
+    #[track_caller]
+    fn kept_the_old_volume(&self) {
+        let environment = self.stage.env("RAILWAY_ENVIRONMENT_ID");
+        let volumes = graphql(&self.stage, VOLUMES, &json!({ "e": environment }));
+        let all = volumes["data"]["environment"]["volumeInstances"]["edges"].as_array().unwrap();
+        let is_old = |edge: &&Value| edge["node"]["volume"]["name"] == "postgres-volume";
+        let volume = &all.iter().find(is_old).unwrap_or_else(|| panic!("{volumes}"))["node"];
+        assert_eq!(volume["serviceId"], Value::Null);
+        let listed = graphql(&self.stage, BACKUPS, &json!({ "v": volume["id"] }));
+        let backups = listed["data"]["volumeInstanceBackupList"].as_array().unwrap();
+        for label in ["backup", "last-backup"] {
+            let name = format!("lockstep-{}-{label}", self.stage.run());
+            let kept = backups.iter().find(|backup| backup["name"] == name.as_str());
+            assert_eq!(kept.unwrap_or_else(|| panic!("{listed}"))["expiresAt"], Value::Null);
+        }
     }
 
     /// Every service serves, and that of the job is as it should be.
@@ -94,15 +128,18 @@ fn a_row_that_is_missing_where_the_job_says_that_it_restored_all_is_found_before
 }
 
 #[test]
-fn at_the_end_the_old_server_is_stopped_and_the_service_of_the_job_is_gone() {
-    let it = Move::by_job();
+fn at_the_end_the_services_of_the_old_server_and_of_the_job_are_gone_and_the_old_volume_is_not() {
+    let it = Move::by_job_with("remove-old = \"true\"\nstopped-hours = \"0\"\n");
     let before = write(&it.old, 1, ROWS);
     it.stage.lockstep(&APPLY).expect(0);
     let status = it.stage.status();
-    assert!(status.service(JOB).is_none(), "{status:?}");
-    for service in SERVICES {
-        assert_eq!(status.service(service).unwrap().serving, service != "postgres", "{service}");
+    for gone in [JOB, "postgres"] {
+        assert!(status.service(gone).is_none(), "{status:?}");
     }
+    for service in SERVICES.into_iter().filter(|service| *service != "postgres") {
+        assert!(status.service(service).unwrap().serving, "{service}");
+    }
+    it.kept_the_old_volume();
     before.is_all_in(&it.new);
     write(&it.new, 2, ROWS).is_all_in(&it.new);
     let left = "SELECT (SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'lockstep%') \

@@ -95,7 +95,7 @@ pub(crate) fn kind(kind: &Kind) -> String {
             let what = if built { "repository " } else { "" };
             format!("create service {} from {what}{} with {variables}", tame(new), tame(from))
         }
-        Kind::DeleteService { service } => format!("{}: DELETE the service", name(service)),
+        Kind::DeleteService { service } => delete(service),
         Kind::CreateVolume { service, mount } => {
             format!("{}: create a volume at {}", name(service), tame(mount))
         }
@@ -136,6 +136,15 @@ pub(crate) fn kind(kind: &Kind) -> String {
             format!("http `{}`: {}", tame(endpoint), request(message))
         }
     }
+}
+
+/// A service that the plan made has no volume but one that is deleted by an effect of its own.
+fn delete(service: &ServiceRef) -> String {
+    let volume = match service {
+        ServiceRef::Named(_) => "; its volume is detached before, and stays",
+        ServiceRef::Made(_) => "",
+    };
+    format!("{}: DELETE the service{volume}", name(service))
 }
 
 fn restore(service: &ServiceRef, backup_of: &Label) -> String {

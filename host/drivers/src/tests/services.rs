@@ -1,9 +1,9 @@
-use lockstep_engine::journal::Fate;
+use lockstep_engine::journal::{Fate, Sent};
 use lockstep_engine::model::{
-    Assignment, DeploySource, Fact, Kind, Piece, Read, Reading, ServiceRef, VariableValue,
+    Assignment, DeploySource, Fact, Kind, Piece, Pin, Read, Reading, ServiceRef, VariableValue,
 };
 use lockstep_engine::run::World as _;
-use lockstep_lab::{Control, Stack};
+use lockstep_lab::{Control, Fault, Stack};
 
 use super::world::{One, World, effect, named};
 use crate::order::text_of;
@@ -225,4 +225,44 @@ async fn what_happened_in_part_is_told_from_what_did_not_and_sent_again() {
     assert_eq!(world.settle(&one, &intent).await, Fate::Partly);
     world.carry_out(&one).await.unwrap();
     assert_eq!(world.settle(&one, &intent).await, Fate::Happened(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_service_that_is_deleted_leaves_its_volume_and_the_backups_of_that() {
+    let world = World::up(Stack::Redis6, &["redis"]).await;
+    let backup = world.done("backup", Kind::BackupVolume { service: named("redis") }).await;
+    let (volume, instance) =
+        (text_of(&backup, "volume").unwrap(), text_of(&backup, "volume-instance").unwrap());
+    let pin = |volume: &str| Pin {
+        service_id: world.lab.service_id("redis").unwrap(),
+        volume_instance_id: Some(volume.to_owned()),
+    };
+    let delete = effect("gone", Kind::DeleteService { service: named("redis") });
+    // Another volume than that of the plan is nobody's to part with.
+    let other = One { pin: Some(pin("other")), ..One::of(&delete) };
+    let refused = world.carry_out(&other).await.unwrap_err();
+    assert!(refused.contains("another volume"), "{refused}");
+    assert_eq!(world.count("volumeInstanceUpdate"), 0);
+
+    // It is deleted only when its volume is seen to belong to nobody, and what was only detached is begun again.
+    let one = One { pin: Some(pin(instance)), ..One::of(&delete) };
+    let intent = world.intend(&one).await;
+    let lost = |mutation: &str| {
+        world.lab.inject(Fault::DropReply { mutation: Some(mutation.to_owned()), nth: 1 });
+    };
+    lost("volumeInstanceUpdate");
+    assert!(matches!(world.send(&one, &intent).await, Sent::Unknown(_)));
+    assert_eq!(world.settle(&one, &intent).await, Fate::Partly);
+    let again = world.intend(&one).await;
+    lost("serviceDelete");
+    assert!(matches!(world.send(&one, &again).await, Sent::Unknown(_)));
+    let Fate::Happened(facts) = world.settle(&one, &again).await else { panic!("it is deleted") };
+    let gone = world.follow(&one, &again, &facts).await.unwrap();
+    assert_eq!(text_of(&gone, "volume"), Some(volume), "{gone:?}");
+    let Reading::Services(services) = world.read(Read::Services).await.unwrap() else { panic!() };
+    assert!(services.iter().all(|service| service.name != "redis"), "{services:?}");
+    let given = [("volume-instance", instance), ("backup", text_of(&backup, "backup").unwrap())];
+    let given = given.map(|(name, text)| Fact::text(name, text));
+    let lock = effect("lock", Kind::LockBackup { backup_of: "backup".parse().unwrap() });
+    world.carry_out(&One::resting_on(&lock, &given)).await.unwrap();
 }

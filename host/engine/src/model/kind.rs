@@ -104,7 +104,7 @@ pub enum Kind {
         /// Its variables.
         assignments: Vec<Assignment>,
     },
-    /// Deletes a service.
+    /// Deletes a service. A volume that is mounted to it is detached before, and stays.
     DeleteService {
         /// Which.
         service: ServiceRef,

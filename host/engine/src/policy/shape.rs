@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::sections;
-use crate::model::{Drive, Effect, Finding, Label, Millis, Step, StepId, Undo};
+use crate::model::{
+    Drive, Effect, Finding, Gate, Kind, Label, Millis, ServiceRef, Step, StepId, Undo,
+};
 
 /// Most rounds that a step may take, so that a plan has a largest number of effects.
 const MAX_ROUNDS: u32 = 1000;
@@ -24,6 +26,7 @@ pub(crate) fn problems(
     needs(steps, undo, &mut found);
     for step in steps.iter().chain(undo) {
         one(step, effects, &mut found);
+        deletions(step, effects, &mut found);
     }
     order(steps, undo, effects, &mut found);
     found.extend(sections::problems(steps, undo, effects));
@@ -195,6 +198,23 @@ fn one(step: &Step, effects: &BTreeMap<Label, Effect>, found: &mut Vec<String>) 
         for label in step.effects.iter().filter(with_rules) {
             found.push(format!(
                 "step `{}` is listed, but its effect `{label}` takes arguments",
+                step.id
+            ));
+        }
+    }
+}
+
+/// Who made a service may delete it; what somebody else made is deleted only where a person has said yes to that.
+fn deletions(step: &Step, effects: &BTreeMap<Label, Effect>, found: &mut Vec<String>) {
+    if step.gates.iter().any(|gate| matches!(gate, Gate::Approval(_))) {
+        return;
+    }
+    for label in &step.effects {
+        if let Some(Kind::DeleteService { service: ServiceRef::Named(service) }) =
+            effects.get(label).map(|effect| &effect.kind)
+        {
+            found.push(format!(
+                "effect `{label}` deletes service `{service}`, which the plan does not make, and step `{}` asks nobody",
                 step.id
             ));
         }

@@ -21,14 +21,15 @@ pub(crate) fn stopped(
     all.filter_map(|(connection, services)| Some((connection.clone(), last(services)?))).collect()
 }
 
-/// Returns the services that no step starts again after one has stopped or deleted them, and the index of that one.
+/// Returns the services that no step starts again after one has stopped or deleted them, and the index of the first that did.
 fn ends<'a>(steps: &[Step], effects: &'a BTreeMap<Label, Effect>) -> BTreeMap<&'a str, usize> {
     let mut found = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
         for effect in step.effects.iter().filter_map(|label| effects.get(label)) {
             let Some(ServiceRef::Named(service)) = effect.kind.service() else { continue };
             if let Kind::Stop { .. } | Kind::DeleteService { .. } = &effect.kind {
-                found.insert(service.as_str(), index);
+                // One that is stopped and later deleted ends where it is stopped.
+                found.entry(service.as_str()).or_insert(index);
             } else if let Kind::Deploy { .. } | Kind::Restart { .. } | Kind::RestoreVolume { .. } =
                 &effect.kind
             {

@@ -11,7 +11,7 @@ use super::execute::{Execution, RunError};
 use super::interrupt::Interrupt;
 use super::port::{Clock, Control, Journal, News, Reporter, World};
 use crate::journal::{Direction, Event};
-use crate::model::{Deployment, Failure, Read, Reading, ServiceRef, StepId};
+use crate::model::{Deployment, Failure, Kind, Read, Reading, ServiceRef, StepId};
 
 /// How many objects of a schema are named that changed.
 const NAMED: usize = 5;
@@ -43,7 +43,8 @@ where
                 line(change)
             )));
         }
-        let services: Vec<String> = self.authority.pins.keys().cloned().collect();
+        let there = self.authority.pins.keys().filter(|service| !self.has_deleted(service));
+        let services: Vec<String> = there.cloned().collect();
         for service in services {
             let read = Read::Deployments(ServiceRef::Named(service.clone()), DEPLOYMENTS);
             let Reading::Deployments(found) = self.surely(step, &read).await? else {
@@ -156,6 +157,13 @@ where
             let note = format!("inside the critical section somebody else {words}");
             self.ports.reporter.report(News::Note(note));
         }
+    }
+
+    /// Returns whether the run has deleted a service, or may have.
+    pub(super) fn has_deleted(&self, service: &str) -> bool {
+        let deletes = |kind: &Kind| matches!(kind, Kind::DeleteService { service: ServiceRef::Named(name) } if name == service);
+        let mut effects = self.authority.effects.values();
+        effects.any(|effect| deletes(&effect.kind) && self.state.began(&effect.label))
     }
 
     /// Returns the newest deployment of a service since `known` that this run did not make.

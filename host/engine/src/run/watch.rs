@@ -235,6 +235,10 @@ where
         guest: &mut impl Guest,
     ) -> Result<(), Interrupt> {
         let sample = match &mut watched.what {
+            What::Running(service) | What::Traffic(service, _) if self.has_deleted(service) => {
+                watched.due = Moment(u64::MAX);
+                return Ok(());
+            }
             What::Probe => self.probe(&watched.id, guest).await?,
             What::Running(service) => self.running(service).await,
             What::MostOf(services) => self.most_of(services).await,

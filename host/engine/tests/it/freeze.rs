@@ -70,6 +70,18 @@ fn who_stands_in_for_whom_must_make_sense() {
 }
 
 #[test]
+fn what_the_plan_did_not_make_is_deleted_only_after_an_approval() {
+    let delete = [effect("delete", Kind::DeleteService { service: named("redis") })];
+    let asking = |gates: &[Gate]| {
+        Shape::default().step(Step { gates: gates.to_vec(), ..listed("remove", &delete) }, &delete)
+    };
+    let words = "`delete` deletes service `redis`, which the plan does not make, and step `remove`";
+    is_refused(&asking(&[]), words);
+    is_refused(&asking(&[Gate::Window]), words);
+    asking(&[Gate::Approval("delete it?".to_owned())]).freeze(&far()).unwrap();
+}
+
+#[test]
 fn steps_that_make_no_sense_are_refused_by_name() {
     is_refused(&one_step(|step| step.rounds = 0), "step `count` has 0 rounds");
     is_refused(&one_step(|step| step.rounds = 1001), "step `count` has 1001 rounds");

@@ -109,3 +109,18 @@ fn a_server_that_is_started_again_keeps_its_canaries_to_the_end() {
     assert_eq!(order(&plan).last(), Some(&"end-canaries"));
     assert!(plan.authority.stopped.is_empty());
 }
+
+#[test]
+fn a_server_that_is_stopped_and_then_deleted_is_not_looked_at_from_the_stop_on() {
+    let delete = [effect("delete", Kind::DeleteService { service: named(OLD) })];
+    let gates = vec![Gate::Approval("delete it?".to_owned())];
+    let undo = Undo::Impossible("it is gone".to_owned());
+    let remove = Step { gates, undo, ..listed("remove", &delete) };
+    let plan = moving_away(|step| step).step(remove, &delete).freeze(&far()).unwrap();
+    let last = ["end-canaries", "retire", "remove", "forget-former-secrets"];
+    assert_eq!(order(&plan).split_off(3), last);
+    assert_eq!(plan.authority.stopped.get("database"), Some(&step_id("retire")));
+    let mut bench = Bench::of(plan, far());
+    assert_eq!(bench.run_on(), Ended::Done);
+    assert!(!bench.world.far.borrow().configured.contains_key(OLD));
+}

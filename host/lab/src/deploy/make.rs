@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::reference::{self, Reader};
-use crate::state::{Deployment, End, Instance, Service, Source, State, Status, Trigger, Work};
+use crate::state::{
+    Deployment, End, Instance, Service, Source, State, Status, Trigger, VolumeState, Work,
+};
 
 /// The repository that copies a single PostgreSQL's databases into a cluster.
 pub(crate) const MIGRATION_JOB: &str = "railwayapp-templates/pg-migrate-ha";
@@ -91,7 +93,9 @@ pub(crate) enum Variables {
     Current,
 }
 
-/// Deletes a service: its processes end and its volume is detached.
+/// Deletes a service: its processes end, and a volume that is still mounted goes with it, and its backups with that.
+///
+/// Nothing says whether Railway keeps such a volume, so nobody may rely on that it does: a volume that is to stay is detached before.
 pub(crate) fn delete_service(state: &mut State, service: &str, now: Timestamp) {
     let ending: Vec<_> = state
         .deployments_of(service)
@@ -99,11 +103,15 @@ pub(crate) fn delete_service(state: &mut State, service: &str, now: Timestamp) {
         .map(|deployment| Work::End(deployment.id.clone(), End::Removed))
         .collect();
     state.work.extend(ending);
+    let mut gone = Vec::new();
     for volume in
         state.volumes.iter_mut().filter(|volume| volume.service_id.as_deref() == Some(service))
     {
+        (volume.deleted_at, volume.state) = (Some(now), VolumeState::Deleted);
         volume.service_id = None;
+        gone.push(volume.instance_id.clone());
     }
+    state.backups.retain(|backup| !gone.contains(&backup.volume_instance_id));
     state.services.retain(|kept| kept.id != service);
     state.updated_at = now;
 }

@@ -107,3 +107,16 @@ async fn updating_a_volume_without_its_service_detaches_it() {
     let detached = fixture.data(query, json!({ "v": old["id"] })).await["volumeInstance"].clone();
     assert_eq!(detached, json!({ "serviceId": null, "mountPath": "/elsewhere" }));
 }
+
+#[tokio::test]
+async fn a_volume_that_is_mounted_to_a_service_goes_with_it_and_its_backups_with_that() {
+    let fixture = up(&["redis"]).await;
+    let volume = volume(&fixture).await;
+    back_up(&fixture, &volume, "kept").await;
+    let query = "mutation($s:String!,$e:String!){serviceDelete(id:$s,environmentId:$e)}";
+    let redis = fixture.service("redis");
+    fixture.data(query, json!({ "s": redis, "e": fixture.lab.environment_id() })).await;
+    let query = "query($v:String!){volumeInstance(id:$v){id}}";
+    let gone = fixture.refused(query, json!({ "v": volume["id"] })).await;
+    assert!(gone.contains("not found"), "{gone}");
+}

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::in_place::{self, Conversion};
 use crate::links::{BACK, FORTH, probes};
 use crate::names::{self, DEPLOY, NEW, OLD, RESUME, RETURN};
+use crate::retire;
 
 /// Looks whether a step is done.
 pub(crate) fn check<O: Railway + Sql + Http + Effects>(
@@ -84,6 +85,8 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::SOAK => switch::answers(outside, call),
         names::COMPARE_BACK => copy::ended(outside, &[names::COMPARE_BACK]),
         names::RETIRE => services::stopped(outside, &context.service),
+        names::LAST_BACKUP => retire::backed_up(outside, &context, call),
+        names::REMOVE => retire::removed(outside, &context),
         names::KEEP
         | names::HOLD
         | names::DRAIN

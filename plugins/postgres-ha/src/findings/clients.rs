@@ -26,8 +26,31 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
                 .source("plans.md R10"),
         );
     }
+    findings.extend(left(seen));
     findings.extend(sessions(seen));
     findings
+}
+
+/// A service that the plan does not lead elsewhere, such as a node of the cluster, must not need the one that is deleted.
+fn left(seen: Seen<'_>) -> Option<Finding> {
+    let survey = seen.survey;
+    let led = |place: &&(String, String)| {
+        survey.found.references.iter().any(|it| (&it.service, &it.variable) == (&place.0, &place.1))
+    };
+    let left: Vec<_> =
+        survey.left.iter().flat_map(|left| &left.leading).filter(|it| !led(it)).collect();
+    if left.is_empty() {
+        return None;
+    }
+    let lines = left.into_iter().map(|(service, variable)| format!("{service} {variable}"));
+    let title = "the old server's service is to be deleted, and these would lead to it still";
+    Some(
+        listed(Finding::refusal("remove-references", title), lines)
+            .remedy(
+                "lead each elsewhere, or give it a value of its own, or plan without `remove-old`",
+            )
+            .source("plans.md 3.5"),
+    )
 }
 
 fn references(seen: Seen<'_>) -> Finding {

@@ -71,6 +71,12 @@ pub(crate) fn going(seen: Seen<'_>, now: u64) -> Vec<Finding> {
     findings
 }
 
+/// Where the server itself becomes a node there is no old service.
+pub(crate) fn nothing_to_remove() -> Finding {
+    let title = "the option `remove-old` deletes a server that nobody needs any more, and on this path the server stays";
+    Finding::refusal("remove-old", title).remedy("leave it out, or take the path `online`")
+}
+
 /// Adds a line of evidence for each item.
 fn listed<T: ToString>(finding: Finding, items: impl IntoIterator<Item = T>) -> Finding {
     items.into_iter().fold(finding, |finding, item| finding.evidence(item.to_string()))

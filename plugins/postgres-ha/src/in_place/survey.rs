@@ -88,7 +88,7 @@ pub(super) fn survey<O: Railway + Sql + Http + Templates>(
         (Some(_), Err(_)) => Err("the server's version is not known".to_owned()),
         (Some(template), Ok(major)) => Cluster::of(template, major),
     };
-    let hosts = hosts(outside, &root)?;
+    let hosts = hosts(outside, root.name(), &root.variables)?;
     let mut others: Vec<&Running> =
         all.iter().filter(|running| running.name() != root.name()).collect();
     others.sort_by_key(|running| (running.uses(), running.name().to_owned()));

@@ -36,6 +36,9 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     if options.in_place && options.front_first {
         return Ok(refused(unknown(), vec![findings::no_passage()]));
     }
+    if options.in_place && options.remove_old.is_some() {
+        return Ok(refused(unknown(), vec![findings::nothing_to_remove()]));
+    }
     if options.in_place {
         return in_place::plan(outside, declare, &options, target.now);
     }

@@ -1,8 +1,8 @@
-//! What comes after the switch: watching, giving up the way back, and stopping the old server.
+//! What comes after the switch: watching, giving up the way back, and the end of the old server.
 
 use lockstep_sdk::blocks::{close, slug};
-use lockstep_sdk::step::{MINUTE, SECOND};
-use lockstep_sdk::{Failure, OutageKind, Step};
+use lockstep_sdk::step::MINUTE;
+use lockstep_sdk::{Failure, Step};
 
 use super::parts::{Parts, refs};
 use crate::declare::{Declares, RELOAD, statements};
@@ -10,15 +10,6 @@ use crate::links::BACK;
 use crate::names::{self, ADMIN};
 use crate::needs::Setting;
 use crate::options::Path;
-
-/// What stays.
-const STAYS: [&str; 5] = [
-    "the locked backup of the old volume",
-    "the old server's service and its volume, sealed and stopped: delete them yourself when nobody will need them any more",
-    "the pinned images and the time to end",
-    "the cluster's and PgPool's settings",
-    "wherever the plan set them: both servers' settings for links, and the indexes that identify rows",
-];
 
 impl<D: Declares> Parts<'_, D> {
     /// Lays out the end.
@@ -40,34 +31,7 @@ impl<D: Declares> Parts<'_, D> {
                 self.push(close::step(names::CLOSE, &[label]));
             }
         }
-        // The last step of all: before each step the host looks at the schema of every database that the plan changes, and of a
-        // server that is stopped it can't.
-        self.declare.stop(names::RETIRE, &self.context.service)?;
-        self.push(
-            Step {
-                undo: lockstep_sdk::Undo::Impossible(
-                    "nothing goes back to the old server by itself any more; deploying its service starts it again".to_owned(),
-                ),
-                ..Step::new(
-                    names::RETIRE,
-                    "Stop the old server",
-                    "whoever still uses it had better be found while it can be started again",
-                )
-            }
-            .effects(&[names::RETIRE])
-            .approved(
-                "The old server is stopped. Its service and its volume stay. Whoever still uses it is without a database. Go on?",
-            )
-            .outage(&self.context.service, OutageKind::All, 0)
-            .if_left("nothing: nobody uses the old server")
-            .expected(60 * SECOND),
-        );
-        let mut stays = STAYS.to_vec();
-        if self.context.through {
-            stays.push("the front through which every service reaches PgPool: lead them to PgPool before you delete it");
-        }
-        self.block.findings.push(close::finding(&stays));
-        Ok(())
+        self.retire()
     }
 
     /// From here on the old side grows old.

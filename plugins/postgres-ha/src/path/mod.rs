@@ -12,6 +12,7 @@ mod passage;
 mod pins;
 mod prepare;
 mod rearm;
+mod retire;
 mod switch;
 
 pub(crate) use draft::{bare, of_steps, plan, refused};

@@ -116,6 +116,10 @@ impl DeclareMore for Declared {
     fn deploy_same(&self, label: &str, service: &str) -> Result<(), Failure> {
         self.add(format!("{label}: deploy-same {service}"))
     }
+
+    fn delete(&self, label: &str, service: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: delete {service}"))
+    }
 }
 
 impl DeclareMade for Declared {

@@ -10,6 +10,7 @@ mod job;
 mod passage;
 mod plans;
 mod refusals;
+mod retire;
 mod settings;
 mod shape;
 mod sql;

@@ -6,6 +6,7 @@ use lockstep_sdk::{Draft, Step, Undo};
 
 use super::declared::Declared;
 use super::given::{IN_PLACE, JOB, planned, planned_with};
+use super::retire::REMOVE;
 use super::sql::{BUDGET, WAL_LEVEL};
 use super::stack::Stack;
 
@@ -34,6 +35,8 @@ fn every_draft_is_whole() {
         let (draft, declared) = planned_with(&alike, &[("front-first", "true")]);
         whole(&draft, &declared);
         section(&draft);
+        let (draft, declared) = planned_with(&stack, REMOVE);
+        whole(&draft, &declared);
         let (draft, declared) = planned_with(&stack, JOB);
         whole(&draft, &declared);
         assert!(!draft.steps.iter().any(is_in_section), "where all are stopped nothing is held");

@@ -106,6 +106,7 @@ pub(super) struct Databases {
     pub(super) extensions: Vec<(&'static str, &'static str)>,
     pub(super) available: Vec<(&'static str, &'static str)>,
     pub(super) clients: u64,
+    pub(super) elsewhere: Vec<(&'static str, &'static str)>,
     pub(super) long: Vec<(&'static str, &'static str)>,
     pub(super) settings: Vec<(&'static str, &'static str)>,
     pub(super) present: bool,
@@ -163,6 +164,7 @@ impl Default for Databases {
             extensions: vec![("plpgsql", "1.0")],
             available: vec![("plpgsql", "1.0")],
             clients: 12,
+            elsewhere: Vec::new(),
             long: Vec::new(),
             settings: Vec::new(),
             present: false,
@@ -266,6 +268,7 @@ impl Databases {
                 "prisma from 10.0.0.1 as postgres".into(),
                 self.clients.to_string().into(),
             ]],
+            sessions::ELSEWHERE => pairs(&self.elsewhere),
             sessions::LONG => pairs(&self.long),
             sessions::ROLES => told
                 .roles

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lockstep_sdk::outside::{Effects, Http, Railway};
 use lockstep_sdk::{
-    Backup, Deployment, DeploymentStatus, Failure, Job, Location, LogLine, Publication, Response,
-    Service, Tally, Target, Template, Variable, VariableValue, Volume,
+    Backup, Deployment, DeploymentStatus, Fact, Failure, Job, Location, LogLine, Publication,
+    Response, Service, Tally, Target, Template, Variable, VariableValue, Volume,
 };
 
 use super::in_place::Patroni;
@@ -43,6 +43,10 @@ pub(super) struct Stack {
     pub(super) patroni: Patroni,
     /// Effects that began, and how they ended if not well.
     pub(super) began: BTreeMap<String, Option<Failure>>,
+    /// What effects gave.
+    pub(super) gave: Vec<(&'static str, Fact)>,
+    /// Variables whose destination can't be told.
+    pub(super) unseen: Vec<&'static str>,
     pub(super) databases: Databases,
 }
 
@@ -64,6 +68,8 @@ impl Stack {
             template: Some(super::in_place::template()),
             patroni: Patroni::default(),
             began: BTreeMap::new(),
+            gave: Vec::new(),
+            unseen: Vec::new(),
             databases: Databases::default(),
         };
         stack.add("postgres", Some("ghcr.io/railwayapp-templates/postgres-ssl:16"), true, &[]);
@@ -184,7 +190,11 @@ impl Railway for Stack {
     }
 
     fn destination(&self, service: &str, name: &str) -> Result<Option<Location>, Failure> {
-        let found = self.destinations.get(&format!("{service}.{name}"));
+        let place = format!("{service}.{name}");
+        if self.unseen.contains(&place.as_str()) {
+            return Err(Failure::permanently("railway:no-url", "it is no URL"));
+        }
+        let found = self.destinations.get(&place);
         Ok(found.map(|(host, path)| Location {
             scheme: "postgresql".to_owned(),
             host: host.clone(),
@@ -249,7 +259,9 @@ impl Http for Stack {
 
 impl Effects for Stack {
     fn progress(&self, label: &str) -> Result<Option<Job>, Failure> {
-        let job = Job { finished: true, done: 1, total: 1, note: String::new(), facts: Vec::new() };
+        let gave = self.gave.iter().filter(|(by, _)| *by == label).map(|(_, fact)| fact.clone());
+        let facts = gave.collect();
+        let job = Job { finished: true, done: 1, total: 1, note: String::new(), facts };
         match self.began.get(label) {
             None => Ok(None),
             Some(None) => Ok(Some(job)),

@@ -216,6 +216,7 @@ impl Railway {
             Kind::Deploy { source, .. } => self.follow_deploy(order, source, intent, outcome).await,
             Kind::Restart { .. } => self.follow_restart(order, intent, outcome).await,
             Kind::Stop { .. } => self.follow_stop(intent, outcome).await,
+            Kind::DeleteService { .. } => self.follow_delete_service(order, intent, outcome).await,
             Kind::BackupVolume { .. } => self.follow_backup(order, outcome).await,
             Kind::DeleteBackup { .. } => self.follow_delete_backup(order, outcome).await,
             Kind::RestoreVolume { .. } => self.follow_restore_volume(order, outcome).await,
@@ -231,7 +232,6 @@ impl Railway {
             | Kind::SetMount { .. }
             | Kind::CreateService { .. }
             | Kind::CreateBuiltService { .. }
-            | Kind::DeleteService { .. }
             | Kind::CreateVolume { .. }
             | Kind::DeleteVolume { .. }
             | Kind::LockBackup { .. }

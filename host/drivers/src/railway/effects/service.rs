@@ -2,15 +2,21 @@
 
 use lockstep_engine::journal::{Fate, Intent, Standing};
 use lockstep_engine::model::{Fact, Failure};
+use lockstep_engine::run::Follow;
 use serde_json::{Map, Value, json};
 
 use super::super::client::{CallError, Deadline};
 use super::super::documents;
 use super::super::estate::Estate;
 use super::super::gateway::{MADE_AS, MADE_BY, Railway, Scope};
-use super::super::wire::{Instance, Made};
+use super::super::wire::{Instance, Made, VolumeInstance};
+use super::configure::must_be_meant;
 use super::dispatch::Values;
-use crate::order::Order;
+use super::volume;
+use crate::order::{Order, text_of};
+
+/// What stands before a deletion: the volume that is mounted.
+const VOLUME: &str = "volume";
 
 /// What a service is deployed from.
 #[derive(Clone, Copy)]
@@ -128,7 +134,11 @@ impl Railway {
         order: &Order<'_>,
     ) -> Result<Standing, Failure> {
         let scope = self.scope(order).await?;
-        Ok(Standing::from([("service".to_owned(), Some(scope.service_id().to_owned()))]))
+        let volume = scope.estate.volume_of(scope.service_id());
+        Ok(Standing::from([
+            ("service".to_owned(), Some(scope.service_id().to_owned())),
+            (VOLUME.to_owned(), volume.map(|volume| volume.volume_id.clone())),
+        ]))
     }
 
     /// Deletes the service in this environment only: without its id, Railway would delete it in all of them.
@@ -138,9 +148,43 @@ impl Railway {
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
         let scope = self.scope(order).await?;
+        let detached = self.detach_volume(order, &scope, deadline).await?;
         let variables = json!({ "id": scope.service_id(), "environment": self.environment_id });
-        self.mutate_bool(&documents::DELETE_SERVICE, variables, deadline).await?;
+        let deleted = self.mutate_bool(&documents::DELETE_SERVICE, variables, deadline).await;
+        deleted.map_err(|error| if detached { error.halfway() } else { error })?;
         Ok(vec![Fact::text("service", scope.service_id())])
+    }
+
+    /// Takes its volume away from a service that is about to be deleted, and returns whether there was one.
+    ///
+    /// Nothing says what becomes of a volume that is mounted to a service which Railway deletes, and its backups go where it
+    /// goes. So nothing is deleted before Railway itself shows that the volume belongs to no service.
+    async fn detach_volume(
+        &self,
+        order: &Order<'_>,
+        scope: &Scope,
+        deadline: Deadline<'_>,
+    ) -> Result<bool, CallError> {
+        let Some(volume) = scope.estate.volume_of(scope.service_id()) else { return Ok(false) };
+        must_be_meant(order, scope, volume)?;
+        let variables = json!({
+            "volume": volume.volume_id, "environment": self.environment_id, "input": { "serviceId": null },
+        });
+        self.mutate_bool(&documents::UPDATE_VOLUME, variables, deadline).await?;
+        let now = self.fresh_estate().await.map_err(CallError::Unknown)?;
+        let found = now.volumes.iter().find(|one| one.volume_id == volume.volume_id);
+        let (id, name) = (&volume.volume_id, &scope.instance.service_name);
+        let not = |failure: fn(&'static str, String) -> Failure, how: &str| {
+            let text = format!(
+                "the volume {id} of service `{name}` {how} after it was detached, so the service is not deleted"
+            );
+            CallError::Refused(failure("railway:not-detached", text))
+        };
+        match found {
+            Some(found) if found.service_id.is_none() => Ok(true),
+            Some(_) => Err(not(Failure::transient, "is still mounted")),
+            None => Err(not(Failure::permanent, "is not listed any more")),
+        }
     }
 
     /// The id that stood there is gone, and the same token could look.
@@ -156,10 +200,40 @@ impl Railway {
             ));
         };
         let estate = self.fresh_estate().await?;
-        Ok(if estate.by_id(&id).is_some() {
-            self.unless_under_way(intent, Fate::DidNot)
-        } else {
-            Fate::Happened(vec![Fact::text("service", id)])
+        let had_volume = intent.before.get(VOLUME).is_some_and(Option::is_some);
+        Ok(match estate.by_id(&id) {
+            None => Fate::Happened(vec![Fact::text("service", id)]),
+            Some(_) if had_volume && estate.volume_of(&id).is_none() => {
+                self.unless_under_way(intent, Fate::Partly)
+            }
+            Some(_) => self.unless_under_way(intent, Fate::DidNot),
+        })
+    }
+
+    /// Waits until the service is not listed any more, and looks whether its volume still is.
+    pub(super) async fn follow_delete_service(
+        &self,
+        order: &Order<'_>,
+        intent: &Intent,
+        outcome: &[Fact],
+    ) -> Result<Follow, Failure> {
+        let estate = self.fresh_estate().await?;
+        if text_of(outcome, "service").is_some_and(|id| estate.by_id(id).is_some()) {
+            let note = "the service is still listed".to_owned();
+            return Ok(Follow::Going { after: self.poll, note });
+        }
+        let detached = intent.before.get(VOLUME).cloned().flatten();
+        // The try before this one may have detached it.
+        let pinned = order.pin.and_then(|pin| pin.volume_instance_id.as_ref());
+        let is_its = |volume: &&VolumeInstance| {
+            detached.as_ref() == Some(&volume.volume_id) || pinned == Some(&volume.id)
+        };
+        Ok(match (estate.volumes.iter().find(is_its), detached) {
+            (Some(volume), _) => Follow::Finished(volume::facts(volume)),
+            (None, None) => Follow::Finished(Vec::new()),
+            (None, Some(id)) => Follow::Failed(format!(
+                "the service is deleted, and its volume {id}, which was detached before, is not listed any more"
+            )),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
     Canary, CanaryTally, Fact, Failure, Kind, Label, Millis, Moment, Numbers, Read, Reading,
-    StepId, Survey,
+    ServiceRef, StepId, Survey,
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{Clock as _, Follow, World};
@@ -184,6 +184,14 @@ impl World for FakeWorld {
             return self.outside.requests(*from, *until).map(Reading::Traffic);
         }
         if let Read::Deployments(service, _) = read {
+            if let ServiceRef::Named(name) = service
+                && !self.far.borrow().configured.contains_key(name)
+            {
+                return Err(Failure::permanent(
+                    "railway:no-service",
+                    format!("no service `{name}`"),
+                ));
+            }
             return Ok(self.outside.deployments(service, self.journal.now()));
         }
         let of_deployment = matches!(read, Read::Deployment(_));
