@@ -2,9 +2,9 @@
 
 use lockstep_sdk::{Description, Request};
 
-use crate::in_place;
 use crate::names::{ADMIN, COMPONENT, FRONT, NEW, OLD};
 use crate::smoke;
+use crate::{beside, in_place};
 
 /// Returns the description.
 pub(crate) fn description() -> Description {
@@ -70,6 +70,14 @@ fn requests() -> Vec<Request> {
         ("create-service", "makes the front that comes first, if the operator chose it"),
         ("delete-service", "deletes it on the way back"),
     ];
+    let cluster = [
+        (
+            "create-service",
+            "makes the services of a cluster, if the operator chose to have one made",
+        ),
+        ("create-volume", "gives each of its nodes a volume"),
+        ("generate-variable", "gives them passwords that nobody sees"),
+    ];
     let own = [
         ("restart", "lets the old server write the log that a link needs"),
         ("backup-volume", "makes the way back"),
@@ -92,9 +100,15 @@ fn requests() -> Vec<Request> {
     add("sql", NEW, &new);
     add("sql", ADMIN, &admin);
     add("sql", FRONT, &[("read", "looks at PgPool's nodes and live settings")]);
+    add(
+        "sql",
+        beside::OWN,
+        &[("read", "looks whether anybody has put something into a new cluster")],
+    );
     add("sql", OLD, &both);
     add("sql", NEW, &both);
     add("railway", "*", &services);
+    add("railway", "*", &cluster);
     add("railway", crate::options::SERVICE, &own);
     add("railway", crate::options::SERVICE, &conversion);
     add("railway", crate::job::SERVICE, &job);

@@ -3,11 +3,16 @@
 use lockstep_sdk::step::HOUR;
 use lockstep_sdk::{Finding, Target};
 
+use crate::beside;
+
 /// The longest that a critical section may take, by the contract.
 const LONGEST_OUTAGE: u64 = 600_000;
 
 /// The word for the path on which the server itself becomes a node.
 pub(crate) const IN_PLACE: &str = "in-place";
+
+/// The word for the path on which a cluster is made to move to.
+pub(crate) const CLUSTER: &str = "cluster";
 
 /// The service that runs the old server, unless told otherwise.
 pub(crate) const SERVICE: &str = "postgres";
@@ -46,6 +51,10 @@ pub(crate) struct Options {
     pub(crate) front_first: bool,
     /// Whether it stays where it is, and its server becomes the first node of a cluster instead.
     pub(crate) in_place: bool,
+    /// Whether nothing moves, and a cluster is made to move to.
+    pub(crate) makes_cluster: bool,
+    /// The code of the template that it is made from.
+    pub(crate) template: String,
     /// The service that runs the old server.
     pub(crate) service: String,
     /// The service that runs PgPool.
@@ -68,6 +77,8 @@ impl Default for Options {
             path: Path::default(),
             front_first: false,
             in_place: false,
+            makes_cluster: false,
+            template: beside::CODE.to_owned(),
             service: SERVICE.to_owned(),
             front: "pgpool".to_owned(),
             nodes: ["pg-0", "pg-1", "pg-2"].map(str::to_owned).to_vec(),
@@ -95,6 +106,8 @@ impl Options {
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Finding>> {
         match name {
             "path" if value == IN_PLACE => self.in_place = true,
+            "path" if value == CLUSTER => self.makes_cluster = true,
+            "template" => value.clone_into(&mut self.template),
             "path" => self.path = path(value)?,
             "service" => value.clone_into(&mut self.service),
             "front-first" => self.front_first = truth(name, value)?,
@@ -107,8 +120,8 @@ impl Options {
             other => {
                 return Err(Finding::refusal("option", format!("the option `{other}` is not known"))
                     .remedy(
-                        "the options are `path`, `service`, `front`, `front-first`, `nodes`, `max-outage`, `soak-hours`, `lag-bytes` and \
-                         `wal-budget`",
+                        "the options are `path`, `service`, `template`, `front`, `front-first`, `nodes`, `max-outage`, `soak-hours`, \
+                         `lag-bytes` and `wal-budget`",
                     )
                     .into());
             }
@@ -125,6 +138,7 @@ fn path(value: &str) -> Result<Path, Box<Finding>> {
         .evidence("online: a copy that follows the old server, and a short block on its writes")
         .evidence("job: every service is stopped, and `pg-migrate-ha` dumps and restores")
         .evidence("in-place: the server becomes the first node of Railway's own cluster")
+        .evidence("cluster: nothing moves; a cluster for `online` or `job` is made from a template")
         .remedy("take `online`, which is what applies without this option")
         .source("plans.md 3.0")
         .into())
@@ -206,7 +220,8 @@ mod tests {
     #[test]
     fn each_path_has_its_word_and_others_are_refused_with_all_of_them() {
         let refusals = parsed(&[("path", "in place")]).unwrap_err();
-        assert_eq!(refusals[0].evidence.len(), 3, "{:?}", refusals[0]);
+        assert_eq!(refusals[0].evidence.len(), 4, "{:?}", refusals[0]);
+        assert!(parsed(&[("path", "cluster")]).unwrap().makes_cluster);
         assert!(parsed(&[("path", "in-place")]).unwrap().in_place);
         assert_eq!(parsed(&[("path", "online")]), Ok(Options::default()));
         assert_eq!(parsed(&[("path", "job")]).unwrap().path, Path::Job);

@@ -4,6 +4,7 @@ use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Service};
 
+use crate::beside;
 use crate::cluster::Cluster;
 use crate::front;
 use crate::job::JobSeen;
@@ -69,12 +70,13 @@ pub(crate) struct Survey {
 pub(crate) fn survey<O: Railway + Sql + Http>(
     outside: &O,
     options: &Options,
+    environment: &str,
 ) -> Result<Result<Survey, Vec<Finding>>, Failure> {
     let services = outside.services()?;
     let named = [&options.service, &options.front].into_iter().chain(&options.nodes);
     let missing: Vec<Finding> = named
         .filter(|name| !services.iter().any(|service| service.name == **name))
-        .map(|name| absent(name, options, &services))
+        .map(|name| absent(name, (options, environment), &services))
         .collect();
     if !missing.is_empty() {
         return Ok(Err(missing));
@@ -188,7 +190,7 @@ pub(crate) fn hosts<O: Railway>(outside: &O, old: &Running) -> Result<Vec<String
     Ok(hosts)
 }
 
-fn absent(name: &str, options: &Options, services: &[Service]) -> Finding {
+fn absent(name: &str, (options, environment): (&Options, &str), services: &[Service]) -> Finding {
     let mut names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
     names.sort_unstable();
     let option = if *name == options.service {
@@ -204,8 +206,9 @@ fn absent(name: &str, options: &Options, services: &[Service]) -> Finding {
         "name the one that runs PostgreSQL in the option `service`".to_owned()
     } else {
         format!(
-            "this version moves to a cluster that runs already (three nodes of postgresql-repmgr behind PgPool): deploy one, or \
-             name its services in the option `{option}`"
+            "the move needs a cluster that runs already. Let one be made first: {}; or, where one runs, name its services in the \
+             option `{option}`",
+            beside::how(environment)
         )
     })
 }

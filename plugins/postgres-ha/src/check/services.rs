@@ -70,7 +70,7 @@ pub(super) fn deployed_by<O: Railway + Effects>(
 }
 
 /// Looks whether nothing of a service runs any more.
-pub(super) fn stopped<O: Railway>(outside: &O, service: &str) -> Result<Progress, Failure> {
+pub(crate) fn stopped<O: Railway>(outside: &O, service: &str) -> Result<Progress, Failure> {
     let deployments = outside.deployments(service, 10)?;
     let up = deployments.iter().find(|one| history::moves(&one.status));
     Ok(match up.or(history::running(&deployments)) {

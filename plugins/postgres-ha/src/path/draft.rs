@@ -7,6 +7,7 @@ use lockstep_sdk::{Draft, Failure, Finding, Step, Target, Version, Watch};
 
 use super::parts::Parts;
 use super::pins;
+use crate::beside;
 use crate::cluster::Cluster;
 use crate::context::{Client, Context};
 use crate::declare::Declares;
@@ -33,13 +34,16 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
         Ok(options) => options,
         Err(refusals) => return Ok(refused(unknown(), refusals)),
     };
-    if options.in_place && options.front_first {
+    if (options.in_place || options.makes_cluster) && options.front_first {
         return Ok(refused(unknown(), vec![findings::no_passage()]));
     }
     if options.in_place {
         return in_place::plan(outside, declare, &options, target.now);
     }
-    let survey = match survey(outside, &options)? {
+    if options.makes_cluster {
+        return beside::plan(outside, declare, &options, &target.environment);
+    }
+    let survey = match survey(outside, &options, &target.environment)? {
         Ok(survey) => survey,
         Err(refusals) => return Ok(refused(unknown(), refusals)),
     };

@@ -14,3 +14,4 @@ mod rearm;
 mod switch;
 
 pub(crate) use draft::{bare, of_steps, plan, refused};
+pub(crate) use pins::published;
