@@ -6,6 +6,24 @@ use crate::names::{ADMIN, COMPONENT, FRONT, NEW, OLD};
 use crate::smoke;
 use crate::{beside, in_place};
 
+/// What making a cluster takes.
+const CLUSTER: [(&str, &str); 3] = [
+    ("create-service", "makes the services of a cluster, if the operator chose to have one made"),
+    ("create-volume", "gives each of its nodes a volume"),
+    ("generate-variable", "gives them passwords that nobody sees"),
+];
+
+/// What converting the server in place takes.
+const CONVERSION: [(&str, &str); 4] = [
+    (
+        "stage-conversion",
+        "lets Railway stage the cluster, if the operator chose to convert the server in place",
+    ),
+    ("stage-revert", "lets it stage the way back"),
+    ("commit-staged", "commits either, once it is what the plan says"),
+    ("discard-staged", "takes away what was staged and is not"),
+];
+
 /// Returns the description.
 pub(crate) fn description() -> Description {
     Description {
@@ -70,27 +88,10 @@ fn requests() -> Vec<Request> {
         ("create-service", "makes the front that comes first, if the operator chose it"),
         ("delete-service", "deletes it on the way back"),
     ];
-    let cluster = [
-        (
-            "create-service",
-            "makes the services of a cluster, if the operator chose to have one made",
-        ),
-        ("create-volume", "gives each of its nodes a volume"),
-        ("generate-variable", "gives them passwords that nobody sees"),
-    ];
     let own = [
         ("restart", "lets the old server write the log that a link needs"),
         ("backup-volume", "makes the way back"),
         ("lock-backup", "keeps it"),
-    ];
-    let conversion = [
-        (
-            "stage-conversion",
-            "lets Railway stage the cluster, if the operator chose to convert the server in place",
-        ),
-        ("stage-revert", "lets it stage the way back"),
-        ("commit-staged", "commits either, once it is what the plan says"),
-        ("discard-staged", "takes away what was staged and is not"),
     ];
     let mut requests = Vec::new();
     let mut add = |capability: &str, name: &str, wanted: &[(&str, &str)]| {
@@ -108,9 +109,9 @@ fn requests() -> Vec<Request> {
     add("sql", OLD, &both);
     add("sql", NEW, &both);
     add("railway", "*", &services);
-    add("railway", "*", &cluster);
+    add("railway", "*", &CLUSTER);
     add("railway", crate::options::SERVICE, &own);
-    add("railway", crate::options::SERVICE, &conversion);
+    add("railway", crate::options::SERVICE, &CONVERSION);
     add("railway", crate::job::SERVICE, &job);
     add("railway", crate::passage::SERVICE, &passage);
     add("sql", in_place::EDGE, &[("read", "looks where the front of a converted server leads")]);

@@ -96,7 +96,7 @@ fn a_cluster_is_made_from_a_template_taken_back_and_made_again_for_a_move_to_it(
     let id = it.stage.run();
     run(&front, "CREATE TABLE theirs (number int)");
     let kept = it.stage.lockstep(&["rollback", &id, "--yes"]).expect(13);
-    kept.says("1 tables, views and sequences are in the cluster");
+    kept.says("something was put into the cluster");
     run(&front, "DROP TABLE theirs");
     variable(&it.stage, "litellm", "OTHER_URL", "${{pgpool.DATABASE_URL}}");
     let kept = it.stage.lockstep(&["rollback", &id, "--yes"]).expect(13);

@@ -41,10 +41,10 @@ pub(crate) fn check<O: Railway + Sql + Effects>(
             Some(found) => Ok(found),
             None => fronted(outside, &making),
         },
-        PROVE => match followed(outside, &making, Confirmed::Yes)? {
-            Progress::Done(_) => fronted(outside, &making),
-            found => Ok(found),
-        },
+        PROVE => {
+            let found = followed(outside, &making, Confirmed::Yes)?;
+            if matches!(found, Progress::Done(_)) { fronted(outside, &making) } else { Ok(found) }
+        }
         KEEP | CLOSE => Ok(Progress::Done(Vec::new())),
         step if step.starts_with(names::STOP) => ended(outside, &making, step),
         other => {

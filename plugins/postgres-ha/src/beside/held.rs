@@ -99,10 +99,11 @@ pub(super) fn observe<O: Railway + Sql + Effects>(
             "the database `{name}` is in the cluster, which would be deleted with it. Take back what made it, or drop it, first"
         ))
     } else if holds.tables > facts.count(COUNTED)? {
-        let tables = holds.tables;
-        Observation::Moved(format!(
-            "{tables} tables, views and sequences are in the cluster, which would be deleted with them. Move or drop them first"
-        ))
+        Observation::Moved(
+            "something was put into the cluster, which would be deleted with it: see its tables, views and sequences. Move or drop \
+             them first"
+                .to_owned(),
+        )
     } else {
         Observation::Ready(Vec::new())
     })
