@@ -39,6 +39,7 @@ pub(super) fn standing(survey: &Survey, options: &Options) -> Vec<Finding> {
         Finding::note("path", "the path is cluster: a cluster is made beside the server, and nothing moves")
             .evidence("no service that is there is deployed, stopped or changed")
             .evidence("going back deletes the cluster, as long as nobody leads to it and nothing was put into it")
+            .evidence("when the run is done it is deleted by hand, in Railway, if nobody wants it")
             .source("plans.md 3.2 step 8"),
     ];
     if !survey.staged.is_empty() {
