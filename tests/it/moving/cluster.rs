@@ -106,7 +106,14 @@ fn a_cluster_is_made_from_a_template_taken_back_and_made_again_for_a_move_to_it(
     it.stage.lockstep(&["rollback", &id, "--yes"]).expect(11);
     it.is_alone(volumes);
 
-    it.stage.lockstep(&apply).expect(0);
+    // Whoever is killed while it makes services makes none of them twice.
+    let (mut killed, _) = it.stage.begin(&apply);
+    poll(|| it.stage.status().service("pg-1").map(drop));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    it.stage.lockstep(&["resume", "--yes"]).expect(0);
+    assert_eq!(it.volumes(), volumes + 3);
+    block_on(up(&it.url_of("pg-0"), &it.url_of("pgpool")));
     let again = it.stage.lockstep(&plan).expect(3);
     assert!(again.out.contains("cluster-there"), "{}", again.out);
     it.configure("version = 1\n");
