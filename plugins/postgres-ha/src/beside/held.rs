@@ -5,9 +5,10 @@ use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, Value, VariableValue};
 
 use super::context::Making;
-use super::{OWN, names, value};
+use super::{OWN, names};
 use crate::answer;
 use crate::names::ADMIN;
+use crate::references::{references, speaks_of_databases};
 
 /// Databases of the cluster.
 pub(crate) const DATABASES: &str =
@@ -133,18 +134,40 @@ fn unseen(facts: Facts<'_>, memo: &[Fact], why: &str) -> Observation {
     wait.remembering(vec![Fact::one("looks", looks)]).into()
 }
 
-/// Returns the variable of another service that refers to one of the cluster, if there is one.
+/// Returns the variable of another service that leads to the cluster, if there is one: by a reference, or by a URL, also by one
+/// that can't be seen.
 fn user<O: Railway>(outside: &O, making: &Making) -> Result<Option<String>, Failure> {
-    for service in outside.services()? {
-        if making.services().any(|own| own == service.name) {
-            continue;
-        }
+    let is_own = |name: &str| making.services().any(|own| own == name);
+    let mut hosts = Vec::new();
+    for own in making.services() {
+        hosts.push(format!("{own}.railway.internal"));
+        hosts.extend(leads(outside, own, "DATABASE_URL")?);
+    }
+    for service in outside.services()?.iter().filter(|service| !is_own(&service.name)) {
         for variable in outside.variables(&service.name)? {
-            let VariableValue::Shown(text) = &variable.value else { continue };
-            if value::services(text).any(|it| making.services().any(|own| own == it)) {
+            let refers = match &variable.value {
+                VariableValue::Shown(text) => references(text).any(|(owner, _)| is_own(owner)),
+                VariableValue::Masked(_) | VariableValue::Unreadable | VariableValue::Other(_) => {
+                    false
+                }
+            };
+            let mut host = None;
+            if !refers && speaks_of_databases(&variable.name) {
+                host = leads(outside, &service.name, &variable.name)?;
+            }
+            if refers || host.is_some_and(|host| hosts.contains(&host)) {
                 return Ok(Some(format!("`{}` of `{}`", variable.name, service.name)));
             }
         }
     }
     Ok(None)
+}
+
+/// Returns the host to which a variable leads; none of one that is no URL.
+fn leads<O: Railway>(outside: &O, service: &str, name: &str) -> Result<Option<String>, Failure> {
+    match outside.destination(service, name) {
+        Ok(location) => Ok(location.map(|location| location.host)),
+        Err(failure) if failure.is_denied() || failure.may_pass() => Err(failure),
+        Err(_) => Ok(None),
+    }
 }

@@ -3,7 +3,8 @@
 use lockstep_sdk::image::Image;
 use lockstep_sdk::{Template, TemplateService};
 
-use super::value::{Secret, Value, services};
+use super::value::{Secret, Value};
+use crate::references::references;
 
 /// What the repositories of its images end with, and hold.
 const NODE: &str = "/postgresql-repmgr";
@@ -70,7 +71,7 @@ impl Member {
                 Value::Secret(secret) => member.secrets.push((variable.clone(), secret)),
                 Value::Public => member.public.push(variable.clone()),
                 Value::Text(text) => {
-                    if let Some(other) = services(&text).find(|it| !names.contains(it)) {
+                    if let Some(other) = outsider(&text, names) {
                         return Err(format!(
                             "`{variable}` of `{name}` refers to `{other}`, which it does not make"
                         ));
@@ -155,6 +156,11 @@ impl Wanted {
         let mut names = self.nodes.iter().map(|node| node.name.as_str());
         (names.next().unwrap_or_default(), names.collect())
     }
+}
+
+/// Returns whom a text refers to that is none of these.
+fn outsider<'a>(text: &'a str, names: &[&str]) -> Option<&'a str> {
+    references(text).map(|(owner, _)| owner).find(|owner| !names.contains(owner))
 }
 
 /// Every node must name the same one with which the cluster begins, or there would be several clusters.

@@ -354,6 +354,10 @@ fn what_nobody_uses_goes_and_what_anybody_uses_stays() {
         stack.set("litellm", "DATABASE_URL", "postgresql://${{pgpool.X}}@y/z");
         moved(&given.observe(&stack, step), "`DATABASE_URL` of `litellm`");
         let mut stack = made();
+        stack.set("litellm", "OTHER_DATABASE_URL", "***u");
+        stack.leads("litellm", "OTHER_DATABASE_URL", "somewhere");
+        moved(&given.observe(&stack, step), "`OTHER_DATABASE_URL` of `litellm`");
+        let mut stack = made();
         stack.databases.held.0.push("litellm_langfuse");
         moved(&given.observe(&stack, step), "`litellm_langfuse`");
         let mut stack = made();
