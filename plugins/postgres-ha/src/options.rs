@@ -1,9 +1,10 @@
 //! What an operator may tell the plugin in `lockstep.toml`.
 
 use lockstep_sdk::step::HOUR;
-use lockstep_sdk::{Finding, Target};
+use lockstep_sdk::{Finding, Target, Version};
 
 use crate::beside;
+use crate::names::COMPONENT;
 
 /// The longest that a critical section may take, by the contract.
 const LONGEST_OUTAGE: u64 = 600_000;
@@ -45,6 +46,8 @@ impl Path {
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
+    /// The version that is asked for, which no plan can choose: only a plan that is made again names one, its own.
+    pub(crate) desired: Option<String>,
     /// How the database moves to a cluster beside it.
     pub(crate) path: Path,
     /// Whether a front comes first, which is switched instead of everybody.
@@ -74,6 +77,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            desired: None,
             path: Path::default(),
             front_first: false,
             in_place: false,
@@ -93,7 +97,7 @@ impl Default for Options {
 impl Options {
     /// Reads the options; a refusal for each that is not known or not of its form.
     pub(crate) fn parse(target: &Target) -> Result<Self, Vec<Finding>> {
-        let mut options = Self::default();
+        let mut options = Self { desired: target.desired.clone(), ..Self::default() };
         let mut refusals = Vec::new();
         for (name, value) in &target.options {
             if let Err(refusal) = options.set(name, value) {
@@ -101,6 +105,18 @@ impl Options {
             }
         }
         if refusals.is_empty() { Ok(options) } else { Err(refusals) }
+    }
+
+    /// Refuses a version that is asked for and is not the one to which the plan leads: what the cluster runs is for whoever
+    /// deploys it to decide.
+    pub(crate) fn other_version(&self, leads_to: &Version) -> Option<Finding> {
+        let desired = self.desired.as_ref().filter(|desired| **desired != leads_to.text)?;
+        let title = format!("`{COMPONENT}` takes no version, and `{desired}` is one");
+        Some(
+            Finding::refusal("target", title).remedy(
+                "plan it without a version: the database moves to the cluster that is there",
+            ),
+        )
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Finding>> {

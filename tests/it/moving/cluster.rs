@@ -106,8 +106,9 @@ fn a_cluster_is_made_from_a_template_taken_back_and_made_again_for_a_move_to_it(
     it.stage.lockstep(&["rollback", &id, "--yes"]).expect(11);
     it.is_alone(volumes);
 
-    // Whoever is killed while it makes services makes none of them twice.
-    let (mut killed, _) = it.stage.begin(&apply);
+    // A plan that was written down is made again first. Who is killed while it makes services makes none of them twice.
+    it.stage.lockstep(&[&plan[..4], &["--out", "cluster.json"]].concat()).expect(0);
+    let (mut killed, _) = it.stage.begin(&["apply", "cluster.json", "-e", "lab", "--yes"]);
     poll(|| it.stage.status().service("pg-1").map(drop));
     killed.kill().unwrap();
     killed.wait().unwrap();

@@ -103,6 +103,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     }
     let tag = wanted.nodes.first().and_then(|first| first.image.tag.clone());
     let versions = (server.version(), Version::moving(tag.unwrap_or_else(|| "unknown".to_owned())));
+    found.splice(0..0, options.other_version(&versions.1));
     if found.iter().any(Finding::refuses) {
         return Ok(refused(versions, found));
     }

@@ -58,6 +58,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
         Seen { survey: &survey, inside, cluster, needs: &needs, path: options.path, passage };
     found.extend(findings::going(seen, target.now));
     found.push(chosen(options.path));
+    found.splice(0..0, options.other_version(&versions.1));
     if options.front_first {
         found.extend(findings::passage(seen));
     }
@@ -94,19 +95,9 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     Ok(Draft { undo, watches: watches(), uncovered, parameters, extra, ..draft })
 }
 
-/// Another component, or a version: what the cluster runs is for whoever deploys it to decide.
 fn wrong(target: &Target) -> Option<Finding> {
-    if target.component != COMPONENT {
-        let title = format!("`{}` is no component of this plugin", target.component);
-        return Some(Finding::refusal("component", title));
-    }
-    target.desired.as_ref().map(|desired| {
-        Finding::refusal(
-            "target",
-            format!("`{COMPONENT}` takes no version, and `{desired}` is one"),
-        )
-        .remedy("plan it without a version: the database moves to the cluster that is there")
-    })
+    let title = format!("`{}` is no component of this plugin", target.component);
+    (target.component != COMPONENT).then(|| Finding::refusal("component", title))
 }
 
 fn context(
