@@ -6,6 +6,7 @@ use lockstep_sdk::{
     Times,
 };
 
+use crate::beside::Secret;
 use crate::in_place::DeclareConversion;
 
 /// Declares what only this plugin needs.
@@ -37,6 +38,16 @@ pub(crate) trait DeclareMade {
         name: &str,
         image: &str,
         variables: &[(&str, &str)],
+    ) -> Result<(), Failure>;
+    /// Declares that a volume is made for it.
+    fn create_volume(&self, label: &str, name: &str, mount: &str) -> Result<(), Failure>;
+    /// Declares that a variable of it gets a fresh value that only the host knows.
+    fn generate(
+        &self,
+        label: &str,
+        name: &str,
+        variable: &str,
+        secret: Secret,
     ) -> Result<(), Failure>;
     /// Declares that variables of it are set, without a deploy.
     fn set_made_variables(
@@ -110,6 +121,24 @@ impl DeclareMade for Live {
         variables: &[(&str, &str)],
     ) -> Result<(), Failure> {
         railway_effects::create_service(label, name, name, image, &assignments(variables))
+    }
+
+    fn create_volume(&self, label: &str, name: &str, mount: &str) -> Result<(), Failure> {
+        railway_effects::create_volume(label, &made(name), mount)
+    }
+
+    fn generate(
+        &self,
+        label: &str,
+        name: &str,
+        variable: &str,
+        secret: Secret,
+    ) -> Result<(), Failure> {
+        let recipe = match secret {
+            Secret::Alphanumeric(length) => railway_effects::Recipe::Alphanumeric(length),
+            Secret::Hex(length) => railway_effects::Recipe::Hex(length),
+        };
+        railway_effects::generate_variable(label, &made(name), variable, &recipe)
     }
 
     fn set_made_variables(

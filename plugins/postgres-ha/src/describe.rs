@@ -2,9 +2,27 @@
 
 use lockstep_sdk::{Description, Request};
 
-use crate::in_place;
 use crate::names::{ADMIN, COMPONENT, FRONT, NEW, OLD};
 use crate::smoke;
+use crate::{beside, in_place};
+
+/// What making a cluster takes.
+const CLUSTER: [(&str, &str); 3] = [
+    ("create-service", "makes the services of a cluster, if the operator chose to have one made"),
+    ("create-volume", "gives each of its nodes a volume"),
+    ("generate-variable", "gives them passwords that nobody sees"),
+];
+
+/// What converting the server in place takes.
+const CONVERSION: [(&str, &str); 4] = [
+    (
+        "stage-conversion",
+        "lets Railway stage the cluster, if the operator chose to convert the server in place",
+    ),
+    ("stage-revert", "lets it stage the way back"),
+    ("commit-staged", "commits either, once it is what the plan says"),
+    ("discard-staged", "takes away what was staged and is not"),
+];
 
 /// Returns the description.
 pub(crate) fn description() -> Description {
@@ -76,15 +94,6 @@ fn requests() -> Vec<Request> {
         ("lock-backup", "keeps it"),
         ("delete-service", "deletes the old server at the very end, if the operator chose it"),
     ];
-    let conversion = [
-        (
-            "stage-conversion",
-            "lets Railway stage the cluster, if the operator chose to convert the server in place",
-        ),
-        ("stage-revert", "lets it stage the way back"),
-        ("commit-staged", "commits either, once it is what the plan says"),
-        ("discard-staged", "takes away what was staged and is not"),
-    ];
     let mut requests = Vec::new();
     let mut add = |capability: &str, name: &str, wanted: &[(&str, &str)]| {
         requests.extend(wanted.iter().map(|(access, why)| request(capability, name, access, why)));
@@ -93,11 +102,17 @@ fn requests() -> Vec<Request> {
     add("sql", NEW, &new);
     add("sql", ADMIN, &admin);
     add("sql", FRONT, &[("read", "looks at PgPool's nodes and live settings")]);
+    add(
+        "sql",
+        beside::OWN,
+        &[("read", "looks whether anybody has put something into a new cluster")],
+    );
     add("sql", OLD, &both);
     add("sql", NEW, &both);
     add("railway", "*", &services);
+    add("railway", "*", &CLUSTER);
     add("railway", crate::options::SERVICE, &own);
-    add("railway", crate::options::SERVICE, &conversion);
+    add("railway", crate::options::SERVICE, &CONVERSION);
     add("railway", crate::job::SERVICE, &job);
     add("railway", crate::passage::SERVICE, &passage);
     add("sql", in_place::EDGE, &[("read", "looks where the front of a converted server leads")]);

@@ -6,6 +6,7 @@
 
 mod answer;
 mod before_cut;
+mod beside;
 mod check;
 mod cluster;
 mod context;

@@ -14,8 +14,16 @@ const LINK: u64 = 4;
 /// What is set where there are too few of them.
 const ENOUGH: &str = "20";
 
-/// How many clients PgPool takes, unless told otherwise.
-const CHILDREN: u64 = 32;
+/// The variable that says how many clients PgPool takes, and how many it takes unless told otherwise.
+pub(crate) const CHILDREN: &str = "PGPOOL_NUM_INIT_CHILDREN";
+pub(crate) const USUAL_CHILDREN: u64 = 32;
+
+/// The variable of a node that makes its log one that a link can read.
+pub(crate) const LOG: (&str, &str) = ("POSTGRESQL_WAL_LEVEL", "logical");
+
+/// Variables of PgPool: reads don't go to nodes that are behind, and the primary is not dropped because a session ended there.
+pub(crate) const OF_FRONT: [(&str, &str); 2] =
+    [("PGPOOL_ENABLE_LOAD_BALANCING", "no"), ("PGPOOL_FAILOVER_ON_BACKEND_SHUTDOWN", "off")];
 
 /// How often a server writes out what nobody waits for, while links are there.
 const SOON: &str = "10ms";
@@ -155,20 +163,25 @@ fn restart(server: &Server) -> Vec<(&'static str, &'static str)> {
 fn nodes(nodes: &[Running], server: &Server) -> Vec<(&'static str, String)> {
     let mut variables = Vec::new();
     if !server.is_logical() {
-        variables.push(("POSTGRESQL_WAL_LEVEL", "logical".to_owned()));
+        variables.push((LOG.0, LOG.1.to_owned()));
     }
     if server.synchronous.is_empty() && nodes.len() > 1 {
-        let names: Vec<&str> = nodes
+        let names: Vec<String> = nodes
             .iter()
-            .map(|node| node.variable("REPMGR_NODE_NAME").unwrap_or(node.name()))
+            .map(|node| node.variable("REPMGR_NODE_NAME").unwrap_or(node.name()).to_owned())
             .collect();
-        variables.extend([
-            ("POSTGRESQL_NUM_SYNCHRONOUS_REPLICAS", "1".to_owned()),
-            ("POSTGRESQL_SYNCHRONOUS_REPLICAS_MODE", "ANY".to_owned()),
-            ("POSTGRESQL_CLUSTER_APP_NAME", names.join(",")),
-        ]);
+        variables.extend(confirmed_by(&names));
     }
     variables
+}
+
+/// Returns the variables of a node by which a commit waits for one other of these nodes.
+pub(crate) fn confirmed_by(names: &[String]) -> [(&'static str, String); 3] {
+    [
+        ("POSTGRESQL_NUM_SYNCHRONOUS_REPLICAS", "1".to_owned()),
+        ("POSTGRESQL_SYNCHRONOUS_REPLICAS_MODE", "ANY".to_owned()),
+        ("POSTGRESQL_CLUSTER_APP_NAME", names.join(",")),
+    ]
 }
 
 /// What a server needs that follows another one and is followed by nobody.
@@ -186,26 +199,21 @@ fn follows(server: &Server) -> Vec<(&'static str, &'static str)> {
 
 fn front(front: &Running, inside: &Inside) -> Vec<(&'static str, String)> {
     let mut variables = Vec::new();
-    for (name, wanted) in
-        [("PGPOOL_ENABLE_LOAD_BALANCING", "no"), ("PGPOOL_FAILOVER_ON_BACKEND_SHUTDOWN", "off")]
-    {
+    for (name, wanted) in OF_FRONT {
         if front.variable(name) != Some(wanted) {
             variables.push((name, wanted.to_owned()));
         }
     }
     let wanted = wanted_children(inside.sessions.count());
     if children(front) < wanted {
-        variables.push(("PGPOOL_NUM_INIT_CHILDREN", wanted.to_string()));
+        variables.push((CHILDREN, wanted.to_string()));
     }
     variables
 }
 
 /// Returns how many clients PgPool takes.
 pub(crate) fn children(front: &Running) -> u64 {
-    front
-        .variable("PGPOOL_NUM_INIT_CHILDREN")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(CHILDREN)
+    front.variable(CHILDREN).and_then(|text| text.parse().ok()).unwrap_or(USUAL_CHILDREN)
 }
 
 /// Returns how many it must take: twice as many as there are, because old and new deployments overlap. A power of two, so

@@ -7,11 +7,12 @@ use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, history};
 
 use crate::before_cut;
+use crate::beside::{self, Making};
 use crate::check::job;
 use crate::cluster;
 use crate::context::Context;
 use crate::front;
-use crate::in_place::{self, Conversion};
+use crate::in_place::{self, Conversion, Templates};
 use crate::links::{self, BACK, FORTH, Link, Reached};
 use crate::names::{self, ADMIN, DEPLOY, OLD, RESUME, RETURN};
 use crate::rearm;
@@ -29,13 +30,16 @@ const DRAINS: u64 = 20;
 const POSITION: &str = "position";
 
 /// Looks whether a step may start.
-pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
+pub(crate) fn observe<O: Railway + Sql + Http + Effects + Templates>(
     outside: &O,
     call: &StepCall,
     memo: &[Fact],
 ) -> Result<Observation, Failure> {
     if Conversion::is_of(call) {
         return in_place::observe(outside, call, memo);
+    }
+    if Making::is_of(call) {
+        return beside::observe(outside, call, memo);
     }
     let context = Context::of(call)?;
     match call.step.as_str() {

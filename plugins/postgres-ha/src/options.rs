@@ -1,13 +1,19 @@
 //! What an operator may tell the plugin in `lockstep.toml`.
 
 use lockstep_sdk::step::HOUR;
-use lockstep_sdk::{Finding, Target};
+use lockstep_sdk::{Finding, Target, Version};
+
+use crate::beside;
+use crate::names::COMPONENT;
 
 /// The longest that a critical section may take, by the contract.
 const LONGEST_OUTAGE: u64 = 600_000;
 
 /// The word for the path on which the server itself becomes a node.
 pub(crate) const IN_PLACE: &str = "in-place";
+
+/// The word for the path on which a cluster is made to move to.
+pub(crate) const CLUSTER: &str = "cluster";
 
 /// The service that runs the old server, unless told otherwise.
 pub(crate) const SERVICE: &str = "postgres";
@@ -46,12 +52,18 @@ impl Path {
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
+    /// The version that is asked for, which no plan can choose: only a plan that is made again names one, its own.
+    pub(crate) desired: Option<String>,
     /// How the database moves to a cluster beside it.
     pub(crate) path: Path,
     /// Whether a front comes first, which is switched instead of everybody.
     pub(crate) front_first: bool,
     /// Whether it stays where it is, and its server becomes the first node of a cluster instead.
     pub(crate) in_place: bool,
+    /// Whether nothing moves, and a cluster is made to move to.
+    pub(crate) makes_cluster: bool,
+    /// The code of the template that it is made from.
+    pub(crate) template: String,
     /// The service that runs the old server.
     pub(crate) service: String,
     /// The service that runs PgPool.
@@ -73,9 +85,12 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            desired: None,
             path: Path::default(),
             front_first: false,
             in_place: false,
+            makes_cluster: false,
+            template: beside::CODE.to_owned(),
             service: SERVICE.to_owned(),
             front: "pgpool".to_owned(),
             nodes: ["pg-0", "pg-1", "pg-2"].map(str::to_owned).to_vec(),
@@ -91,7 +106,7 @@ impl Default for Options {
 impl Options {
     /// Reads the options; a refusal for each that is not known or not of its form.
     pub(crate) fn parse(target: &Target) -> Result<Self, Vec<Finding>> {
-        let mut options = Self::default();
+        let mut options = Self { desired: target.desired.clone(), ..Self::default() };
         let mut refusals = Vec::new();
         for (name, value) in &target.options {
             if let Err(refusal) = options.set(name, value) {
@@ -105,9 +120,23 @@ impl Options {
         if refusals.is_empty() { Ok(options) } else { Err(refusals) }
     }
 
+    /// Refuses a version that is asked for and is not the one to which the plan leads: what the cluster runs is for whoever
+    /// deploys it to decide.
+    pub(crate) fn other_version(&self, leads_to: &Version) -> Option<Finding> {
+        let desired = self.desired.as_ref().filter(|desired| **desired != leads_to.text)?;
+        let title = format!("`{COMPONENT}` takes no version, and `{desired}` is one");
+        Some(
+            Finding::refusal("target", title).remedy(
+                "plan it without a version: the database moves to the cluster that is there",
+            ),
+        )
+    }
+
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Finding>> {
         match name {
             "path" if value == IN_PLACE => self.in_place = true,
+            "path" if value == CLUSTER => self.makes_cluster = true,
+            "template" => value.clone_into(&mut self.template),
             "path" => self.path = path(value)?,
             "service" => value.clone_into(&mut self.service),
             "front-first" => self.front_first = truth(name, value)?,
@@ -122,8 +151,8 @@ impl Options {
             other => {
                 return Err(Finding::refusal("option", format!("the option `{other}` is not known"))
                     .remedy(
-                        "the options are `path`, `service`, `front`, `front-first`, `nodes`, `max-outage`, `soak-hours`, `remove-old`, \
-                         `stopped-hours`, `lag-bytes` and `wal-budget`",
+                        "the options are `path`, `service`, `template`, `front`, `front-first`, `nodes`, `max-outage`, `soak-hours`, \
+                         `remove-old`, `stopped-hours`, `lag-bytes` and `wal-budget`",
                     )
                     .into());
             }
@@ -161,6 +190,7 @@ fn path(value: &str) -> Result<Path, Box<Finding>> {
         .evidence("online: a copy that follows the old server, and a short block on its writes")
         .evidence("job: every service is stopped, and `pg-migrate-ha` dumps and restores")
         .evidence("in-place: the server becomes the first node of Railway's own cluster")
+        .evidence("cluster: nothing moves; a cluster for `online` or `job` is made from a template")
         .remedy("take `online`, which is what applies without this option")
         .source("plans.md 3.0")
         .into())
@@ -255,7 +285,8 @@ mod tests {
     #[test]
     fn each_path_has_its_word_and_others_are_refused_with_all_of_them() {
         let refusals = parsed(&[("path", "in place")]).unwrap_err();
-        assert_eq!(refusals[0].evidence.len(), 3, "{:?}", refusals[0]);
+        assert_eq!(refusals[0].evidence.len(), 4, "{:?}", refusals[0]);
+        assert!(parsed(&[("path", "cluster")]).unwrap().makes_cluster);
         assert!(parsed(&[("path", "in-place")]).unwrap().in_place);
         assert_eq!(parsed(&[("path", "online")]), Ok(Options::default()));
         assert_eq!(parsed(&[("path", "job")]).unwrap().path, Path::Job);

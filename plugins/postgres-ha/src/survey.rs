@@ -4,6 +4,7 @@ use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Service, Variable};
 
+use crate::beside;
 use crate::cluster::Cluster;
 use crate::front;
 use crate::job::JobSeen;
@@ -72,13 +73,17 @@ pub(crate) struct Survey {
 pub(crate) fn survey<O: Railway + Sql + Http>(
     outside: &O,
     options: &Options,
+    environment: &str,
 ) -> Result<Result<Survey, Vec<Finding>>, Failure> {
     let services = outside.services()?;
-    let named = [&options.service, &options.front].into_iter().chain(&options.nodes);
-    let missing: Vec<Finding> = named
-        .filter(|name| !services.iter().any(|service| service.name == **name))
-        .map(|name| absent(name, options, &services))
-        .collect();
+    let is_absent = |name: &&String| !services.iter().any(|service| service.name == **name);
+    let cluster = || [&options.front].into_iter().chain(&options.nodes);
+    let none = cluster().all(|name| is_absent(&name));
+    let named = [&options.service].into_iter().chain(cluster().filter(|_| !none));
+    let missing = named.filter(is_absent);
+    let missing = missing.map(|name| absent(name, (options, environment), &services));
+    let missing: Vec<Finding> =
+        none.then(|| no_cluster(options, environment)).into_iter().chain(missing).collect();
     if !missing.is_empty() {
         return Ok(Err(missing));
     }
@@ -202,7 +207,7 @@ pub(crate) fn hosts<O: Railway>(
     Ok(hosts)
 }
 
-fn absent(name: &str, options: &Options, services: &[Service]) -> Finding {
+fn absent(name: &str, (options, environment): (&Options, &str), services: &[Service]) -> Finding {
     let mut names: Vec<_> = services.iter().map(|service| service.name.as_str()).collect();
     names.sort_unstable();
     let option = if *name == options.service {
@@ -218,10 +223,21 @@ fn absent(name: &str, options: &Options, services: &[Service]) -> Finding {
         "name the one that runs PostgreSQL in the option `service`".to_owned()
     } else {
         format!(
-            "this version moves to a cluster that runs already (three nodes of postgresql-repmgr behind PgPool): deploy one, or \
-             name its services in the option `{option}`"
+            "name the services of the cluster in the options `nodes` and `front`; where there is none, let one be made first: {}",
+            beside::how(environment)
         )
     })
+}
+
+fn no_cluster(options: &Options, environment: &str) -> Finding {
+    let nodes = options.nodes.join(", ");
+    Finding::refusal("cluster", "there is no cluster to move to")
+        .evidence(format!("no service is called {nodes} or {}", options.front))
+        .remedy(format!(
+            "let one be made first: {}; where one runs under other names, write these into the options `nodes` and `front`",
+            beside::how(environment)
+        ))
+        .source("plans.md 3.2 step 8")
 }
 
 /// Returns where PgPool is reached: where its own URL leads, or else its usual private name.

@@ -255,6 +255,12 @@ fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
         database: Some(database.to_owned()),
         ..connection(ConnectionKind::Postgres, "pg-0", 5432, "POSTGRESQL_PASSWORD")
     };
+    let own = Connection {
+        variable: "DATABASE_URL".to_owned(),
+        user: None,
+        database: None,
+        ..cluster("postgres")
+    };
     let front = Connection {
         user: Some("postgres".to_owned()),
         database: Some("postgres".to_owned()),
@@ -268,6 +274,7 @@ fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
         ),
         ("cluster".to_owned(), cluster(DATABASE)),
         ("cluster-admin".to_owned(), cluster("postgres")),
+        ("cluster-own".to_owned(), own),
         ("front".to_owned(), front),
         (
             "postgres-ha".to_owned(),

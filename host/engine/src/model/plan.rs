@@ -121,6 +121,10 @@ pub struct Authority {
     pub steps: Vec<FrozenStep>,
     /// The ways back.
     pub undo: Vec<FrozenUndo>,
+    /// Connections to what is only there because of the plan, and the step that brings it up: until that is done nothing is looked
+    /// for behind them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub begun: BTreeMap<String, StepId>,
     /// Connections to what the plan stops for good, and the step that does: from there on nothing is looked for behind them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stopped: BTreeMap<String, StepId>,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::begun;
 use super::derive;
 use super::expect;
 use super::forget::{self, Closing};
@@ -81,6 +82,7 @@ impl Freezer<'_> {
             Err(error) => problems.push(error.to_string()),
         }
         let mut stopped = stopped::stopped(&draft.steps, &effects, self.survey);
+        let mut begun = begun::begun(&draft.steps, &effects, self.survey);
         if !steps.is_empty() {
             problems.extend(self.canaries(&mut steps, &mut undo, &mut effects, &stopped));
         }
@@ -113,6 +115,7 @@ impl Freezer<'_> {
             expected,
             steps,
             undo,
+            begun: BTreeMap::new(),
             stopped: BTreeMap::new(),
             watches: draft.watches,
             host_watches,
@@ -121,8 +124,10 @@ impl Freezer<'_> {
         };
         let kept: BTreeSet<_> = authority.canaries().filter_map(Canary::connection).collect();
         let databases = authority.databases();
+        begun.retain(|it, _| databases.contains(it.as_str()));
         stopped.retain(|it, _| kept.contains(it.as_str()) || databases.contains(it.as_str()));
         authority.stopped = stopped;
+        authority.begun = begun;
         Ok(Plan { authority, evidence })
     }
 

@@ -1,6 +1,7 @@
 //! What a plugin may do, decided without touching anything: grants, admission, and what a frozen plan must hold.
 
 mod admit;
+mod begun;
 mod derive;
 mod expect;
 mod forget;

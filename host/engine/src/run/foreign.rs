@@ -107,11 +107,14 @@ where
         Ok(())
     }
 
-    /// Returns the databases that the plan changes, without those that it has stopped for good or begun to.
+    /// Returns the databases that the plan changes, without those that it has not brought up yet, and those that it has stopped
+    /// for good or begun to.
     fn databases_that_run(&self) -> Vec<&'a str> {
         let runs = |connection: &&str| {
+            let begins = self.authority.begun.get(*connection);
             let stops = self.authority.stopped.get(*connection);
-            stops.is_none_or(|step| self.state.step(step).round == 0)
+            begins.is_none_or(|step| self.is_done(step))
+                && stops.is_none_or(|step| self.state.step(step).round == 0)
         };
         self.databases.iter().copied().filter(runs).collect()
     }

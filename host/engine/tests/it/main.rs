@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod admit;
+mod begun;
 #[cfg(test)]
 mod claims;
 #[cfg(test)]

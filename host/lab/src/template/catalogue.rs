@@ -11,6 +11,8 @@ pub(crate) struct Template {
 }
 
 const ALL: &[Template] = &[
+    // The guide's template is gone from Railway's own pages. Services, images and the code are as they were documented; assumed
+    // are the variables, written as these images need them, and that it can still be asked for by its code.
     Template {
         id: "3b6f1a20-1d5c-4e7a-a9b1-70c2f8e4d001",
         code: "ha-postgres",

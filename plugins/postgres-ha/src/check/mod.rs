@@ -12,6 +12,7 @@ use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::{Fact, Failure, Progress, StepCall};
 
 use crate::before_cut::LINKS_ENDED;
+use crate::beside::{self, Making};
 use crate::context::Context;
 use crate::in_place::{self, Conversion};
 use crate::links::{BACK, FORTH, probes};
@@ -26,6 +27,9 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
 ) -> Result<Progress, Failure> {
     if Conversion::is_of(call) {
         return in_place::check(outside, call, memo);
+    }
+    if Making::is_of(call) {
+        return beside::check(outside, call, memo);
     }
     let context = Context::of(call)?;
     match call.step.as_str() {

@@ -50,8 +50,8 @@ pub(crate) fn standing(survey: &Survey) -> Vec<Finding> {
             Finding::refusal("cluster", "the cluster can't be read, and this version moves only to one that runs already")
                 .evidence(why.as_str())
                 .remedy(
-                    "deploy a cluster (three nodes of postgresql-repmgr behind PgPool) and see that the connection `cluster-admin` \
-                     leads to the database `postgres` of its nodes: `lockstep doctor`; deploying one is left to a later version",
+                    "see that its nodes are up and that the connection `cluster-admin` leads to the database `postgres` of them: \
+                     `lockstep doctor`; one that was never deployed as it should be is deleted, and made anew with path = \"cluster\"",
                 )
                 .source("plans.md 3.2 step 8"),
         );

@@ -24,6 +24,7 @@ pub(crate) use plan::plan;
 pub(crate) use probe::probe;
 #[cfg(test)]
 pub(crate) use references::moved_text;
+pub(crate) use server::followers;
 #[cfg(test)]
 pub(crate) use server::{ASIDE, HISTORY, SETTINGS};
 #[cfg(test)]

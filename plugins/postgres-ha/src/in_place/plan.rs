@@ -51,6 +51,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     };
     let versions = || (inside.server.version(), inside.server.version());
     found.extend(findings::going(&survey, inside, cluster, now));
+    found.splice(0..0, options.other_version(&versions().1));
     let (clients, made, former) = survey.pins(outside, cluster, &mut found)?;
     let Some(former) = former.filter(|_| !found.iter().any(Finding::refuses)) else {
         return Ok(refused(versions(), found));

@@ -7,6 +7,7 @@ use lockstep_sdk::{Draft, Failure, Finding, Step, Target, Version, Watch};
 
 use super::parts::Parts;
 use super::pins;
+use crate::beside;
 use crate::cluster::Cluster;
 use crate::context::{Client, Context};
 use crate::declare::Declares;
@@ -33,7 +34,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
         Ok(options) => options,
         Err(refusals) => return Ok(refused(unknown(), refusals)),
     };
-    if options.in_place && options.front_first {
+    if (options.in_place || options.makes_cluster) && options.front_first {
         return Ok(refused(unknown(), vec![findings::no_passage()]));
     }
     if options.in_place && options.remove_old.is_some() {
@@ -42,7 +43,10 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     if options.in_place {
         return in_place::plan(outside, declare, &options, target.now);
     }
-    let survey = match survey(outside, &options)? {
+    if options.makes_cluster {
+        return beside::plan(outside, declare, &options, &target.environment);
+    }
+    let survey = match survey(outside, &options, &target.environment)? {
         Ok(survey) => survey,
         Err(refusals) => return Ok(refused(unknown(), refusals)),
     };
@@ -57,6 +61,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
         Seen { survey: &survey, inside, cluster, needs: &needs, path: options.path, passage };
     found.extend(findings::going(seen, target.now));
     found.push(chosen(options.path));
+    found.splice(0..0, options.other_version(&versions.1));
     if options.front_first {
         found.extend(findings::passage(seen));
     }
@@ -93,19 +98,9 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     Ok(Draft { undo, watches: watches(), uncovered, parameters, extra, ..draft })
 }
 
-/// Another component, or a version: what the cluster runs is for whoever deploys it to decide.
 fn wrong(target: &Target) -> Option<Finding> {
-    if target.component != COMPONENT {
-        let title = format!("`{}` is no component of this plugin", target.component);
-        return Some(Finding::refusal("component", title));
-    }
-    target.desired.as_ref().map(|desired| {
-        Finding::refusal(
-            "target",
-            format!("`{COMPONENT}` takes no version, and `{desired}` is one"),
-        )
-        .remedy("plan it without a version: the database moves to the cluster that is there")
-    })
+    let title = format!("`{}` is no component of this plugin", target.component);
+    (target.component != COMPONENT).then(|| Finding::refusal("component", title))
 }
 
 fn context(

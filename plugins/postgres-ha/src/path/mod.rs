@@ -16,3 +16,4 @@ mod retire;
 mod switch;
 
 pub(crate) use draft::{bare, of_steps, plan, refused};
+pub(crate) use pins::published;

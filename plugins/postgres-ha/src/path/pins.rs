@@ -32,15 +32,29 @@ pub(super) fn find<'a, O: Railway>(
     Ok(pins)
 }
 
+/// Returns an image with the digest that its tag stands for, from where its maker has moved it if it is not where it was; none
+/// where it can't be had.
+pub(crate) fn published<O: Railway>(outside: &O, image: &Image) -> Result<Option<Image>, Failure> {
+    let moved = moved(&image.repository).map(|it| image.clone().moved_to(&it));
+    for image in [Some(image.clone()), moved].into_iter().flatten() {
+        if let Some(found) = outside.published(&image.to_string())? {
+            return Ok(Some(image.pinned(&found.digest)));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns where Bitnami has moved an image of its own.
+fn moved(repository: &str) -> Option<String> {
+    repository.strip_prefix(BITNAMI).map(|name| format!("{LEGACY}{name}"))
+}
+
 /// An image that is gone from where it was may be where its maker has moved it.
 fn look<O: Railway>(outside: &O, running: &Running) -> Result<Pin, Failure> {
     let repository = running.repository().unwrap_or_default();
     match pin::look(outside, &running.service, running.up(), None)? {
-        Pin::Impossible(finding) => match repository.strip_prefix(BITNAMI) {
-            Some(name) => {
-                let moved = format!("{LEGACY}{name}");
-                pin::look(outside, &running.service, running.up(), Some(&moved))
-            }
+        Pin::Impossible(finding) => match moved(&repository) {
+            Some(moved) => pin::look(outside, &running.service, running.up(), Some(&moved)),
             None => Ok(Pin::Impossible(finding)),
         },
         found @ (Pin::Stands(_) | Pin::Set(_)) => Ok(found),

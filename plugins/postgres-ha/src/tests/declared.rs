@@ -7,6 +7,7 @@ use lockstep_sdk::{
     SchemaPart, Scope, Template,
 };
 
+use crate::beside::Secret;
 use crate::declare::{DeclareMade, DeclareMore};
 use crate::in_place::{DeclareConversion, Order};
 
@@ -141,6 +142,20 @@ impl DeclareMade for Declared {
         variables: &[(&str, &str)],
     ) -> Result<(), Failure> {
         self.add(format!("{label}: create {name} {image} {variables:?}"))
+    }
+
+    fn create_volume(&self, label: &str, name: &str, mount: &str) -> Result<(), Failure> {
+        self.add(format!("{label}: create-volume {name} {mount}"))
+    }
+
+    fn generate(
+        &self,
+        label: &str,
+        name: &str,
+        variable: &str,
+        secret: Secret,
+    ) -> Result<(), Failure> {
+        self.add(format!("{label}: generate {name} {variable} {secret:?}"))
     }
 
     fn set_made_variables(

@@ -11,6 +11,9 @@ use crate::path::plan;
 /// The options of the path with the job.
 pub(super) const JOB: &[(&str, &str)] = &[("path", "job")];
 
+/// The options of the path that makes a cluster.
+pub(super) const CLUSTER: &[(&str, &str)] = &[("path", "cluster")];
+
 /// The options of the path on which the server becomes a node.
 pub(super) const IN_PLACE: &[(&str, &str)] = &[("path", "in-place")];
 

@@ -1,6 +1,7 @@
 //! The plugin against a scripted stack.
 
 mod back;
+mod beside;
 mod checks;
 mod cut;
 mod declared;

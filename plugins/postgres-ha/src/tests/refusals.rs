@@ -217,3 +217,22 @@ fn options_and_versions_that_are_not_known() {
     let draft = plan(&Stack::healthy(), &Declared::default(), &versioned).unwrap();
     assert_eq!(draft.findings[0].id, "target");
 }
+
+#[test]
+fn a_plan_that_is_made_again_names_its_own_version_and_is_the_same() {
+    for (stack, options) in [
+        (Stack::healthy(), &[][..]),
+        (Stack::healthy(), super::given::JOB),
+        (Stack::healthy(), super::given::IN_PLACE),
+        (super::beside::alone(), super::given::CLUSTER),
+    ] {
+        let first = plan(&stack, &Declared::default(), &target(options)).unwrap();
+        let mut again = target(options);
+        again.desired = Some(first.desired.text.clone());
+        assert_eq!(plan(&stack, &Declared::default(), &again).unwrap(), first, "{options:?}");
+        again.desired = Some("9".to_owned());
+        let other = plan(&stack, &Declared::default(), &again).unwrap();
+        assert_eq!(other.findings.first().map(|it| it.id.as_str()), Some("target"), "{options:?}");
+        assert!(other.steps.is_empty());
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lockstep_sdk::{Draft, Step, Undo};
 
 use super::declared::Declared;
-use super::given::{IN_PLACE, JOB, planned, planned_with};
+use super::given::{CLUSTER, IN_PLACE, JOB, planned, planned_with};
 use super::retire::REMOVE;
 use super::sql::{BUDGET, WAL_LEVEL};
 use super::stack::Stack;
@@ -44,6 +44,9 @@ fn every_draft_is_whole() {
         whole(&draft, &declared);
         assert!(!draft.steps.iter().any(is_in_section), "where nothing moves nothing is held");
     }
+    let (draft, declared) = planned_with(&super::beside::alone(), CLUSTER);
+    whole(&draft, &declared);
+    assert!(!draft.steps.iter().any(is_in_section), "where a cluster is made nothing is held");
 }
 
 fn whole(draft: &Draft, declared: &Declared) {

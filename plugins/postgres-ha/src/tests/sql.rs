@@ -7,7 +7,7 @@ use lockstep_sdk::{Failure, Rows, Value};
 
 use super::stack::Stack;
 use crate::check::copy;
-use crate::{cluster, front, in_place, job, links, seal, server, sessions, tables};
+use crate::{beside, cluster, front, in_place, job, links, seal, server, sessions, tables};
 
 type Table = Vec<Vec<Value>>;
 
@@ -83,13 +83,8 @@ pub(super) struct Linked {
 
 impl Linked {
     pub(super) fn runs() -> Self {
-        Self {
-            slot: Some((true, 0)),
-            subscribed: 1,
-            running: 1,
-            confirmed: true,
-            ..Self::default()
-        }
+        let slot = Some((true, 0));
+        Self { slot, subscribed: 1, running: 1, confirmed: true, ..Self::default() }
     }
 }
 
@@ -137,10 +132,14 @@ pub(super) struct Databases {
     pub(super) aside: (&'static str, bool, u64),
     /// Where its log ends, and its tables.
     pub(super) history: (u64, u64),
-    /// Nodes that follow it closely, and that confirm commits.
+    /// Nodes that follow closely, and that confirm commits.
     pub(super) following: (u64, u64),
     /// Slots of nodes that are gone.
     pub(super) left_slots: u64,
+    /// The server to which PgPool leads.
+    pub(super) through: &'static str,
+    /// Databases of the cluster, and what is in those that it began with.
+    pub(super) held: (Vec<&'static str>, u64),
 }
 
 impl Default for Databases {
@@ -188,6 +187,8 @@ impl Default for Databases {
             history: (1_000, 4),
             following: (2, 1),
             left_slots: 0,
+            through: "222",
+            held: (vec!["postgres", "railway", "repmgr"], 0),
         }
     }
 }
@@ -244,6 +245,9 @@ impl Databases {
             server::PENDING => {
                 told.pending.iter().map(|name| vec![Value::from(name.as_str())]).collect()
             }
+            "SELECT 1" => vec![vec![1_u64.into()]],
+            beside::TABLES => vec![vec![self.held.1.into()]],
+            beside::DATABASES if connection != "postgres" => texts(&self.held.0),
             job::DATABASES => texts(&self.listed),
             tables::TABLES => self.tables_of(connection),
             tables::IDENTITIES => {
@@ -358,6 +362,12 @@ impl Sql for Stack {
         if connection == "front" {
             let nodes = databases.front.clone()?;
             let row = |values: &[&str]| values.iter().map(|value| Value::from(*value)).collect();
+            if [server::SERVER, server::PENDING].contains(&statement) {
+                let mut through = databases.clone();
+                through.new.row[SYSTEM] = databases.through.into();
+                let rows = through.answer(connection, statement, &[]).unwrap_or_default();
+                return Ok(Rows { columns: Vec::new(), rows });
+            }
             return Ok(if statement == "SHOW pool_nodes" {
                 Rows {
                     columns: columns(&["hostname", "status", "pg_status", "role"]),

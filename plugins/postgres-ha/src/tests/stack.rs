@@ -40,6 +40,8 @@ pub(super) struct Stack {
     pub(super) logs: Vec<&'static str>,
     /// What Railway makes of the server, and what its node says.
     pub(super) template: Option<Template>,
+    /// The template of a cluster beside it.
+    pub(super) beside: Option<Template>,
     pub(super) patroni: Patroni,
     /// Effects that began, and how they ended if not well.
     pub(super) began: BTreeMap<String, Option<Failure>>,
@@ -66,6 +68,7 @@ impl Stack {
             password: "plain",
             logs: Vec::new(),
             template: Some(super::in_place::template()),
+            beside: Some(super::beside::template()),
             patroni: Patroni::default(),
             began: BTreeMap::new(),
             gave: Vec::new(),
@@ -244,7 +247,8 @@ impl Railway for Stack {
 
 impl Templates for Stack {
     fn published_template(&self, code: &str) -> Result<Option<Template>, Failure> {
-        Ok(self.template.clone().filter(|template| template.code == code))
+        let mut all = [&self.template, &self.beside].into_iter().flatten();
+        Ok(all.find(|template| template.code == code).cloned())
     }
 }
 
