@@ -184,12 +184,7 @@ impl Writer {
                         }
                         Ok(Err(_)) | Err(_) => break,
                     }
-                    let mut told = lock(&self.told);
-                    told.acknowledged.push((own, number));
-                    told.at[self.number] = side;
-                    let longest = &mut told.longest[self.number];
-                    *longest = (*longest).max(last.elapsed());
-                    drop(told);
+                    self.is_told((own, number), side, last.elapsed());
                     last = Instant::now();
                     if !self.rest.is_zero() {
                         tokio::time::sleep(self.rest).await;
@@ -199,5 +194,13 @@ impl Writer {
             // A server that is being replaced refuses at once; others want the processor too.
             tokio::task::yield_now().await;
         }
+    }
+
+    fn is_told(&self, row: (i32, i64), side: usize, waited: Duration) {
+        let mut told = lock(&self.told);
+        told.acknowledged.push(row);
+        told.at[self.number] = side;
+        let longest = &mut told.longest[self.number];
+        *longest = (*longest).max(waited);
     }
 }

@@ -193,7 +193,7 @@ async fn a_writer_that_locks_in_another_order_is_let_go_on_and_none_of_it_fails(
     let (hold, release) = (hold(&["public"], 2_000), release());
     let one = within(&hold, LONG);
     let intent = world.intend(&one).await;
-    let writes = async {
+    let second = async {
         let waits =
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '\"T 2\"'::regclass";
         while watching.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
@@ -202,7 +202,7 @@ async fn a_writer_that_locks_in_another_order_is_let_go_on_and_none_of_it_fails(
         // Each of both waits for the other one now.
         writer.batch_execute("INSERT INTO t VALUES (1); COMMIT").await
     };
-    let (sent, written) = tokio::join!(world.send(&one, &intent), writes);
+    let (sent, written) = tokio::join!(world.send(&one, &intent), second);
     written.unwrap();
     assert!(matches!(sent, Sent::Done(_)), "{sent:?}");
     assert_eq!(rows(&watching).await, 1);

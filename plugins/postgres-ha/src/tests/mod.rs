@@ -16,4 +16,5 @@ mod settings;
 mod shape;
 mod sql;
 mod stack;
+mod told;
 mod watches;

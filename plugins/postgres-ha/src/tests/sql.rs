@@ -6,20 +6,11 @@ use lockstep_sdk::outside::Sql;
 use lockstep_sdk::{Failure, Rows, Value};
 
 use super::stack::Stack;
+use super::told::Told;
 use crate::check::copy;
 use crate::{beside, cluster, front, in_place, job, links, seal, server, sessions, tables};
 
 type Table = Vec<Vec<Value>>;
-
-/// What is told about one server. The columns of the row are those of `server::SERVER`.
-#[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) row: Vec<Value>,
-    pub(super) pending: Vec<String>,
-    pub(super) roles: Vec<(&'static str, bool)>,
-    pub(super) leftovers: Vec<&'static str>,
-    pub(super) down: Option<Failure>,
-}
 
 pub(super) const VERSION: usize = 0;
 pub(super) const RECOVERING: usize = 1;
@@ -36,39 +27,6 @@ pub(super) const PREPARED: usize = 16;
 pub(super) const RECEIVERS: usize = 9;
 pub(super) const WRITER_DELAY: usize = 17;
 pub(super) const COPIERS: usize = 18;
-
-impl Told {
-    fn new(version: u64, system: &str, database: &str) -> Self {
-        let row = vec![
-            version.into(),
-            false.into(),
-            system.into(),
-            database.into(),
-            "postgres".into(),
-            "logical".into(),
-            10_u64.into(),
-            0_u64.into(),
-            10_u64.into(),
-            0_u64.into(),
-            "1GB".into(),
-            100_u64.into(),
-            "".into(),
-            4_u64.into(),
-            true.into(),
-            "2026-01-01 00:00:00+00".into(),
-            0_u64.into(),
-            "10ms".into(),
-            5_u64.into(),
-            8_u64.into(),
-        ];
-        let roles = vec![("postgres", true)];
-        Self { row, pending: Vec::new(), roles, leftovers: Vec::new(), down: None }
-    }
-
-    pub(super) fn set(&mut self, column: usize, value: impl Into<Value>) {
-        self.row[column] = value.into();
-    }
-}
 
 /// How a link stands: slot (active, behind), subscription (there, running).
 #[derive(Clone, Copy, Debug, Default)]
