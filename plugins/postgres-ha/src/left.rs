@@ -47,7 +47,8 @@ impl Left {
         (service, variables): (&str, &[Variable]),
         (old, hosts): (&str, &[String]),
     ) -> Result<(), Failure> {
-        for variable in variables {
+        // Railway's own lead where Railway says, and go with their service.
+        for variable in variables.iter().filter(|it| !it.name.starts_with("RAILWAY_")) {
             let place = || (service.to_owned(), variable.name.clone());
             match leads(outside, service, variable, (old, hosts))? {
                 Leads::There => self.leading.push(place()),

@@ -124,12 +124,13 @@ impl Options {
     /// deploys it to decide.
     pub(crate) fn other_version(&self, leads_to: &Version) -> Option<Finding> {
         let desired = self.desired.as_ref().filter(|desired| **desired != leads_to.text)?;
-        let title = format!("`{COMPONENT}` takes no version, and `{desired}` is one");
-        Some(
-            Finding::refusal("target", title).remedy(
-                "plan it without a version: the database moves to the cluster that is there",
-            ),
-        )
+        let title = format!(
+            "`{COMPONENT}` takes no version: it leads to `{}`, and `{desired}` was asked for or stands in the plan's file",
+            leads_to.text
+        );
+        Some(Finding::refusal("target", title).remedy(
+            "plan it again without a version: the database moves to the cluster that is there",
+        ))
     }
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<Finding>> {

@@ -39,8 +39,10 @@ pub(crate) fn observe<O: Railway + Sql>(
     }
     let others = sessions::elsewhere(outside)?;
     if !others.is_empty() {
-        let why =
-            format!("the old server is still used beside the database: {}", others.join("; "));
+        let why = format!(
+            "the old server is still used beside the database: {}. End each, or lead it elsewhere",
+            others.join("; ")
+        );
         let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
         return Ok(if looks > LOOKS {
             Observation::Moved(why)

@@ -19,7 +19,7 @@ pub(crate) const ELSEWHERE: &str = "\
     SELECT coalesce(nullif(a.application_name, ''), 'without a name') || ' from ' || coalesce(a.client_addr::text, 'the server itself') \
       || ' as ' || coalesce(a.usename::text, '?') || coalesce(' in ' || a.datname::text, ''), count(*)::text \
     FROM pg_stat_activity a WHERE (a.backend_type = 'walsender' \
-      OR a.backend_type = 'client backend' AND (a.datname IS NULL OR a.datname <> current_database())) \
+      OR coalesce(a.backend_type, 'client backend') = 'client backend' AND (a.datname IS NULL OR a.datname <> current_database())) \
       AND coalesce(a.application_name, '') NOT LIKE 'lockstep%' GROUP BY 1 ORDER BY 1";
 
 /// Transactions that have been open for minutes.

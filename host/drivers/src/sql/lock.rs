@@ -17,12 +17,15 @@ use super::hold::{Block, PATIENCE};
 use super::session::failure;
 use crate::railway::Deadline;
 
-/// How often all tables are tried.
-const ATTEMPTS: u32 = 12;
+/// How often all tables are tried: more often than there are tables that are written to all the time.
+const ATTEMPTS: u32 = 32;
 
-/// How long a table is waited for while others are held: as long as writes take that wait for nobody, and much shorter than
-/// the second after which the server takes the wait for a deadlock and ends somebody's.
-const AT_ONCE: Millis = Millis(100);
+/// How long the tables that were not free before are waited for while others are held, together: longer than writes take that
+/// wait for nobody, and shorter than the second after which a server takes a wait for a deadlock and ends somebody's.
+const KNOWN: u64 = 400;
+
+/// How long each of the others is, in milliseconds.
+const OTHERS: u64 = 5;
 
 /// Every ordinary table of schemas, and that of the canaries, which are there to wait as writers do; a schema without any has
 /// one row without a table.
@@ -34,12 +37,12 @@ const TABLES: &str = "\
       AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
       AND pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')) ORDER BY c.oid";
 
-/// Ends what autovacuum does in this database, as the server itself does for whoever waits for it, only not a second later. What
-/// must not be put off, and what this user may not end, goes on.
+/// Ends what autovacuum does in this database: the server itself does so for whoever waits a second for it. What must not be
+/// put off, and what this user may not end, goes on.
 const CLEAR: &str = "\
     SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_activity a \
     WHERE a.backend_type = 'autovacuum worker' AND a.datname = pg_catalog.current_database() \
-      AND a.query NOT LIKE '%(to prevent wraparound)' \
+      AND a.query LIKE 'autovacuum:%' AND a.query NOT LIKE '%(to prevent wraparound)' \
       AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)";
 
 /// Writes are not blocked.
@@ -86,7 +89,7 @@ pub(super) async fn lock(
             return Err(over());
         }
         deadline.check().map_err(Unlocked::Surely)?;
-        let (at, error) = match take(client, block, &tables, longest).await {
+        let (at, error) = match take(client, block, (&tables, awaited.len()), longest).await {
             Ok(()) => return Ok(count),
             Err(Missed::Busy(at, error)) => (at, error),
             Err(Missed::Failed(unlocked)) => return Err(unlocked),
@@ -114,18 +117,18 @@ async fn begin(client: &Client, longest: Millis) -> Result<(), Error> {
     client.batch_execute(&begin).await
 }
 
-/// Locks the tables in this order.
+/// Locks the tables in this order, of which so many were not free before.
 async fn take(
     client: &Client,
     block: &Block<'_>,
-    tables: &[String],
+    (tables, awaited): (&[String], usize),
     longest: Millis,
 ) -> Result<(), Missed> {
     let name = block.connection;
     let perhaps = |failure| Missed::Failed(Unlocked::Perhaps(failure));
     // The server gives up by itself; only one that can't be reached any more does not answer.
-    match timeout(longest.duration() + PATIENCE, run(client, &locks(block, tables, longest))).await
-    {
+    let statements = locks(block, (tables, awaited), longest);
+    match timeout(longest.duration() + PATIENCE, run(client, &statements)).await {
         Ok((_, Ok(()))) => Ok(()),
         Ok((done, Err(error))) => match error.code() {
             Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::T_R_DEADLOCK_DETECTED) => {
@@ -143,10 +146,18 @@ async fn take(
 }
 
 /// Returns the statements that lock these tables, two for each, and that leave the session what is then left of its time.
-fn locks(block: &Block<'_>, tables: &[String], longest: Millis) -> String {
+///
+/// Whatever becomes of the host meanwhile, they end: each has its time, and all after the first have little together.
+fn locks(block: &Block<'_>, (tables, awaited): (&[String], usize), longest: Millis) -> String {
+    let first = block.lock_timeout.min(longest).0;
+    let known = KNOWN / u64::try_from(awaited).unwrap_or(u64::MAX).max(1);
     let locks = tables.iter().enumerate().map(|(at, table)| {
-        let wait = if at == 0 { block.lock_timeout } else { AT_ONCE.min(block.lock_timeout) };
-        format!("SET lock_timeout = {}; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE; ", wait.0)
+        let wait = match at {
+            0 => first,
+            at if at < awaited => known.clamp(OTHERS, first.max(OTHERS)),
+            _ => OTHERS,
+        };
+        format!("SET lock_timeout = {wait}; LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE; ")
     });
     let longest = longest.0;
     locks.collect::<String>()

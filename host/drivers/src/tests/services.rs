@@ -242,10 +242,13 @@ async fn a_service_that_is_deleted_leaves_its_volume_and_the_backups_of_that() {
     let other = One { pin: Some(pin("other")), ..One::of(&delete) };
     let refused = world.carry_out(&other).await.unwrap_err();
     assert!(refused.contains("another volume"), "{refused}");
+    let one = One { pin: Some(pin(instance)), ..One::of(&delete) };
+    let refused = world.carry_out(&one).await.unwrap_err();
+    assert!(refused.contains("is up, so the service is not deleted"), "{refused}");
     assert_eq!(world.count("volumeInstanceUpdate"), 0);
+    world.done("stop", Kind::Stop { service: named("redis") }).await;
 
     // It is deleted only when its volume is seen to belong to nobody, and what was only detached is begun again.
-    let one = One { pin: Some(pin(instance)), ..One::of(&delete) };
     let intent = world.intend(&one).await;
     let lost = |mutation: &str| {
         world.lab.inject(Fault::DropReply { mutation: Some(mutation.to_owned()), nth: 1 });
@@ -259,6 +262,8 @@ async fn a_service_that_is_deleted_leaves_its_volume_and_the_backups_of_that() {
     let Fate::Happened(facts) = world.settle(&one, &again).await else { panic!("it is deleted") };
     let gone = world.follow(&one, &again, &facts).await.unwrap();
     assert_eq!(text_of(&gone, "volume"), Some(volume), "{gone:?}");
+    let late = world.intend(&one).await;
+    assert!(matches!(world.send(&one, &late).await, Sent::Done(_)), "it has come true before");
     let Reading::Services(services) = world.read(Read::Services).await.unwrap() else { panic!() };
     assert!(services.iter().all(|service| service.name != "redis"), "{services:?}");
     let given = [("volume-instance", instance), ("backup", text_of(&backup, "backup").unwrap())];

@@ -103,7 +103,7 @@ fn up<O: Railway>(outside: &O, services: &[&str]) -> Result<Option<Progress>, Fa
 
 /// Looks whether the first node takes writes, and records what a cluster holds that nobody has used.
 fn begun<O: Sql>(outside: &O) -> Result<Progress, Failure> {
-    let server = match soon(Server::read(outside, ADMIN), "the first node")? {
+    let server = match soon(starting(Server::read(outside, ADMIN)), "the first node")? {
         Ok(server) => server,
         Err(pending) => return Ok(pending.into()),
     };
@@ -116,9 +116,22 @@ fn begun<O: Sql>(outside: &O) -> Result<Progress, Failure> {
             server.wal_level
         )));
     }
-    Ok(match soon(held::facts(outside), "the first node")? {
+    Ok(match soon(starting(held::facts(outside)), "the first node")? {
         Ok(facts) => Progress::Done(facts),
         Err(pending) => pending.into(),
+    })
+}
+
+/// A server that sets itself up may answer before it knows its users and databases.
+fn starting<T>(answer: Result<T, Failure>) -> Result<T, Failure> {
+    const UNKNOWN: [&str; 3] = ["sql:28000", "sql:28P01", "sql:3D000"];
+    answer.map_err(|failure| {
+        let problem = failure.problem();
+        if UNKNOWN.contains(&problem.code.as_str()) {
+            Failure::transiently(&problem.code, &problem.message)
+        } else {
+            failure
+        }
     })
 }
 

@@ -2,13 +2,13 @@
 
 use lockstep_sdk::outside::{Effects, Railway, Sql};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, Value, VariableValue};
+use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, Value};
 
 use super::context::Making;
 use super::{OWN, names};
 use crate::answer;
+use crate::left::{Left, listed};
 use crate::names::ADMIN;
-use crate::references::{references, speaks_of_databases};
 
 /// Databases of the cluster.
 pub(crate) const DATABASES: &str =
@@ -20,6 +20,9 @@ pub(crate) const TABLES: &str = "\
     WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema') \
       AND n.nspname NOT LIKE 'pg\\_%' \
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')";
+
+/// The database that repmgr makes for itself, maybe after the cluster was first looked at.
+const OF_REPMGR: &str = "repmgr";
 
 /// The facts that say what a cluster held that nobody had used.
 const KNOWN: &str = "databases";
@@ -77,12 +80,19 @@ pub(super) fn observe<O: Railway + Sql + Effects>(
     if !started {
         return Ok(Observation::NothingToDo("nothing was started".to_owned()));
     }
-    if let Some(user) = user(outside, making)? {
+    let (users, facts) = (users(outside, making)?, Facts(&call.facts));
+    if !users.leading.is_empty() {
         return Ok(Observation::Moved(format!(
-            "{user} leads to the cluster, which would be deleted with everything in it. Lead it elsewhere first"
+            "these lead to the cluster, which would be deleted with everything in it: {}. Lead each elsewhere first",
+            listed(&users.leading)
         )));
     }
-    let facts = Facts(&call.facts);
+    if !users.unclear.is_empty() && !has_accepted(facts) {
+        return Ok(Observation::Moved(format!(
+            "nothing can be seen of these, which may lead to the cluster: {}. {UNSEEN}",
+            listed(&users.unclear)
+        )));
+    }
     if !facts.has(COUNTED) {
         // It never answered as it should, so nobody was ever told to use it.
         return Ok(Observation::Ready(Vec::new()));
@@ -94,7 +104,8 @@ pub(super) fn observe<O: Railway + Sql + Effects>(
     };
     let known = facts.rows(KNOWN)?.iter().filter_map(|row| row.first()?.as_text());
     let known: Vec<&str> = known.collect();
-    let new = holds.databases.iter().find(|name| !known.contains(&name.as_str()));
+    let is_new = |name: &&String| **name != OF_REPMGR && !known.contains(&name.as_str());
+    let new = holds.databases.iter().find(is_new);
     Ok(if let Some(name) = new {
         Observation::Moved(format!(
             "the database `{name}` is in the cluster, which would be deleted with it. Take back what made it, or drop it, first"
@@ -120,9 +131,14 @@ pub(super) fn started_by<'a>(making: &'a Making, undo: &str) -> Vec<&'a str> {
     }
 }
 
+/// Whether a person has gone on although not everything could be seen.
+fn has_accepted(facts: Facts<'_>) -> bool {
+    facts.maybe_text(ACCEPTED).is_some_and(|said| said.contains(UNSEEN))
+}
+
 /// A cluster that does not answer may hold anything.
 fn unseen(facts: Facts<'_>, memo: &[Fact], why: &str) -> Observation {
-    if facts.maybe_text(ACCEPTED).is_some_and(|said| said.contains(UNSEEN)) {
+    if has_accepted(facts) {
         return Observation::Ready(Vec::new());
     }
     let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
@@ -134,33 +150,25 @@ fn unseen(facts: Facts<'_>, memo: &[Fact], why: &str) -> Observation {
     wait.remembering(vec![Fact::one("looks", looks)]).into()
 }
 
-/// Returns the variable of another service that leads to the cluster, if there is one: by a reference, or by a URL, also by one
-/// that can't be seen.
-fn user<O: Railway>(outside: &O, making: &Making) -> Result<Option<String>, Failure> {
+/// Returns the variables of other services that lead to the cluster, or of which nobody can tell.
+fn users<O: Railway>(outside: &O, making: &Making) -> Result<Left, Failure> {
     let is_own = |name: &str| making.services().any(|own| own == name);
     let mut hosts = Vec::new();
     for own in making.services() {
         hosts.push(format!("{own}.railway.internal"));
         hosts.extend(leads(outside, own, "DATABASE_URL")?);
     }
+    let mut left = Left::default();
     for service in outside.services()?.iter().filter(|service| !is_own(&service.name)) {
-        for variable in outside.variables(&service.name)? {
-            let refers = match &variable.value {
-                VariableValue::Shown(text) => references(text).any(|(owner, _)| is_own(owner)),
-                VariableValue::Masked(_) | VariableValue::Unreadable | VariableValue::Other(_) => {
-                    false
-                }
-            };
-            let mut host = None;
-            if !refers && speaks_of_databases(&variable.name) {
-                host = leads(outside, &service.name, &variable.name)?;
-            }
-            if refers || host.is_some_and(|host| hosts.contains(&host)) {
-                return Ok(Some(format!("`{}` of `{}`", variable.name, service.name)));
-            }
+        let variables = outside.variables(&service.name)?;
+        for own in making.services() {
+            left.look(outside, (&service.name, &variables), (own, &hosts))?;
         }
     }
-    Ok(None)
+    left.leading.dedup();
+    left.unclear.sort();
+    left.unclear.dedup();
+    Ok(left)
 }
 
 /// Returns the host to which a variable leads; none of one that is no URL.

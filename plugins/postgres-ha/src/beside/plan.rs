@@ -149,13 +149,16 @@ fn set(wanted: &mut Wanted, clients: u64) -> Vec<String> {
         give(front, needs::CHILDREN, &children.to_string());
     }
     let names: Vec<String> = wanted.nodes.iter().map(|it| it.node_name().to_owned()).collect();
+    let later: Vec<&str> = needs::confirmed_by(&names).iter().map(|(name, _)| *name).collect();
     for (position, node) in wanted.nodes.iter_mut().enumerate() {
         give(node, needs::LOG.0, needs::LOG.1);
         if children >= number(node, "POSTGRESQL_MAX_CONNECTIONS", CONNECTIONS) {
             give(node, "POSTGRESQL_MAX_CONNECTIONS", &children.saturating_mul(2).to_string());
         }
         // The first node would wait for others to confirm what it writes before there are any, so it is told later.
-        if position > 0 {
+        if position == 0 {
+            node.texts.retain(|(name, _)| !later.contains(&name.as_str()));
+        } else {
             for (name, text) in needs::confirmed_by(&names) {
                 give(node, name, &text);
             }

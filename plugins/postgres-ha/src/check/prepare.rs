@@ -3,7 +3,7 @@
 use lockstep_sdk::blocks::{grace, keep, pin, proof, smoke as block, soon};
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Facts, Failure, Pending, Progress, StepCall, Variable, VariableValue};
+use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, StepCall, Variable, VariableValue};
 
 use super::services::deployed;
 use crate::cluster;
@@ -13,6 +13,9 @@ use crate::names::{self, ADMIN, OLD, rehearsal};
 use crate::server::Server;
 use crate::smoke;
 use crate::tables;
+
+/// How often nodes that were put back are looked at until they need not follow, a second apart.
+const LOOKS: u64 = 60;
 
 /// Looks whether services are pinned, given time, deployed as they are, and backed up.
 pub(super) fn services<O: Railway + Http>(
@@ -119,6 +122,10 @@ pub(super) fn cluster<O: Railway + Sql + Effects>(
         Ok(server) => server,
         Err(pending) => return Ok(pending.into()),
     };
+    if server.has_no_budget() {
+        let why = "another node leads since the nodes were deployed, and there nothing bounds the log that a link holds back: plan again";
+        return Ok(Progress::Failed(why.to_owned()));
+    }
     if !server.is_logical() {
         let why =
             format!("the cluster came up, and its `wal_level` is still `{}`", server.wal_level);
@@ -131,32 +138,54 @@ pub(super) fn cluster<O: Railway + Sql + Effects>(
     Ok(followed(&server, context))
 }
 
-/// Looks whether the nodes came up again that were put back.
+/// Looks whether the nodes came up again that were put back. Nobody uses the cluster, so one that does not follow is waited for
+/// only a while: what is still to be put back elsewhere matters more.
 pub(super) fn cluster_again<O: Railway + Sql + Effects>(
     outside: &O,
     context: &Context,
+    memo: &[Fact],
 ) -> Result<Progress, Failure> {
     for node in &context.nodes {
-        let found = deployed_again(outside, node)?;
+        let found = deployed_again(outside, node, &[node])?;
         if !matches!(found, Progress::Done(_)) {
             return Ok(found);
         }
     }
-    Ok(match soon(Server::read(outside, ADMIN), "the cluster")? {
+    let found = match soon(Server::read(outside, ADMIN), "the cluster")? {
         Ok(server) => followed(&server, context),
         Err(pending) => pending.into(),
+    };
+    let Progress::Pending(pending) = found else { return Ok(found) };
+    let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
+    Ok(if looks > LOOKS {
+        Progress::Done(vec![Fact::one("not-whole", pending.note)])
+    } else {
+        pending.remembering(vec![Fact::one("looks", looks)]).into()
     })
 }
 
-/// Looks whether a service is up that was deployed as it was, if the run had deployed it.
-pub(super) fn deployed_again<O: Railway + Effects>(
+/// Looks whether PgPool came up again that was put back, or whose nodes were.
+pub(super) fn pool_again<O: Railway + Effects>(
+    outside: &O,
+    context: &Context,
+) -> Result<Progress, Failure> {
+    let mut causes: Vec<&str> = context.nodes.iter().map(String::as_str).collect();
+    causes.push(&context.front);
+    deployed_again(outside, &context.front, &causes)
+}
+
+/// Looks whether a service is up that was deployed as it was, if the run had deployed one of the `causes`.
+fn deployed_again<O: Railway + Effects>(
     outside: &O,
     service: &str,
+    causes: &[&str],
 ) -> Result<Progress, Failure> {
-    if !outside.began(&names::started(service))? {
-        return Ok(Progress::Done(Vec::new()));
+    for cause in causes {
+        if outside.began(&names::started(cause))? {
+            return deployed(outside, &names::started_again(service), service, None);
+        }
     }
-    deployed(outside, &names::started_again(service), service, None)
+    Ok(Progress::Done(Vec::new()))
 }
 
 /// Looks whether every other node follows the primary.

@@ -4,7 +4,7 @@ use lockstep_sdk::Finding;
 
 use super::{Seen, listed, server};
 use crate::front;
-use crate::names::{ADMIN, CLUSTER};
+use crate::names::{ADMIN, CLUSTER, POOL};
 use crate::needs;
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
@@ -93,6 +93,7 @@ fn settings(seen: Seen<'_>) -> Option<Finding> {
     let finding = Finding::note("cluster-settings", title)
         .evidence("reads at a node that is behind, and a primary that PgPool drops because a session ended, are no accidents")
         .mended_by(CLUSTER)
+        .mended_by(POOL)
         .source("domain.md A.9");
     (!lines.is_empty()).then(|| listed(finding, lines))
 }
@@ -155,7 +156,7 @@ fn connections(seen: Seen<'_>) -> Finding {
             "PGPOOL_NUM_INIT_CHILDREN: {has}; max_connections of the cluster: {most}"
         ))
         .source("domain.md A.9");
-    if has < wanted { finding.mended_by(CLUSTER) } else { finding }
+    if has < wanted { finding.mended_by(POOL) } else { finding }
 }
 
 /// Half as much again as the database takes must be free on each node.

@@ -73,7 +73,7 @@ pub(crate) fn going(seen: Seen<'_>, now: u64) -> Vec<Finding> {
 
 /// Where the server itself becomes a node there is no old service.
 pub(crate) fn nothing_to_remove() -> Finding {
-    let title = "the option `remove-old` deletes a server that nobody needs any more, and on this path the server stays";
+    let title = "the option `remove-old` deletes a server that nobody needs any more, and on this path the server stays what it is";
     Finding::refusal("remove-old", title).remedy("leave it out, or take the path `online`")
 }
 

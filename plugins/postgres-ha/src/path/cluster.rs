@@ -68,7 +68,10 @@ impl<D: Declares> Parts<'_, D> {
         if !wanted.is_empty() {
             pairs.extend(self.put_back(names::POOL_SETTINGS, front, &wanted)?);
         }
-        pairs.push(self.start_again(front.name())?);
+        let (again, started) = self.start_again(front.name())?;
+        // Its nodes went down and came up under it, whether it was deployed or not.
+        pairs.extend(nodes.iter().map(|node| (again.clone(), names::started(node.name()))));
+        pairs.push((again, started));
         self.push_undo(
             Step::new(names::POOL_UNDO, "Start PgPool anew, as it was", "its nodes answer again")
                 .effects(&mine(&pairs))
@@ -96,7 +99,7 @@ impl<D: Declares> Parts<'_, D> {
         labels.push(deploy);
         let step = Step::new(
             names::POOL,
-            "Set up PgPool for its clients, and start it before its nodes",
+            "Set up PgPool for its clients, and start it when its nodes answer",
             "reads must not go to nodes that are behind, and it must not drop the primary because a session ended there",
         );
         let step = step.effects(&refs(&labels)).if_left("nothing: nobody uses the cluster yet");
@@ -152,8 +155,11 @@ fn named<'a>(variables: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)>
     variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
+/// Each once, however much it takes back.
 fn mine(pairs: &[Pair]) -> Vec<&str> {
-    pairs.iter().map(|(mine, _)| mine.as_str()).collect()
+    let mut labels: Vec<&str> = pairs.iter().map(|(mine, _)| mine.as_str()).collect();
+    labels.dedup();
+    labels
 }
 
 fn theirs(pairs: &[Pair]) -> Vec<(&str, &str)> {

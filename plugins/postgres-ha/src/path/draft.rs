@@ -37,7 +37,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     if (options.in_place || options.makes_cluster) && options.front_first {
         return Ok(refused(unknown(), vec![findings::no_passage()]));
     }
-    if options.in_place && options.remove_old.is_some() {
+    if (options.in_place || options.makes_cluster) && options.remove_old.is_some() {
         return Ok(refused(unknown(), vec![findings::nothing_to_remove()]));
     }
     if options.in_place {

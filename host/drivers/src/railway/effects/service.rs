@@ -1,7 +1,7 @@
 //! Creating and deleting services. What a run makes carries its marker, so it is found again after a crash.
 
 use lockstep_engine::journal::{Fate, Intent, Standing};
-use lockstep_engine::model::{Fact, Failure};
+use lockstep_engine::model::{Fact, Failure, ServiceRef};
 use lockstep_engine::run::Follow;
 use serde_json::{Map, Value, json};
 
@@ -12,11 +12,15 @@ use super::super::gateway::{MADE_AS, MADE_BY, Railway, Scope};
 use super::super::wire::{Instance, Made, VolumeInstance};
 use super::configure::must_be_meant;
 use super::dispatch::Values;
+use super::stop::live;
 use super::volume;
 use crate::order::{Order, text_of};
 
 /// What stands before a deletion: the volume that is mounted.
 const VOLUME: &str = "volume";
+
+/// The fact that a service was gone before it was deleted.
+const GONE: &str = "already-gone";
 
 /// What a service is deployed from.
 #[derive(Clone, Copy)]
@@ -44,6 +48,20 @@ impl Source<'_> {
 
 /// Alias, name and source of a service to make.
 type Wanted<'a> = (&'a str, &'a str, Source<'a>);
+
+/// Somebody may have started it again since the step was looked at.
+fn must_not_run(order: &Order<'_>, scope: &Scope) -> Result<(), Failure> {
+    match (order.effect.kind.service(), live(scope).next()) {
+        (Some(ServiceRef::Named(name)), Some(runs)) => Err(Failure::permanent(
+            "railway:still-runs",
+            format!(
+                "deployment {} of service `{name}` is up, so the service is not deleted: see who needs it, and stop it",
+                runs.id
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
 
 impl Railway {
     pub(super) async fn create_service_standing(&self, name: &str) -> Result<Standing, Failure> {
@@ -133,6 +151,12 @@ impl Railway {
         &self,
         order: &Order<'_>,
     ) -> Result<Standing, Failure> {
+        if let Some(id) = self.already_gone(order).await? {
+            return Ok(Standing::from([
+                ("service".to_owned(), Some(id)),
+                (VOLUME.to_owned(), None),
+            ]));
+        }
         let scope = self.scope(order).await?;
         let volume = scope.estate.volume_of(scope.service_id());
         Ok(Standing::from([
@@ -147,12 +171,27 @@ impl Railway {
         order: &Order<'_>,
         deadline: Deadline<'_>,
     ) -> Result<Vec<Fact>, CallError> {
+        // An earlier try may have come true after all.
+        if let Some(id) = self.already_gone(order).await? {
+            return Ok(vec![Fact::text("service", &id), Fact::text(GONE, &id)]);
+        }
         let scope = self.scope(order).await?;
+        must_not_run(order, &scope)?;
         let detached = self.detach_volume(order, &scope, deadline).await?;
         let variables = json!({ "id": scope.service_id(), "environment": self.environment_id });
         let deleted = self.mutate_bool(&documents::DELETE_SERVICE, variables, deadline).await;
         deleted.map_err(|error| if detached { error.halfway() } else { error })?;
         Ok(vec![Fact::text("service", scope.service_id())])
+    }
+
+    /// Returns the id of the service that the plan was made for, if that is not listed any more.
+    async fn already_gone(&self, order: &Order<'_>) -> Result<Option<String>, Failure> {
+        let (Some(ServiceRef::Named(_)), Some(pin)) = (order.effect.kind.service(), order.pin)
+        else {
+            return Ok(None);
+        };
+        let estate = self.fresh_estate().await?;
+        Ok(estate.by_id(&pin.service_id).is_none().then(|| pin.service_id.clone()))
     }
 
     /// Takes its volume away from a service that is about to be deleted, and returns whether there was one.
@@ -165,7 +204,21 @@ impl Railway {
         scope: &Scope,
         deadline: Deadline<'_>,
     ) -> Result<bool, CallError> {
-        let Some(volume) = scope.estate.volume_of(scope.service_id()) else { return Ok(false) };
+        let pinned = order.pin.and_then(|pin| pin.volume_instance_id.as_ref());
+        let Some(volume) = scope.estate.volume_of(scope.service_id()) else {
+            let is_lost = |id: &String| scope.estate.volumes.iter().all(|one| one.id != *id);
+            return match pinned.filter(|id| is_lost(id)) {
+                Some(id) => Err(CallError::Refused(Failure::permanent(
+                    "railway:no-volume",
+                    format!(
+                        "the volume {id} of service `{}` is not listed any more, so the service is not deleted: look for it in \
+                         Railway's dashboard",
+                        scope.instance.service_name
+                    ),
+                ))),
+                None => Ok(false),
+            };
+        };
         must_be_meant(order, scope, volume)?;
         let variables = json!({
             "volume": volume.volume_id, "environment": self.environment_id, "input": { "serviceId": null },
@@ -178,7 +231,7 @@ impl Railway {
             let text = format!(
                 "the volume {id} of service `{name}` {how} after it was detached, so the service is not deleted"
             );
-            CallError::Refused(failure("railway:not-detached", text))
+            CallError::Unknown(failure("railway:not-detached", text))
         };
         match found {
             Some(found) if found.service_id.is_none() => Ok(true),
@@ -230,6 +283,10 @@ impl Railway {
         };
         Ok(match (estate.volumes.iter().find(is_its), detached) {
             (Some(volume), _) => Follow::Finished(volume::facts(volume)),
+            // That its volume was not seen was told when that happened, and the run must be able to end.
+            (None, None) if text_of(outcome, GONE).is_some() => {
+                Follow::Finished(vec![Fact::text("volume", "not seen")])
+            }
             (None, None) => Follow::Finished(Vec::new()),
             (None, Some(id)) => Follow::Failed(format!(
                 "the service is deleted, and its volume {id}, which was detached before, is not listed any more"

@@ -91,7 +91,7 @@ impl Railway {
 }
 
 /// Returns the active deployments that Railway is not taking down already.
-fn live(scope: &Scope) -> impl Iterator<Item = &Deployment> {
+pub(super) fn live(scope: &Scope) -> impl Iterator<Item = &Deployment> {
     let over = ["REMOVED", "REMOVING", "FAILED", "CRASHED", "SKIPPED"];
     scope.instance.active_deployments.iter().filter(move |one| !over.contains(&one.status.as_str()))
 }
