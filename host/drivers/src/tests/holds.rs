@@ -68,6 +68,17 @@ async fn waiting_writer(world: &World, admin: &Client) -> JoinHandle<u64> {
     write
 }
 
+/// Looks until a count is not zero.
+async fn until(admin: &Client, count: &str) {
+    let looks = async {
+        while admin.query_one(count, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let looked = tokio::time::timeout(Duration::from_mins(1), looks).await;
+    looked.unwrap_or_else(|_| panic!("nothing came of `{count}` in a minute"));
+}
+
 async fn rows(admin: &Client) -> i64 {
     admin.query_one("SELECT count(*) FROM t", &[]).await.unwrap().get(0)
 }
@@ -196,10 +207,8 @@ async fn a_writer_that_locks_in_another_order_is_let_go_on_and_none_of_it_fails(
     let second = async {
         let waits =
             "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '\"T 2\"'::regclass";
-        while watching.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        // Each of both waits for the other one now.
+        until(&watching, waits).await;
+        // Who waits for it must not hold what it locks next.
         writer.batch_execute("INSERT INTO t VALUES (1); COMMIT").await
     };
     let (sent, written) = tokio::join!(world.send(&one, &intent), second);
@@ -224,9 +233,7 @@ async fn autovacuum_is_not_waited_for() {
         admin.batch_execute(statement).await.unwrap();
     }
     let vacuums = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 't'::regclass";
-    while admin.query_one(vacuums, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(&admin, vacuums).await;
     let (hold, release) = (hold(&["public"], 2_000), release());
     let one = within(&hold, LONG);
     let intent = world.intend(&one).await;
