@@ -243,8 +243,9 @@ async fn a_service_that_is_deleted_leaves_its_volume_and_the_backups_of_that() {
     let refused = world.carry_out(&other).await.unwrap_err();
     assert!(refused.contains("another volume"), "{refused}");
     let one = One { pin: Some(pin(instance)), ..One::of(&delete) };
-    let refused = world.carry_out(&one).await.unwrap_err();
-    assert!(refused.contains("is up, so the service is not deleted"), "{refused}");
+    let intent = world.intend(&one).await;
+    let Sent::Refused(refused) = world.send(&one, &intent).await else { panic!("it runs") };
+    assert_eq!(refused.problem().code, "railway:still-runs", "{refused}");
     assert_eq!(world.count("volumeInstanceUpdate"), 0);
     world.done("stop", Kind::Stop { service: named("redis") }).await;
 

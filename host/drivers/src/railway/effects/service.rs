@@ -49,6 +49,29 @@ impl Source<'_> {
 /// Alias, name and source of a service to make.
 type Wanted<'a> = (&'a str, &'a str, Source<'a>);
 
+/// Returns the volume of a service that is about to be deleted: that of the plan, or none where it was detached before.
+fn volume_to_detach<'a>(
+    order: &Order<'_>,
+    scope: &'a Scope,
+) -> Result<Option<&'a VolumeInstance>, Failure> {
+    if let Some(volume) = scope.estate.volume_of(scope.service_id()) {
+        must_be_meant(order, scope, volume)?;
+        return Ok(Some(volume));
+    }
+    let pinned = order.pin.and_then(|pin| pin.volume_instance_id.as_ref());
+    match pinned.filter(|id| scope.estate.volumes.iter().all(|one| one.id != **id)) {
+        None => Ok(None),
+        Some(id) => {
+            let text = format!(
+                "the volume {id} of service `{}` is not listed any more, so the service is not deleted: look for it in Railway's \
+                 dashboard",
+                scope.instance.service_name
+            );
+            Err(Failure::permanent("railway:no-volume", text))
+        }
+    }
+}
+
 /// Somebody may have started it again since the step was looked at.
 fn must_not_run(order: &Order<'_>, scope: &Scope) -> Result<(), Failure> {
     match (order.effect.kind.service(), live(scope).next()) {
@@ -176,11 +199,14 @@ impl Railway {
             return Ok(vec![Fact::text("service", &id), Fact::text(GONE, &id)]);
         }
         let scope = self.scope(order).await?;
+        let volume = volume_to_detach(order, &scope)?;
         must_not_run(order, &scope)?;
-        let detached = self.detach_volume(order, &scope, deadline).await?;
+        if let Some(volume) = volume {
+            self.detach_volume(&scope, volume, deadline).await?;
+        }
         let variables = json!({ "id": scope.service_id(), "environment": self.environment_id });
         let deleted = self.mutate_bool(&documents::DELETE_SERVICE, variables, deadline).await;
-        deleted.map_err(|error| if detached { error.halfway() } else { error })?;
+        deleted.map_err(|error| if volume.is_some() { error.halfway() } else { error })?;
         Ok(vec![Fact::text("service", scope.service_id())])
     }
 
@@ -194,32 +220,16 @@ impl Railway {
         Ok(estate.by_id(&pin.service_id).is_none().then(|| pin.service_id.clone()))
     }
 
-    /// Takes its volume away from a service that is about to be deleted, and returns whether there was one.
+    /// Takes its volume away from a service that is about to be deleted.
     ///
     /// Nothing says what becomes of a volume that is mounted to a service which Railway deletes, and its backups go where it
     /// goes. So nothing is deleted before Railway itself shows that the volume belongs to no service.
     async fn detach_volume(
         &self,
-        order: &Order<'_>,
         scope: &Scope,
+        volume: &VolumeInstance,
         deadline: Deadline<'_>,
-    ) -> Result<bool, CallError> {
-        let pinned = order.pin.and_then(|pin| pin.volume_instance_id.as_ref());
-        let Some(volume) = scope.estate.volume_of(scope.service_id()) else {
-            let is_lost = |id: &String| scope.estate.volumes.iter().all(|one| one.id != *id);
-            return match pinned.filter(|id| is_lost(id)) {
-                Some(id) => Err(CallError::Refused(Failure::permanent(
-                    "railway:no-volume",
-                    format!(
-                        "the volume {id} of service `{}` is not listed any more, so the service is not deleted: look for it in \
-                         Railway's dashboard",
-                        scope.instance.service_name
-                    ),
-                ))),
-                None => Ok(false),
-            };
-        };
-        must_be_meant(order, scope, volume)?;
+    ) -> Result<(), CallError> {
         let variables = json!({
             "volume": volume.volume_id, "environment": self.environment_id, "input": { "serviceId": null },
         });
@@ -234,7 +244,7 @@ impl Railway {
             CallError::Unknown(failure("railway:not-detached", text))
         };
         match found {
-            Some(found) if found.service_id.is_none() => Ok(true),
+            Some(found) if found.service_id.is_none() => Ok(()),
             Some(_) => Err(not(Failure::transient, "is still mounted")),
             None => Err(not(Failure::permanent, "is not listed any more")),
         }
