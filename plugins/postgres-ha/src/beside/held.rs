@@ -82,9 +82,13 @@ pub(super) fn observe<O: Railway + Sql + Effects>(
     }
     let (users, facts) = (users(outside, making)?, Facts(&call.facts));
     if !users.leading.is_empty() {
+        let each = users.leading.iter();
+        let each: Vec<String> = each
+            .map(|(service, name)| format!("`{name}` of `{service}` leads to the cluster"))
+            .collect();
         return Ok(Observation::Moved(format!(
-            "these lead to the cluster, which would be deleted with everything in it: {}. Lead each elsewhere first",
-            listed(&users.leading)
+            "{}. It would be deleted with everything in it. Lead each elsewhere first",
+            each.join("; ")
         )));
     }
     if !users.unclear.is_empty() && !has_accepted(facts) {
