@@ -3,7 +3,7 @@
 use lockstep_sdk::blocks::soon;
 use lockstep_sdk::outside::{Effects, Railway, Sql};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Fact, Failure, Pending, Progress, StepCall};
+use lockstep_sdk::{Failure, Pending, Progress, StepCall};
 
 use super::context::Making;
 use super::{held, names};
@@ -21,7 +21,6 @@ const LAG: u64 = 1 << 20;
 pub(crate) fn check<O: Railway + Sql + Effects>(
     outside: &O,
     call: &StepCall,
-    _memo: &[Fact],
 ) -> Result<Progress, Failure> {
     let making = Making::of(call)?;
     let standbys: Vec<&str> = making.standbys().collect();

@@ -29,7 +29,7 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         return in_place::check(outside, call, memo);
     }
     if Making::is_of(call) {
-        return beside::check(outside, call, memo);
+        return beside::check(outside, call);
     }
     let context = Context::of(call)?;
     match call.step.as_str() {
