@@ -1,14 +1,35 @@
 //! Copying a schema in two parts, with the definitions that `pg_dump` gives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use lockstep_engine::model::{Failure, SchemaPart};
+use lockstep_engine::model::{Digest, Failure, SchemaPart};
 
+use super::index_builds::{self, Builds};
 use super::session::{Databases, failure};
 use super::tools::DumpTools;
+
+/// What makes a part of a schema.
+pub(super) struct Script {
+    /// What builds indexes, in sessions beside each other, before the rest.
+    pub(super) beside: Vec<String>,
+    /// The rest, for one transaction.
+    pub(super) rest: String,
+}
+
+impl Script {
+    /// Returns a digest of everything that is sent.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of([self.beside.concat().as_str(), &self.rest].concat().as_bytes())
+    }
+
+    /// Returns how many bytes are sent.
+    pub(super) fn bytes(&self) -> usize {
+        self.beside.iter().chain([&self.rest]).map(String::len).sum()
+    }
+}
 
 /// What of a database is not copied: rows, what only its own server needs, and what Lockstep keeps there.
 const WITHOUT: [&str; 4] =
@@ -24,13 +45,14 @@ const IDENTITIES: &str = "\
 const MAJOR: &str = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000";
 
 impl Databases {
-    /// Returns the SQL that makes a part of the schema of `source` in `target`.
+    /// Returns the SQL that makes a part of the schema of `source` in `target`, but for the indexes of the later part that are
+    /// there already.
     pub(super) async fn schema_script(
         &self,
         source: &str,
         target: &str,
         part: SchemaPart,
-    ) -> Result<String, Failure> {
+    ) -> Result<Script, Failure> {
         let from = self.open(source, "lockstep:copy-schema").await?;
         let (major, identities) = {
             let failed = |error: tokio_postgres::Error| failure(source, &error);
@@ -47,7 +69,11 @@ impl Databases {
             .dump(&dialled, &archive, &WITHOUT)
             .await
             .map_err(|failure| self.redactor.failure(failure))?;
-        part_of(tools, folder.path(), &archive, &identities, part).await
+        let builds = match part {
+            SchemaPart::BeforeRows => BTreeMap::new(),
+            SchemaPart::AfterRows => self.builds(source, target).await?,
+        };
+        part_of(tools, folder.path(), &archive, &identities, &builds, part).await
     }
 
     /// Returns a server's major version.
@@ -65,27 +91,37 @@ async fn part_of(
     folder: &Path,
     archive: &Path,
     identities: &BTreeSet<(u32, u32)>,
+    builds: &Builds,
     part: SchemaPart,
-) -> Result<String, Failure> {
+) -> Result<Script, Failure> {
+    let script = async |entries: &[&str]| {
+        let list = folder.join("entries");
+        let lines: String = entries.iter().flat_map(|line| [line, "\n"]).collect();
+        fs::write(&list, lines).map_err(|error| unwritten(&error))?;
+        tools.script(archive, &list).await
+    };
     let later = tools.list(archive, "--section=post-data").await?;
     let tells_rows_apart = |line: &&str| numbers(line).is_some_and(|it| identities.contains(&it));
-    let entries: String = match part {
+    match part {
         SchemaPart::BeforeRows => {
             let first = tools.list(archive, "--section=pre-data").await?;
-            first
-                .lines()
-                .chain(later.lines().filter(tells_rows_apart))
-                .flat_map(|it| [it, "\n"])
-                .collect()
+            let later = later.lines().filter(tells_rows_apart);
+            let entries: Vec<&str> = first.lines().chain(later).collect();
+            Ok(Script { beside: Vec::new(), rest: script(&entries).await? })
         }
         SchemaPart::AfterRows => {
             let others = later.lines().filter(|line| !tells_rows_apart(line));
-            others.flat_map(|line| [line, "\n"]).collect()
+            let (indexes, rest): (Vec<&str>, Vec<&str>) =
+                others.partition(|line| index_builds::find(builds, numbers(line)).is_some());
+            let mut beside = Vec::new();
+            for group in
+                index_builds::groups(&indexes, |line| index_builds::find(builds, numbers(line)))
+            {
+                beside.push(script(&group).await?);
+            }
+            Ok(Script { beside, rest: script(&rest).await? })
         }
-    };
-    let list = folder.join("entries");
-    fs::write(&list, entries).map_err(|error| unwritten(&error))?;
-    tools.script(archive, &list).await
+    }
 }
 
 /// Returns the catalogue and the number in it of an entry, which its line begins with: `3425; 2606 16390 CONSTRAINT …`.

@@ -14,6 +14,7 @@ mod effect;
 mod fence;
 mod harmless;
 mod hold;
+mod index_builds;
 mod lock;
 mod names;
 mod proof;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
-use lockstep_engine::model::{Atomicity, Digest, Fact, Failure, Transfer, Value};
+use lockstep_engine::model::{Atomicity, Fact, Failure, Transfer, Value};
 use lockstep_engine::run::Follow;
 use tokio::time::timeout;
 
@@ -43,8 +43,7 @@ impl Databases {
         };
         let mut standing = self.standing(order, target, Atomicity::Transaction).await?;
         if let Some(script) = script {
-            let digest = Digest::of(script.as_bytes()).to_string();
-            standing.insert(DIGEST.to_owned(), Some(digest));
+            standing.insert(DIGEST.to_owned(), Some(script.digest().to_string()));
             if let Some(prepared) = self.prepared.lock().await.get_mut(order.marker) {
                 prepared.script = Some(script);
             }
@@ -130,12 +129,22 @@ impl Databases {
                 return Sent::Refused(Failure::transient("sql:transaction-gone", text));
             }
         };
-        let bytes = Value::Integer(i64::try_from(script.len()).unwrap_or(i64::MAX));
-        let digest = Value::Text(Digest::of(script.as_bytes()).to_string());
+        let bytes = Value::Integer(i64::try_from(script.bytes()).unwrap_or(i64::MAX));
+        let digest = Value::Text(script.digest().to_string());
         let facts = vec![Fact::one("digest", digest), Fact::one("bytes", bytes)];
         let ran = async {
             deadline.check()?;
-            let ran = session.client.batch_execute(&script).await;
+            if !script.beside.is_empty() {
+                // It waits for them, and its number shows that the work goes on.
+                let waits = format!(
+                    "SET LOCAL idle_in_transaction_session_timeout = '{}s'",
+                    LONGEST.as_secs()
+                );
+                let set = session.client.batch_execute(&waits).await;
+                set.map_err(|error| failure(name, &error))?;
+                self.build_indexes(order, name, &script.beside).await?;
+            }
+            let ran = session.client.batch_execute(&script.rest).await;
             ran.map_err(|error| failure(name, &error))
         };
         end(&session, name, timeout(LONGEST, ran).await.map(|ran| ran.map(|()| facts))).await
