@@ -4,9 +4,10 @@ use lockstep_sdk::{Failure, Step};
 
 use super::copy::LONG;
 use super::parts::{Parts, refs};
-use crate::declare::{Declares, statements};
+use crate::declare::{Declares, RELOAD, statements};
 use crate::links::{BACK, publish, subscribe, subscribed};
-use crate::names::{self, NEW, OLD};
+use crate::names::{self, ADMIN, NEW, OLD};
+use crate::needs::Setting;
 
 /// How often it is begun anew, where the cluster's primary changes while it goes on.
 const ROUNDS: u32 = 3;
@@ -21,6 +22,7 @@ impl<D: Declares> Parts<'_, D> {
         let (backup, lock) = ("rearm-backup", "rearm-backup-lock");
         let (empty, publication, link) = ("rearm-empty", "rearm-back-pub", "rearm-back-sub");
         let mut labels = self.end_of("rearm", BACK)?.to_vec();
+        labels.extend(self.bounds_anew()?);
         self.declare.backup_volume(backup, &self.context.service)?;
         self.declare.lock_backup(lock, backup)?;
         self.declare.transaction(empty, OLD, statements(self.emptied()))?;
@@ -39,6 +41,25 @@ impl<D: Declares> Parts<'_, D> {
         let step = step.effects(&refs(&labels)).if_left(COPIES).reverses(&reversed).limit(LONG);
         self.push_undo(step);
         Ok(names::REARM.to_owned())
+    }
+
+    /// The node that leads now has settings of its own, and must not keep more of its log for the link than the former one would.
+    fn bounds_anew(&self) -> Result<Vec<String>, Failure> {
+        let mut labels = Vec::new();
+        for Setting { label, name, value, .. } in
+            self.seen.needs.cluster.iter().filter(|setting| setting.lasts)
+        {
+            let label = format!("rearm-{label}");
+            let text = format!("ALTER SYSTEM SET {name} = '{value}'");
+            self.declare.again(&label, ADMIN, &text)?;
+            labels.push(label);
+        }
+        if !labels.is_empty() {
+            let load = "rearm-load";
+            self.declare.transaction(load, ADMIN, statements([RELOAD]))?;
+            labels.push(load.to_owned());
+        }
+        Ok(labels)
     }
 
     /// Everything at once, so that no row refers to one that is gone; without the triggers that would write instead.

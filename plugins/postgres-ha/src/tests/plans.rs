@@ -175,6 +175,12 @@ fn a_commit_is_to_be_at_two_nodes_and_no_link_may_fill_the_clusters_volumes() {
         step(&draft.undo, "wal-budget-undo").effects,
         ["wal-budget-new-reset", "wal-settings-new-reload"]
     );
+    // Another node may lead when the way back is armed anew.
+    let rearm = &step(&draft.undo, "rearm").effects;
+    assert!(
+        rearm.contains(&"rearm-wal-budget".to_owned()) && rearm.contains(&"rearm-load".to_owned())
+    );
+    assert!(declared.line("rearm-wal-budget").contains("cluster-admin ALTER SYSTEM SET max_slot"));
 }
 
 #[test]
