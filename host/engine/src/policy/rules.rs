@@ -87,6 +87,9 @@ impl State {
             .collect();
         let ends = if ends.is_empty() { "there".to_owned() } else { ends.join(" and ") };
         let component = &bound.component;
+        if bound.below.as_ref().is_some_and(|end| end.order.iter().all(|number| *number == 0)) {
+            return format!("{component} is part of the stack");
+        }
         match self.versions.get(component) {
             Some(version) => {
                 format!("{component} is {}, and must be {ends}", version.text)
@@ -96,18 +99,25 @@ impl State {
     }
 }
 
-/// Compares number by number; one that is not written counts as zero. None where one has no order.
-fn compare(one: &Version, other: &Version) -> Option<Ordering> {
-    let has_order = |version: &Version| !version.floating && !version.order.is_empty();
-    if !has_order(one) || !has_order(other) {
+/// Compares a version with the end of a bound, number by number; one that is not written counts as zero. None where that can't be
+/// told: a tag that moves may be whatever begins with its numbers.
+pub fn compare(version: &Version, end: &Version) -> Option<Ordering> {
+    if end.floating || end.order.is_empty() || version.order.is_empty() {
         return None;
     }
-    let longest = one.order.len().max(other.order.len());
+    let known = version.order.len();
+    let length = if version.floating { known } else { known.max(end.order.len()) };
     let padded = |version: &Version| {
         let numbers = version.order.iter().copied().chain(std::iter::repeat(0));
-        numbers.take(longest).collect::<Vec<u64>>()
+        numbers.take(length).collect::<Vec<u64>>()
     };
-    Some(padded(one).cmp(&padded(other)))
+    let compared = padded(version).cmp(&padded(end));
+    let goes_on = end.order.iter().skip(length).any(|number| *number > 0);
+    match compared {
+        Ordering::Equal if version.floating && goes_on => None,
+        // It may be a later one too, which is as good for every bound.
+        Ordering::Equal | Ordering::Less | Ordering::Greater => Some(compared),
+    }
 }
 
 #[cfg(test)]
@@ -117,7 +127,8 @@ mod tests {
 
     fn version(text: &str) -> Version {
         let order: Vec<u64> = text.split('.').filter_map(|number| number.parse().ok()).collect();
-        Version { text: text.to_owned(), floating: order.is_empty(), order, digest: None }
+        let floating = order.is_empty() || text.ends_with(".x");
+        Version { text: text.to_owned(), floating, order, digest: None }
     }
 
     fn bound(component: &str, at_least: Option<&str>, below: Option<&str>) -> Bound {
@@ -169,6 +180,11 @@ mod tests {
         assert_eq!(judged(&rule, &with("4.0.0", "25.12")), "fits");
         assert_eq!(judged(&rule, &with("4.0.0", "24.8.4.13")), "breached");
         assert_eq!(judged(&rule, &with("4.0.0", "latest")), "unknown");
+        assert_eq!(judged(&rule, &with("4.0.0", "25.x")), "unknown");
+        assert_eq!(judged(&rule, &with("4.0.0", "24.x")), "breached", "whichever it becomes");
+        assert_eq!(judged(&rule, &with("4.0.0", "26.x")), "fits");
+        assert_eq!(judged(&rule, &with("4.x", "24.8")), "breached");
+        assert_eq!(judged(&rule, &with("3.x", "24.8")), "fits");
         assert_eq!(judged(&rule, &with("latest", "24.8")), "unknown");
         assert_eq!(judged(&rule, &with("latest", "26.4")), "fits", "whatever the other one is");
         assert_eq!(judged(&rule, &state(&[("langfuse", "4")])), "breached", "none is there");
