@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::guests::{guest, write};
 use crate::stage::{Done, Stage};
 
 /// Returns the rules of a severity that were told.
@@ -47,5 +48,20 @@ fn what_runs_and_what_would_run_instead_is_judged_together() {
         .expect(3)
         .says("clickhouse is 24, and must be 25.12 or newer")
         .says("source: Langfuse docs");
+    assert!(stage.mutations().is_empty(), "{:?}", stage.mutations());
+
+    // A plan after which the stack would not fit together is refused, and not where an earlier stage sees to it.
+    let steady = guest("steady").display().to_string();
+    let toml = format!(
+        "version = 1\n[plugins.steady]\npath = \"{steady}\"\n[[environments.lab.grants.steady]]\ncapability = \"railway\"\n\
+         name = \"health-monitor\"\naccess = \"set-variables\"\n"
+    );
+    write(&stage, &toml);
+    stage.lockstep(&["plan", "steady@1", "-e", "lab"]).expect(0);
+    let refused = stage.lockstep(&["plan", "steady@99", "-e", "lab"]).expect(3);
+    refused.says("this version says so").says("redis is 6.2.14, and must be 7.0 or newer");
+    stage.lockstep(&["apply", "steady@99", "-e", "lab", "--yes"]).expect(3);
+    stage.lockstep(&["plan", "redis@7.0.15", "steady@99", "-e", "lab"]).expect(0);
+    stage.lockstep(&["plan", "steady@99", "redis@7.0.15", "-e", "lab"]).expect(3);
     assert!(stage.mutations().is_empty(), "{:?}", stage.mutations());
 }

@@ -8,6 +8,7 @@ mod ended;
 #[cfg(test)]
 mod examples;
 mod export;
+mod fits;
 mod held;
 mod lab;
 mod matrix;

@@ -6,6 +6,7 @@ use lockstep_engine::model::{Digest, Plan, Target};
 use lockstep_engine::policy::{Grant, Watching};
 use lockstep_engine::run::{PlanError, Planner};
 
+use super::fits::Earlier;
 use super::stages;
 use crate::args::PlanArguments;
 use crate::clock::now;
@@ -83,14 +84,15 @@ pub(super) async fn make(
     wish: &Wish,
 ) -> Result<Planned, CliError> {
     let loaded = session.plugin_for(&wish.component).await?;
-    make_with(opened, loaded, wish).await
+    make_with(opened, loaded, wish, &Earlier::default()).await
 }
 
-/// Plans what is wished for with a plugin that is loaded already.
+/// Plans what is wished for with a plugin that is loaded already, after stages that are done before.
 pub(super) async fn make_with(
     opened: &Opened,
     mut loaded: Loaded,
     wish: &Wish,
+    earlier: &Earlier,
 ) -> Result<Planned, CliError> {
     let grant = opened.grant(&loaded);
     let target = Target {
@@ -111,7 +113,12 @@ pub(super) async fn make_with(
         watching: &watching,
     };
     let made = planner.plan(&mut loaded.plugin, &target).await;
-    let plan = made.map_err(|error| no_plan(error, &loaded, &grant))?;
+    let mut plan = made.map_err(|error| no_plan(error, &loaded, &grant))?;
+    if !plan.is_nothing() {
+        let upgraded = (wish.component.as_str(), &plan.authority.to);
+        let found = earlier.findings(opened, &loaded.description.rules, upgraded).await?;
+        plan.evidence.findings.extend(found);
+    }
     opened.announcer.finish();
     let digest = plan.authority.digest().or_exit(Exit::Failed)?;
     Ok(Planned { plan, digest, loaded })

@@ -4,6 +4,7 @@
 //! order for all components that stand in the data; those that only a plugin knows are compared as it says.
 
 mod data;
+mod found;
 mod version;
 
 use std::cmp::Ordering;
@@ -12,6 +13,7 @@ use lockstep_engine::model::{Bound, Rule, Severity, Version};
 use lockstep_engine::policy::{State, breaches, compare};
 
 pub(crate) use data::{Component, Matrix};
+pub(crate) use found::{Runs, running, together, variables};
 pub(crate) use version::{exact, tagged};
 
 /// Where it is written that a tag which moves should not run.
@@ -36,17 +38,15 @@ pub(crate) struct Verdict {
 }
 
 impl Matrix {
-    /// Judges a state: each component by itself, then all together, by what is known here and by the rules of plugins.
-    pub(crate) fn judge(&self, state: &State, of_plugins: &[Rule]) -> Vec<Verdict> {
+    /// Judges a state: each component by itself, then all together by these rules.
+    pub(crate) fn judge(&self, state: &State, rules: &[Rule]) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = Vec::new();
         for component in &self.component {
             if let Some(version) = state.versions.get(&component.name) {
                 verdicts.extend(component.judge(version));
             }
         }
-        let mut rules = self.rules();
-        rules.extend(of_plugins.iter().map(|rule| self.in_one_order(rule)));
-        for breach in breaches(&rules, state) {
+        for breach in breaches(rules, state) {
             let rule = breach.rule;
             let severity = match (breach.is_certain, rule.severity) {
                 (false, Severity::Refusal) => Severity::Warning,
@@ -64,9 +64,10 @@ impl Matrix {
         verdicts
     }
 
-    /// Returns what is known here of several components together.
-    pub(crate) fn rules(&self) -> Vec<Rule> {
-        self.rule.iter().map(data::Together::rule).collect()
+    /// Returns what is known of several components together, here and by plugins.
+    pub(crate) fn rules(&self, of_plugins: &[Rule]) -> Vec<Rule> {
+        let known = self.rule.iter().map(data::Together::rule);
+        known.chain(of_plugins.iter().map(|rule| self.in_one_order(rule))).collect()
     }
 
     /// Returns the component that a stage of this name upgrades.
@@ -75,14 +76,18 @@ impl Matrix {
         named.map_or(stage, |it| &it.name)
     }
 
+    /// Returns a plugin's version of a component in the order of the matrix, if that has the component.
+    pub(crate) fn ordered(&self, component: &str, version: &Version) -> Version {
+        let is_known = self.component.iter().any(|it| it.name == component);
+        if is_known && !version.floating { exact(&version.text) } else { version.clone() }
+    }
+
     fn in_one_order(&self, rule: &Rule) -> Rule {
         let bounds = |bounds: &[Bound]| {
             let bound = |bound: &Bound| {
                 let component = self.upgraded_as(&bound.component).to_owned();
-                let known = self.component.iter().any(|it| it.name == component);
-                let end = |end: &Option<Version>| {
-                    end.as_ref().map(|it| if known { exact(&it.text) } else { it.clone() })
-                };
+                let end =
+                    |end: &Option<Version>| end.as_ref().map(|end| self.ordered(&component, end));
                 let [at_least, below] = [end(&bound.at_least), end(&bound.below)];
                 Bound { component, at_least, below }
             };
@@ -152,7 +157,8 @@ mod tests {
             let own = state.variables.entry((*service).to_owned()).or_default();
             own.insert((*name).to_owned(), Some((*value).to_owned()));
         }
-        let verdicts = Matrix::known().unwrap().judge(&state, &[]);
+        let known = Matrix::known().unwrap();
+        let verdicts = known.judge(&state, &known.rules(&[]));
         verdicts.into_iter().map(|it| (it.id, it.severity)).collect()
     }
 
@@ -261,8 +267,9 @@ mod tests {
             ..State::default()
         };
         let known = Matrix::known().unwrap();
-        assert_eq!(known.judge(&state("16.4"), std::slice::from_ref(&rule)), []);
-        let found = known.judge(&state("14.1"), std::slice::from_ref(&rule));
+        let rules = known.rules(std::slice::from_ref(&rule));
+        assert_eq!(known.judge(&state("16.4"), &rules), []);
+        let found = known.judge(&state("14.1"), &rules);
         assert_eq!(
             found.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(),
             ["postgresql-recommended", "mine"]

@@ -1,8 +1,8 @@
 //! A plugin whose runs are many: each sets variables of its own at Railway, one in a step, and deploys nothing.
 
 use lockstep_sdk::{
-    Declare, Description, Draft, Fact, Failure, Guest, Live, Observation, Progress, Request,
-    Sample, Step, StepCall, Target, Verdict, Version,
+    Bound, Declare, Description, Draft, Fact, Failure, Guest, Live, Observation, Progress, Request,
+    Rule, Sample, Severity, Step, StepCall, Target, Verdict, Version,
 };
 
 /// How many steps a run has.
@@ -10,6 +10,9 @@ const STEPS: u32 = 4;
 
 /// The service whose variables are set.
 const SERVICE: &str = "health-monitor";
+
+/// A version that does not go together with every Redis.
+const PICKY: &str = "99";
 
 /// The plugin.
 #[derive(Debug)]
@@ -28,7 +31,15 @@ impl Guest for Steady {
                 paths: Vec::new(),
                 why: "sets variables that nothing reads".to_owned(),
             }],
-            rules: Vec::new(),
+            rules: vec![Rule {
+                id: "steady-needs-redis-7".to_owned(),
+                when: vec![Bound::at_least("steady", Version::exact(PICKY, &[99]))],
+                settings: Vec::new(),
+                require: vec![Bound::at_least("redis", Version::exact("7.0", &[7, 0]))],
+                severity: Severity::Refusal,
+                reason: "this version says so".to_owned(),
+                source: "its author".to_owned(),
+            }],
             after: Vec::new(),
             extra: Vec::new(),
         }
@@ -36,6 +47,7 @@ impl Guest for Steady {
 
     fn plan(target: Target) -> Result<Draft, Failure> {
         let wish = target.desired.unwrap_or_else(|| "1".to_owned());
+        let desired = Version::exact(wish.as_str(), &[if wish == PICKY { 99 } else { 1 }]);
         let mut steps = Vec::new();
         for number in 1..=STEPS {
             let label = format!("set-{number}");
@@ -49,7 +61,7 @@ impl Guest for Steady {
         }
         Ok(Draft {
             current: Version::exact("0", &[0]),
-            desired: Version::exact(wish, &[1]),
+            desired,
             findings: Vec::new(),
             steps,
             undo: Vec::new(),

@@ -11,6 +11,7 @@ use super::proceed::proceed;
 use super::words;
 use crate::args::{How, PlanArguments};
 use crate::clock::now;
+use crate::commands::fits::Earlier;
 use crate::commands::plan::{Wish, make_with, write};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -76,12 +77,14 @@ async fn compose(
     }
     let mut environment = None;
     let mut stages: Vec<Stage> = Vec::new();
+    let mut earlier = Earlier::default();
     for (loaded, wish) in in_order(loaded)? {
-        let made = make_with(opened, loaded, &wish).await;
+        let made = make_with(opened, loaded, &wish, &earlier).await;
         let before = stages.iter().all(|stage| stage.preview.is_nothing());
         let preview = match made {
             Ok(planned) => {
                 let (digest, plan) = (planned.digest, planned.plan);
+                earlier.add(&wish.component, &plan.authority.to)?;
                 environment.get_or_insert_with(|| plan.authority.environment.clone());
                 Preview::Planned(Box::new(Previewed { digest, plan }))
             }
