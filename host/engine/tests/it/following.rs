@@ -2,7 +2,8 @@
 
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::{
-    Atomicity, CANARIES, CANARIES_FOLLOW, Canary, Effect, Failure, Kind, Millis, Observation, Plan, Step, Undo,
+    Atomicity, CANARIES, CANARIES_FOLLOW, Canary, Effect, Failure, Kind, Millis, Observation, Plan,
+    Step, Undo,
 };
 use lockstep_engine::policy::Watching;
 use lockstep_engine::run::{Ended, Wait};

@@ -1,8 +1,8 @@
 //! What a plugin's functions are given and answer.
 
 use lockstep_engine::model::{
-    Bound, CANARIES_FOLLOW, Description, Draft, Extra, Grantable, Millis, ONE_OF_SEVERAL, Observation, Pending,
-    Progress, Rule, Sample, StepCall, Target, Verdict, Version,
+    Bound, CANARIES_FOLLOW, Description, Draft, Grantable, Millis, ONE_OF_SEVERAL, Observation,
+    Pending, Progress, Rule, Sample, StepCall, Target, Verdict, Version,
 };
 
 use super::{Inward, Outward, Refused, closed, unknown};

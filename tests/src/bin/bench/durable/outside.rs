@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
-    Canary, CanaryTally, Description, Draft, Effect, Fact, Failure, Kind, Millis, Moment, Numbers, Placed,
-    Observation, Progress, Read, Reading, Sample, StepCall, Survey, Target,
+    Canary, CanaryTally, Description, Draft, Effect, Fact, Failure, Kind, Millis, Moment, Numbers,
+    Observation, Placed, Progress, Read, Reading, Sample, StepCall, Survey, Target,
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{
