@@ -109,3 +109,23 @@ fn a_process_that_is_killed_right_at_either_switch_leaves_no_canary_at_the_side_
     is_whole(&back);
     assert_eq!(number(&it.old, LEFT), 0, "nothing of them is left");
 }
+
+#[test]
+fn canaries_of_a_way_back_that_is_armed_anew_come_home_with_everything_else() {
+    let it = Move::begin();
+    it.configure(&format!("{QUICK}{CANARIES}"));
+    let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove"];
+    it.stage.lockstep(&apply).expect(10);
+    it.stage.lockstep(&["lab", "break", "kill", "pg-0"]).expect(0);
+    let writable =
+        async || dial(&it.new).await.ok()?.batch_execute("CREATE TEMP TABLE t()").await.ok();
+    poll(|| block_on(writable()));
+    it.stage.lockstep(&["rollback", "--yes"]).expect(13).says("copies the old server anew");
+    let (mut back, said) = it.stage.begin(&["resume", "--yes"]);
+    poll_for(400, || said().contains("✓ compare-back\n").then_some(()));
+    back.kill().unwrap();
+    back.wait().unwrap();
+    let shown = it.stage.lockstep(&["show", "--json"]).expect(0).json();
+    is_whole(&shown);
+    are_all_in(&shown, &it.old);
+}

@@ -209,8 +209,8 @@ fn a_plugin_is_told_where_rows_are_kept_and_a_plan_without_them_has_nothing_to_f
         problem.contains("canaries move along from `old`, where no rows are kept"),
         "{problem}"
     );
-    let plain = Shape { extra: Vec::new(), ..none };
-    let plan = plain.freeze(&far()).unwrap();
+    let silent = Shape { extra: Vec::new(), ..none };
+    let plan = silent.freeze(&far()).unwrap();
     assert_eq!(plan.authority.following, None);
     assert!(!plan.to_json().unwrap().contains("following"), "such a plan keeps its hash");
     assert_eq!(CANARIES, "canaries");
