@@ -168,7 +168,7 @@ async fn a_canary_that_is_led_elsewhere_while_it_waits_is_counted_there_and_nowh
             let main = settings.connections["main"].clone();
             let database = Some("copy".to_owned());
             let (variable, user) = ("POSTGRES_PASSWORD".to_owned(), Some("postgres".to_owned()));
-            let copy = Connection { database, variable, user, ..main };
+            let copy = Connection { variable, user, database, ..main };
             settings.connections.insert("copy".to_owned(), copy);
         })
         .await;
