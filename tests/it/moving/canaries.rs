@@ -52,7 +52,8 @@ pub(super) fn are_all_in(json: &Value, url: &str) {
 fn canaries_move_with_the_database_and_back_through_a_process_that_is_killed_and_none_is_missing() {
     let it = Move::begin();
     it.configure(&format!("{QUICK}{CANARIES}"));
-    it.stage.lockstep(&["plan", "postgres-ha", "-e", "lab"]).expect(0).says("follow-canaries");
+    let plan = it.stage.lockstep(&["plan", "postgres-ha", "-e", "lab"]).expect(0);
+    plan.says("follow-canaries").says("and of cluster once step references");
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove", "--json"];
     let moved = it.stage.lockstep(&apply).expect(10).json();
     let cut = is_whole(&moved);
