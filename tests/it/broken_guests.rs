@@ -61,6 +61,7 @@ fn target(component: &str, desired: Option<&str>) -> Target {
         desired: desired.map(str::to_owned),
         options: Vec::new(),
         now: Moment(1),
+        extra: Vec::new(),
     }
 }
 

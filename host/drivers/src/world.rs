@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
-    Canary, CanaryTally, Composed as Pieces, Fact, Failure, Kind, Message, Moment, Numbers, Read,
-    Reading, Statement, Survey,
+    Canary, CanaryTally, Composed as Pieces, Fact, Failure, Kind, Message, Moment, Numbers, Placed,
+    Read, Reading, Statement, Survey,
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{Follow, World};
@@ -116,7 +116,7 @@ impl World for Drivers {
         }
     }
 
-    fn begin_canaries(&self, canaries: Vec<Canary>, began: Moment) {
+    fn begin_canaries(&self, canaries: Vec<Placed>, began: Moment) {
         self.canaries.begin(canaries, began);
     }
 

@@ -31,6 +31,13 @@ pub(crate) struct TableName {
     pub(crate) table: String,
 }
 
+impl TableName {
+    /// Returns the table of the host's own canaries.
+    pub(crate) fn of_canaries() -> Self {
+        Self { schema: "lockstep".to_owned(), table: "canary".to_owned() }
+    }
+}
+
 impl fmt::Display for TableName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}.{}", Ident(&self.schema), Ident(&self.table))

@@ -25,6 +25,12 @@ const CLIENTS: &str = "\
     pg_stat_activity a WHERE a.datname = current_database() AND coalesce(a.backend_type, 'client backend') = 'client backend' \
     AND a.pid <> pg_backend_pid() AND coalesce(a.application_name, '') NOT LIKE 'lockstep%'";
 
+/// Those for whom the seal counts: they, and the session in which Lockstep writes canaries, which stand for them. It is no client
+/// whose being there says anything.
+const WRITERS: &str = "\
+    pg_stat_activity a WHERE a.datname = current_database() AND coalesce(a.backend_type, 'client backend') = 'client backend' \
+    AND a.pid <> pg_backend_pid() AND (coalesce(a.application_name, '') NOT LIKE 'lockstep%' OR a.application_name = 'lockstep:canary')";
+
 fn moment(name: &str) -> String {
     format!(
         "(SELECT max(split_part(c.item, '=', 2)::numeric) FROM {OWN} AND c.item LIKE 'lockstep.{name}=%')"
@@ -53,7 +59,7 @@ pub(crate) fn set(database: &str) -> Vec<Vec<Piece>> {
 pub(crate) fn end_clients() -> Vec<Vec<Piece>> {
     statements([
         stamp("closed_at"),
-        format!("SELECT count(pg_terminate_backend(a.pid)) FROM {CLIENTS}"),
+        format!("SELECT count(pg_terminate_backend(a.pid)) FROM {WRITERS}"),
     ])
 }
 
@@ -98,7 +104,7 @@ pub(crate) fn end_sealed() -> Vec<Vec<Piece>> {
     statements([
         stamp("opened_at"),
         format!(
-            "SELECT count(pg_terminate_backend(a.pid)) FROM {CLIENTS} \
+            "SELECT count(pg_terminate_backend(a.pid)) FROM {WRITERS} \
              AND extract(epoch FROM a.backend_start) >= {} AND extract(epoch FROM a.backend_start) < {}",
             moment("sealed_at"),
             moment("opened_at")
@@ -147,8 +153,8 @@ pub(crate) fn statement() -> String {
     let (sealed, closed, opened) = (moment("sealed_at"), moment("closed_at"), moment("opened_at"));
     format!(
         "SELECT (SELECT count(*) FROM {OWN} AND c.item = 'default_transaction_read_only=on') > 0, \
-         (SELECT count(*) FROM {CLIENTS} AND coalesce({started}, 0) <= coalesce({closed}, 9000000000)), \
-         (SELECT count(*) FROM {CLIENTS} AND coalesce({started}, {sealed}) >= {sealed} AND coalesce({started}, {sealed}) < {opened}), \
+         (SELECT count(*) FROM {WRITERS} AND coalesce({started}, 0) <= coalesce({closed}, 9000000000)), \
+         (SELECT count(*) FROM {WRITERS} AND coalesce({started}, {sealed}) >= {sealed} AND coalesce({started}, {sealed}) < {opened}), \
          (SELECT count(*) FROM {CLIENTS}), (SELECT count(*) FROM {BEGINNING})"
     )
 }

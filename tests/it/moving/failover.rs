@@ -9,7 +9,7 @@ use crate::far_side::poll;
 pub(super) const QUICK: &str = "[environments.lab.watches]\ngrace = \"0s\"\nunhealthy-after = \"30s\"\nwindow = \"1s\"\ntraffic = []\n";
 
 /// What is kept in the server that the move stops at its end.
-const CANARIES: &str = "[environments.lab.canaries]\nrows = [\"postgres\"]\n";
+pub(super) const CANARIES: &str = "[environments.lab.canaries]\nrows = [\"postgres\"]\n";
 
 /// Later than the end of the soak, in seconds.
 pub(super) const AFTER_THE_SOAK: &str = "90000";

@@ -6,6 +6,8 @@ use lockstep_tests::dial;
 use lockstep_tests::writers::{LEISURE, Writers};
 
 use super::Move;
+use super::canaries::{are_all_in, is_whole};
+use super::failover::CANARIES;
 use crate::far_side::variable;
 use crate::stage::block_on;
 
@@ -75,4 +77,18 @@ fn with_a_front_first_nobody_is_deployed_while_the_database_moves_and_no_row_is_
     // Whoever still waits at the front waits in vain: what the run made is gone.
     writers.end().is_all_in(&it.old);
     assert!(it.stage.status().service(FRONT).is_none());
+}
+
+#[test]
+fn canaries_go_to_the_cluster_when_the_front_does_and_back_with_it() {
+    let it = begin();
+    let path = it.stage.folder().join("lockstep.toml");
+    let toml = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{toml}{CANARIES}")).unwrap();
+    let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "prove", "--json"];
+    let moved = it.stage.lockstep(&apply).expect(10).json();
+    let before = is_whole(&moved);
+    are_all_in(&moved, &it.new);
+    let back = it.stage.lockstep(&["rollback", "--yes", "--json"]).expect(11).json();
+    assert!(is_whole(&back) > before, "they go on at the old server: {back}");
 }

@@ -5,6 +5,8 @@ use lockstep_tests::writers::write;
 use lockstep_tests::{block_on, dial};
 use serde_json::{Value, json};
 
+use super::canaries::{are_all_in, is_whole};
+use super::failover::CANARIES;
 use super::{Move, SERVICES};
 use crate::far_side::graphql;
 
@@ -93,6 +95,17 @@ fn everybody_is_stopped_a_job_copies_every_row_and_what_is_written_afterwards_co
     before.is_all_in(&it.old);
     after.is_all_in(&it.old);
     write(&it.old, 3, ROWS).is_all_in(&it.old);
+}
+
+#[test]
+fn canaries_are_restored_by_the_job_with_everything_else_and_come_home() {
+    let it = Move::by_job_with(CANARIES);
+    let apply = [APPLY.as_slice(), &["--until", "prove", "--json"]].concat();
+    let moved = it.stage.lockstep(&apply).expect(10).json();
+    let before = is_whole(&moved);
+    are_all_in(&moved, &it.new);
+    let back = it.stage.lockstep(&["rollback", "--yes", "--json"]).expect(11).json();
+    assert!(is_whole(&back) > before, "they go on at the old server: {back}");
 }
 
 #[test]

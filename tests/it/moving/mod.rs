@@ -1,6 +1,7 @@
 //! PostgreSQL to a cluster and back, while writers write: no acknowledged row is lost, and none is there twice.
 
 mod budget;
+mod canaries;
 mod cluster;
 mod failover;
 mod front_first;

@@ -101,6 +101,7 @@ pub(super) async fn make_with(
         desired: wish.desired.clone(),
         options: opened.options(&loaded.called),
         now: now(),
+        extra: Vec::new(),
     };
     let canaries = config::canaries(&opened.document)?;
     let watching = Watching { canaries, ..opened.document.watches.watching() };

@@ -1,6 +1,6 @@
 //! What is watched beside a run, as an operator reads it in a plan.
 
-use lockstep_engine::model::{Authority, BITS, Canary, HostWatch, Trigger, Triggers};
+use lockstep_engine::model::{Authority, BITS, Canary, Following, HostWatch, Trigger, Triggers};
 
 use super::text::{hang, length, put, tame};
 
@@ -55,7 +55,8 @@ pub(super) fn watches(out: &mut String, authority: &Authority) {
         }
     }
     for canary in authority.canaries() {
-        out.push_str(&hang(&counted(canary), "  ", "    "));
+        let counted = counted(canary, authority.following.as_ref());
+        out.push_str(&hang(&counted, "  ", "    "));
     }
     let unknown = format!(
         "not to be found out for {} counts as failing; what fails before the run is not held against it",
@@ -64,11 +65,16 @@ pub(super) fn watches(out: &mut String, authority: &Authority) {
     out.push_str(&hang(&unknown, "  ", "    "));
 }
 
-fn counted(canary: &Canary) -> String {
+fn counted(canary: &Canary, following: Option<&Following>) -> String {
     let gone = "an acknowledged one that is gone tips at once";
     match canary {
         Canary::Rows(connection) => {
-            format!("canary: a row a second in `lockstep.canary` of {}: {gone}", tame(connection))
+            let follows = following.filter(|it| it.from == *connection);
+            let then = follows.map_or_else(String::new, |it| {
+                format!(", and of {} once step {} is done", tame(&it.to), it.forth)
+            });
+            let of = tame(connection);
+            format!("canary: a row a second in `lockstep.canary` of {of}{then}: {gone}")
         }
         Canary::Bits(connection) => {
             format!("canary: a bit a second under `{BITS}` of {}: {gone}", tame(connection))

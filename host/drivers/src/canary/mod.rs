@@ -11,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use lockstep_engine::model::{Canary, CanaryTally, Failure, HttpMethod, Moment, Numbers, Request};
+use lockstep_engine::model::{
+    Canary, CanaryTally, Failure, HttpMethod, Moment, Numbers, Placed, Request,
+};
 use tokio::sync::{RwLock, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -40,14 +42,21 @@ pub(crate) struct Canaries {
     under_way: RwLock<()>,
 }
 
-/// Which canaries, and when their run began.
+/// Which canaries, each at its place, and when their run began.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kept {
-    canaries: Vec<Canary>,
+    canaries: Vec<Placed>,
     began: Moment,
 }
 
-/// What one kind of canary keeps open from one to the next.
+impl Kept {
+    /// Returns where a canary is kept.
+    fn place(&self, canary: &Canary) -> Option<&Canary> {
+        self.canaries.iter().find(|it| it.canary == *canary).map(|it| &it.place)
+    }
+}
+
+/// What one kind of canary keeps open at its place from one to the next.
 #[derive(Default)]
 struct Perch {
     session: Option<Session>,
@@ -62,13 +71,25 @@ impl Default for Canaries {
     }
 }
 
+/// One canary that was tried.
+struct Tried<'a> {
+    place: &'a Canary,
+    number: u64,
+    began: Moment,
+    is_written: bool,
+}
+
 impl Canaries {
-    /// Has them written until [`Self::end`].
-    pub(crate) fn begin(&self, canaries: Vec<Canary>, began: Moment) {
-        self.kept.send_if_modified(|kept| {
-            let begins = kept.is_none();
-            kept.get_or_insert(Kept { canaries, began });
-            begins
+    /// Has them written until [`Self::end`], and leads those elsewhere that are written already and have another place now.
+    pub(crate) fn begin(&self, canaries: Vec<Placed>, began: Moment) {
+        // None is entered into a book meanwhile, so what is entered later is of the place that counts then.
+        self.with_books(|_| {
+            self.kept.send_if_modified(|kept| {
+                let kept = kept.get_or_insert(Kept { canaries: Vec::new(), began });
+                let differs = kept.canaries != canaries;
+                kept.canaries = canaries;
+                differs
+            })
         });
     }
 
@@ -89,8 +110,22 @@ impl Canaries {
         act(&mut self.books.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn is_on(&self) -> bool {
-        self.kept.borrow().is_some()
+    /// Returns where a canary is kept now; none where nobody wants it any more.
+    fn place(&self, canary: &Canary) -> Option<Canary> {
+        self.kept.borrow().as_ref()?.place(canary).cloned()
+    }
+
+    /// Enters what became of one, unless it has been led elsewhere meanwhile: it is acknowledged where it counts, or nowhere.
+    fn enter(&self, canary: &Canary, tried: &Tried<'_>, now: Moment) {
+        self.with_books(|books| {
+            let counts = self.place(canary).is_none_or(|place| place == *tried.place);
+            let book = books.entry(canary.clone()).or_default();
+            if tried.is_written && counts {
+                book.acknowledged(tried.number, tried.began, now);
+            } else {
+                book.refused(tried.began, now);
+            }
+        });
     }
 }
 
@@ -102,7 +137,7 @@ impl Drivers {
             let kept = wanted.wait_for(Option::is_some).await.map(|kept| kept.clone());
             match kept {
                 Ok(Some(Kept { canaries, began })) => {
-                    join_all(canaries.iter().map(|canary| self.sing(canary, began))).await;
+                    join_all(canaries.iter().map(|it| self.sing(&it.canary, began))).await;
                 }
                 // The sender lives as long as the drivers do, which are borrowed here.
                 Ok(None) | Err(_) => pending().await,
@@ -129,37 +164,34 @@ impl Drivers {
         timeout(LOOK, look).await.unwrap_or_else(|_elapsed| Err(late()))
     }
 
-    /// Writes one kind of canary until nobody wants it any more.
+    /// Writes one kind of canary, wherever it has its place, until nobody wants it any more.
     async fn sing(&self, canary: &Canary, began: Moment) {
         let mut wanted = self.canaries.kept.subscribe();
-        let (mut perch, mut newest) = (Perch::default(), 0);
+        let (mut perch, mut at, mut newest) = (Perch::default(), canary.clone(), 0);
         let interval = canary.interval();
         let mut next = Instant::now();
-        while self.canaries.is_on() {
+        loop {
+            let under_way = self.canaries.under_way.read().await;
+            let Some(place) = self.canaries.place(canary) else { return };
+            if at != place {
+                (perch, at) = (Perch::default(), place);
+            }
+            let place = &at;
             let attempt = (self.now)();
             // By the time since the run began, so that no process has to know how far another one came.
             let number = (attempt.since(began).0 / interval.0).max(newest + 1);
             newest = number;
-            let under_way = self.canaries.under_way.read().await;
-            if !self.canaries.is_on() {
-                return;
-            }
-            let tried = if number > MOST {
-                Err(Failure::permanent(
-                    "canary:number",
-                    "the run takes longer than canaries are counted",
-                ))
-            } else {
-                self.try_one(canary, number, &mut perch).await
+            let elsewhere = |kept: &Option<Kept>| {
+                kept.as_ref().is_some_and(|kept| kept.place(canary) != Some(place))
             };
-            let now = (self.now)();
-            self.canaries.with_books(|books| {
-                let book = books.entry(canary.clone()).or_default();
-                match &tried {
-                    Ok(()) => book.acknowledged(number, attempt, now),
-                    Err(_) => book.refused(attempt, now),
-                }
-            });
+            let tried = tokio::select! {
+                biased;
+                _ = wanted.wait_for(elsewhere) => Err(led_elsewhere()),
+                tried = self.try_one(place, number, &mut perch) => tried,
+            };
+            let is_written = tried.is_ok();
+            let entered = Tried { place, number, began: attempt, is_written };
+            self.canaries.enter(canary, &entered, (self.now)());
             drop(under_way);
             if let Err(failure) = tried {
                 tracing::debug!(canary = canary.id(), number, %failure, "a canary was not acknowledged");
@@ -168,21 +200,21 @@ impl Drivers {
             }
             // What was missed while one took long is not made up for.
             next = (next + interval.duration()).max(Instant::now());
+            let changes = |kept: &Option<Kept>| kept.is_none() || elsewhere(kept);
             tokio::select! {
                 () = sleep_until(next) => {}
-                _ = wanted.wait_for(Option::is_none) => {}
+                _ = wanted.wait_for(changes) => {}
             }
         }
     }
 
-    async fn try_one(
-        &self,
-        canary: &Canary,
-        number: u64,
-        perch: &mut Perch,
-    ) -> Result<(), Failure> {
+    async fn try_one(&self, place: &Canary, number: u64, perch: &mut Perch) -> Result<(), Failure> {
+        if number > MOST {
+            let words = "the run takes longer than canaries are counted";
+            return Err(Failure::permanent("canary:number", words));
+        }
         let late = || Failure::transient("canary:timeout", "no acknowledgement came in time");
-        match timeout(PATIENCE, self.write_one(canary, number, perch)).await {
+        match timeout(PATIENCE, self.write_one(place, number, perch)).await {
             Ok(written) => written,
             Err(_) => Err(late()),
         }
@@ -190,11 +222,11 @@ impl Drivers {
 
     async fn write_one(
         &self,
-        canary: &Canary,
+        place: &Canary,
         number: u64,
         perch: &mut Perch,
     ) -> Result<(), Failure> {
-        match canary {
+        match place {
             Canary::Rows(connection) => {
                 if perch.session.is_none() {
                     self.look_anew(perch).await;
@@ -237,4 +269,9 @@ impl Drivers {
         }
         Err(Failure::transient("canary:answer", format!("it answered {}", answer.status)))
     }
+}
+
+/// A canary that was under way when its place changed may still be written where it was: nobody counts it there.
+fn led_elsewhere() -> Failure {
+    Failure::transient("canary:elsewhere", "it has its place elsewhere by now")
 }

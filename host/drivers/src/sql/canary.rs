@@ -16,13 +16,17 @@ const MISSING: &str = "\
     SELECT n FROM unnest($1::bigint[], $2::bigint[]) AS s(first, last), generate_series(s.first, s.last) AS n \
     WHERE NOT EXISTS (SELECT 1 FROM lockstep.canary c WHERE c.number = n) ORDER BY n";
 
-/// How both kinds of sessions call themselves.
+/// How sessions call themselves in which canaries are written. A plugin that seals a database ends those as it ends its clients'.
 const CALLED: &str = "lockstep:canary";
 
+/// How those call themselves in which it is looked which are there.
+const LOOKS: &str = "lockstep:ledger";
+
 impl Databases {
-    /// Opens a session in which canaries are written, where the connection was found last.
+    /// Opens a session in which canaries are written, where the connection was found last. It is a client's: a database that is
+    /// sealed against writers is sealed against canaries too, for they stand for those.
     pub(crate) async fn session_of_canaries(&self, name: &str) -> Result<Session, Failure> {
-        let session = self.dial_again(name, CALLED).await?;
+        let session = self.dial_as_client(name, CALLED).await?;
         let set = session.client.batch_execute(LIMITS).await;
         set.map_err(|error| self.redactor.failure(failure(name, &error)))?;
         Ok(session)
@@ -46,7 +50,7 @@ impl Databases {
         name: &str,
         acknowledged: &Numbers,
     ) -> Result<Numbers, Failure> {
-        let session = self.open(name, CALLED).await?;
+        let session = self.open(name, LOOKS).await?;
         let client = &session.client;
         let failed = |error: tokio_postgres::Error| self.redactor.failure(failure(name, &error));
         client.batch_execute(LIMITS).await.map_err(failed)?;

@@ -48,6 +48,15 @@ pub(crate) struct Databases {
     pub(super) tools: Tools,
 }
 
+/// What a session makes of a database that takes no writes by its own default.
+#[derive(Clone, Copy)]
+enum Seal {
+    /// It takes none from this session either.
+    Heeded,
+    /// A database that is sealed against its writers is not sealed against us.
+    Ignored,
+}
+
 /// An open session. Dropping it ends it.
 pub(crate) struct Session {
     pub(super) client: Client,
@@ -116,7 +125,7 @@ impl Databases {
         connection: &Connection,
         called: &str,
     ) -> Result<Session, Failure> {
-        let opened = self.resolve_and_dial(name, connection, called).await;
+        let opened = self.resolve_and_dial(name, connection, called, Seal::Ignored).await;
         let session = match opened {
             // What was known of the address may be old, so the next attempt asks again; a wrong password is asked for now.
             Err(failure) => {
@@ -124,7 +133,7 @@ impl Databases {
                 if failure.problem().code != "sql:28P01" {
                     return Err(failure);
                 }
-                self.resolve_and_dial(name, connection, called).await?
+                self.resolve_and_dial(name, connection, called, Seal::Ignored).await?
             }
             Ok(session) => session,
         };
@@ -143,12 +152,20 @@ impl Databases {
         Ok(session)
     }
 
-    /// Opens a session where the connection was found last, without looking anew where that is or what is there.
-    pub(super) async fn dial_again(&self, name: &str, called: &str) -> Result<Session, Failure> {
+    /// Opens a session where the connection was found last, without looking anew where that is or what is there. It may do there
+    /// what a client may.
+    pub(super) async fn dial_as_client(
+        &self,
+        name: &str,
+        called: &str,
+    ) -> Result<Session, Failure> {
         let connection = self.named(name)?;
         match self.leading.lock().await.get(name).cloned() {
-            Some(service) => self.resolve_and_dial(name, &connection.at(&service), called).await,
-            None => self.resolve_and_dial(name, connection, called).await,
+            Some(service) => {
+                let connection = connection.at(&service);
+                self.resolve_and_dial(name, &connection, called, Seal::Heeded).await
+            }
+            None => self.resolve_and_dial(name, connection, called, Seal::Heeded).await,
         }
     }
 
@@ -177,19 +194,24 @@ impl Databases {
         name: &str,
         connection: &Connection,
         called: &str,
+        seal: Seal,
     ) -> Result<Session, Failure> {
         let target = Target::resolve(&self.railway, &self.reach, connection).await?;
-        dial(name, &target, called).await.map_err(|failure| self.redactor.failure(failure))
+        dial(name, &target, called, seal).await.map_err(|failure| self.redactor.failure(failure))
     }
 }
 
-async fn dial(name: &str, target: &Target, called: &str) -> Result<Session, Failure> {
+async fn dial(name: &str, target: &Target, called: &str, seal: Seal) -> Result<Session, Failure> {
     let mut config = Config::new();
     config.host(&target.address.host).port(target.address.port).connect_timeout(CONNECT);
     config.user(target.user.as_deref().unwrap_or("postgres"));
     config.application_name(self::called(called));
-    // A database that is sealed against its writers is not sealed against us.
-    config.options("-c default_transaction_read_only=off");
+    match seal {
+        Seal::Heeded => {}
+        Seal::Ignored => {
+            config.options("-c default_transaction_read_only=off");
+        }
+    }
     if let Some(database) = &target.database {
         config.dbname(database);
     }

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
-use lockstep_engine::model::{BITS, Canary, CanaryTally, Moment, Numbers};
+use lockstep_engine::model::{BITS, Canary, CanaryTally, Moment, Numbers, Placed};
 use lockstep_engine::run::World as _;
 use lockstep_lab::Stack;
 
 use super::keyspaces::connect;
-use super::queries::admin;
+use super::queries::{admin, admin_of};
 use super::world::{World, now};
+use crate::settings::Connection;
 
 /// How often it is looked whether more were written.
 const LOOK: Duration = Duration::from_millis(20);
@@ -17,12 +18,26 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const PLACE: &str =
     "CREATE SCHEMA lockstep; CREATE TABLE lockstep.canary (number bigint PRIMARY KEY)";
 
+/// How many sessions wait for a lock on a table.
+const WAITS: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'";
+
+const SEAL: &str = "ALTER DATABASE litellm_langfuse SET default_transaction_read_only = on";
+
+const LIFT: &str = "ALTER DATABASE litellm_langfuse RESET default_transaction_read_only";
+
+const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'lockstep:canary'";
+
 fn rows() -> Canary {
     Canary::Rows("main".to_owned())
 }
 
 fn bits() -> Canary {
     Canary::Bits("cache".to_owned())
+}
+
+/// Returns a canary at its own place.
+fn at_home(canary: &Canary) -> Vec<Placed> {
+    vec![Placed { canary: canary.clone(), place: canary.clone() }]
 }
 
 /// Does `act` while canaries are written.
@@ -68,7 +83,7 @@ async fn what_was_acknowledged_is_looked_for_in_postgresql() {
     let world = World::up(Stack::AsRun, &["postgres"]).await;
     let admin = admin(&world).await;
     admin.batch_execute(PLACE).await.unwrap();
-    world.drivers.begin_canaries(vec![rows()], now()());
+    world.drivers.begin_canaries(at_home(&rows()), now()());
     let mut known = CanaryTally::default();
     beside(&world, async {
         until(&world, &rows(), &mut known, |known| known.acknowledged.count() >= 3).await;
@@ -101,7 +116,7 @@ async fn a_lock_that_writers_wait_for_is_an_outage_without_a_loss() {
     let world = World::up(Stack::AsRun, &["postgres"]).await;
     let admin = admin(&world).await;
     admin.batch_execute(PLACE).await.unwrap();
-    world.drivers.begin_canaries(vec![rows()], now()());
+    world.drivers.begin_canaries(at_home(&rows()), now()());
     let mut known = CanaryTally::default();
     beside(&world, async {
         until(&world, &rows(), &mut known, |known| !known.acknowledged.is_empty()).await;
@@ -122,7 +137,7 @@ async fn what_was_acknowledged_is_looked_for_in_redis_and_nobody_makes_its_place
     let mut admin = connect(&world).await;
     redis::cmd("SET").arg(BITS).arg("").exec_async(&mut admin).await.unwrap();
     // As if the run had begun a while ago.
-    world.drivers.begin_canaries(vec![bits()], Moment(now()().0 - 90_000));
+    world.drivers.begin_canaries(at_home(&bits()), Moment(now()().0 - 90_000));
     let mut known = CanaryTally::default();
     beside(&world, async {
         until(&world, &bits(), &mut known, |known| known.acknowledged.count() >= 3).await;
@@ -138,4 +153,77 @@ async fn what_was_acknowledged_is_looked_for_in_redis_and_nobody_makes_its_place
     .await;
     let exists: bool = redis::cmd("EXISTS").arg(BITS).query_async(&mut admin).await.unwrap();
     assert!(!exists, "who comes late leaves nothing behind");
+}
+
+#[tokio::test]
+async fn a_canary_that_is_led_elsewhere_while_it_waits_is_counted_there_and_nowhere_else() {
+    let mut world = World::up(Stack::AsRun, &["postgres"]).await;
+    let admin = admin(&world).await;
+    admin.batch_execute(PLACE).await.unwrap();
+    admin.batch_execute("CREATE DATABASE copy TEMPLATE template0").await.unwrap();
+    let copy = admin_of(&world, "copy").await;
+    copy.batch_execute(PLACE).await.unwrap();
+    world.drivers = world
+        .open(|settings| {
+            let main = settings.connections["main"].clone();
+            let database = Some("copy".to_owned());
+            let (variable, user) = ("POSTGRES_PASSWORD".to_owned(), Some("postgres".to_owned()));
+            let copy = Connection { variable, user, database, ..main };
+            settings.connections.insert("copy".to_owned(), copy);
+        })
+        .await;
+    let (elsewhere, mut known) = (Canary::Rows("copy".to_owned()), CanaryTally::default());
+    let mut before = Numbers::default();
+    world.drivers.begin_canaries(at_home(&rows()), now()());
+    beside(&world, async {
+        until(&world, &rows(), &mut known, |known| known.acknowledged.count() >= 2).await;
+        admin.batch_execute("BEGIN; LOCK TABLE lockstep.canary IN SHARE MODE").await.unwrap();
+        while copy.query_one(WAITS, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+        add(&world, &rows(), &mut known);
+        before = known.acknowledged.clone();
+        let placed = Placed { canary: rows(), place: elsewhere.clone() };
+        world.drivers.begin_canaries(vec![placed], now()());
+        until(&world, &rows(), &mut known, |known| {
+            known.acknowledged.count() >= before.count() + 2
+        })
+        .await;
+        admin.batch_execute("COMMIT").await.unwrap();
+        world.drivers.end_canaries().await;
+    })
+    .await;
+    add(&world, &rows(), &mut known);
+    let after = known.acknowledged.without(&before);
+    assert_eq!(known.refused, 1, "the one that waited");
+    let since = before.iter().max().unwrap();
+    assert!(after.iter().all(|number| number > since), "no number is taken twice");
+    assert!(!known.gaps.is_empty(), "the wait is told");
+    let missing = async |place: &Canary, numbers| world.drivers.missing(place, numbers).await;
+    assert_eq!(missing(&rows(), &before).await.unwrap(), Numbers::default());
+    assert_eq!(missing(&elsewhere, &after).await.unwrap(), Numbers::default());
+    assert_eq!(missing(&rows(), &after).await.unwrap(), after, "none of them at the former place");
+}
+
+#[tokio::test]
+async fn a_database_that_is_sealed_takes_no_canary_though_it_takes_what_the_run_does() {
+    let world = World::up(Stack::AsRun, &["postgres"]).await;
+    let admin = admin(&world).await;
+    admin.batch_execute(PLACE).await.unwrap();
+    world.drivers.begin_canaries(at_home(&rows()), now()());
+    let mut known = CanaryTally::default();
+    beside(&world, async {
+        until(&world, &rows(), &mut known, |known| !known.acknowledged.is_empty()).await;
+        admin.batch_execute(SEAL).await.unwrap();
+        admin.execute(END, &[]).await.unwrap();
+        until(&world, &rows(), &mut known, |known| known.refused >= 2).await;
+        let sealed = known.acknowledged.count();
+        assert!(missing(&world, &rows(), &known).await.is_empty(), "they can be looked for");
+        until(&world, &rows(), &mut known, |known| known.refused >= 4).await;
+        assert_eq!(known.acknowledged.count(), sealed, "none of them is written");
+        admin.batch_execute(LIFT).await.unwrap();
+        until(&world, &rows(), &mut known, |known| known.acknowledged.count() > sealed).await;
+    })
+    .await;
+    assert!(missing(&world, &rows(), &known).await.is_empty());
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::name::StepId;
 use super::time::{Millis, Moment};
 
 /// What the host writes, or asks, again and again while a run goes on.
@@ -54,6 +55,11 @@ impl Canary {
         }
     }
 
+    /// Returns whether it is rows behind this connection.
+    pub fn is_rows_of(&self, connection: &str) -> bool {
+        matches!(self, Self::Rows(kept) if kept == connection)
+    }
+
     /// Returns whether what was acknowledged stays and can be looked for.
     pub const fn is_kept(&self) -> bool {
         match self {
@@ -61,6 +67,38 @@ impl Canary {
             Self::Answers { .. } => false,
         }
     }
+}
+
+/// The entry of a target's `extra` that names a connection behind which rows are kept beside the run. It stands once for each.
+pub const CANARIES: &str = "canaries";
+
+/// The entries of a draft's `extra` by which canaries move along with their database: the connection from which they move, the
+/// one to which, the step before which the host makes their place there, the step with whose end they are there, and the
+/// undo step with whose end they are back. The third may be absent, all others stand once.
+pub const CANARIES_FOLLOW: [&str; 5] =
+    ["canaries-from", "canaries-to", "canaries-room", "canaries-forth", "canaries-back"];
+
+/// Canaries that move along with their database. The side in force follows from the journal alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Following {
+    /// The connection behind which they are kept until then, and after a way back.
+    pub from: String,
+    /// The connection behind which they are kept from then on.
+    pub to: String,
+    /// The step with whose end the new side is in force: what is written there by then is not lost on a way back.
+    pub forth: StepId,
+    /// The undo step with whose end the former side is in force again.
+    pub back: StepId,
+}
+
+/// A canary, and where it is kept now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// The canary, as it is counted.
+    pub canary: Canary,
+    /// What is written: the same, at the side that is in force.
+    pub place: Canary,
 }
 
 /// A set of numbers, kept as its stretches: each first and last, rising, with gaps between them.

@@ -24,7 +24,10 @@ mod trigger;
 mod wire;
 
 pub use call::{Answer, Call, HttpMethod, Job, Level, Read, Reading, Request, Response, Rows};
-pub use canary::{BITS, Canary, CanaryTally, Gap, NotRising, Numbers};
+pub use canary::{
+    BITS, CANARIES, CANARIES_FOLLOW, Canary, CanaryTally, Following, Gap, NotRising, Numbers,
+    Placed,
+};
 pub use canonical::canonical;
 pub use claim::Claim;
 pub use composite::{Composite, Preview, Previewed, ReadCompositeError, Stage};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::canary::Canary;
+use super::canary::{Canary, Following};
 use super::canonical::canonical;
 use super::digest::Digest;
 use super::draft::{Finding, Severity, Step, Undo, Watch};
@@ -128,6 +128,9 @@ pub struct Authority {
     /// Connections to what the plan stops for good, and the step that does: from there on nothing is looked for behind them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stopped: BTreeMap<String, StepId>,
+    /// The canaries that move along with their database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub following: Option<Following>,
     /// What the plugin looks at meanwhile.
     pub watches: Vec<Watch>,
     /// What the host looks at meanwhile.

@@ -104,6 +104,8 @@ pub struct Target {
     pub options: Vec<(String, String)>,
     /// The moment that the host recorded.
     pub now: Moment,
+    /// What is said beside that. The planner says what it knows: where canaries are kept.
+    pub extra: Extra,
 }
 
 impl Value {

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::begun;
 use super::derive;
 use super::expect;
+use super::following::Moving;
 use super::forget::{self, Closing};
 use super::grant::Grant;
 use super::images::{Images, is_pinned};
-use super::ledger::{self, Ledger};
+use super::ledger::{self, Ledger, Room};
 use super::shape;
 use super::stopped;
 use super::watching::Watching;
@@ -83,8 +84,13 @@ impl Freezer<'_> {
         }
         let mut stopped = stopped::stopped(&draft.steps, &effects, self.survey);
         let mut begun = begun::begun(&draft.steps, &effects, self.survey);
+        let moving = Moving::of(&draft, self.watching, self.survey).unwrap_or_else(|wrong| {
+            problems.extend(wrong);
+            None
+        });
         if !steps.is_empty() {
-            problems.extend(self.canaries(&mut steps, &mut undo, &mut effects, &stopped));
+            let moving = moving.as_ref();
+            problems.extend(self.canaries(&mut steps, &mut undo, &mut effects, &stopped, moving));
         }
         problems.extend(self.deployments(&steps, &undo, &effects));
         problems.extend(Watching::stand_in_problems(&draft.extra, self.survey));
@@ -117,6 +123,7 @@ impl Freezer<'_> {
             undo,
             begun: BTreeMap::new(),
             stopped: BTreeMap::new(),
+            following: moving.map(|moving| moving.following),
             watches: draft.watches,
             host_watches,
             triggers: self.watching.triggers,
@@ -132,27 +139,35 @@ impl Freezer<'_> {
     }
 
     /// Puts the steps around the plan that make the place of the canaries and remove it, which is no later than right before
-    /// the first step that stops for good what has that place.
+    /// the first step that stops for good what has that place. Where they move along, their place at the other side is made right
+    /// before the step that needs it, and is removed on the way back right after what that step takes back.
     fn canaries(
         &self,
         steps: &mut Vec<FrozenStep>,
         undo: &mut Vec<FrozenUndo>,
         effects: &mut BTreeMap<Label, Effect>,
         stopped: &BTreeMap<String, StepId>,
+        moving: Option<&Moving>,
     ) -> Vec<String> {
-        let canaries = self.watching.canaries.iter();
-        let stopping: Vec<_> =
-            canaries.filter_map(|canary| stopped.get(canary.connection()?)).collect();
-        match ledger::ledger(self.watching.canaries.iter()) {
+        let canaries = self.watching.canaries.iter().filter_map(Canary::connection);
+        let kept = canaries.chain(moving.map(|moving| moving.following.to.as_str()));
+        let stopping: Vec<_> = kept.filter_map(|connection| stopped.get(connection)).collect();
+        match ledger::ledger(self.watching.canaries.iter(), moving) {
             Ok(None) => Vec::new(),
-            Ok(Some(Ledger { first, last, undo: undone, effects: made })) => {
-                let own = [&first.step, &last.step, &undone.step];
-                let taken = own.into_iter().filter_map(|own| taken(own, effects, steps, undo));
+            Ok(Some(Ledger { first, room, last, undo: undone, effects: made })) => {
+                let of_room = room.iter().flat_map(|it| [&it.step.step, &it.undo.step]);
+                let own = [&first.step, &last.step, &undone.step].into_iter().chain(of_room);
+                let taken = own.filter_map(|own| taken(own, effects, steps, undo));
                 let problems = taken.collect();
                 effects.extend(made.into_iter().map(|effect| (effect.label.clone(), effect)));
                 let stops_it = |frozen: &FrozenStep| stopping.contains(&&frozen.step.id);
                 let end = steps.iter().position(stops_it).unwrap_or(steps.len());
                 steps.insert(end, last);
+                if let Some(Room { before, step, undo: removed }) = room {
+                    let at = steps.iter().position(|frozen| frozen.step.id == before);
+                    steps.insert(at.unwrap_or_default(), step);
+                    undo.push(removed);
+                }
                 steps.insert(0, first);
                 undo.push(undone);
                 problems

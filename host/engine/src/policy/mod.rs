@@ -4,6 +4,7 @@ mod admit;
 mod begun;
 mod derive;
 mod expect;
+mod following;
 mod forget;
 mod freeze;
 mod grant;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{
-    Canary, Effect, Extra, HostWatch, Kind, Label, Millis, ONE_OF_SEVERAL, ServiceRef, Survey,
-    Triggers, Watch,
+    CANARIES, CANARIES_FOLLOW, Canary, Effect, Extra, HostWatch, Kind, Label, Millis,
+    ONE_OF_SEVERAL, ServiceRef, Survey, Triggers, Watch,
 };
 
 /// Longest name of a watch.
@@ -25,6 +25,15 @@ pub struct Watching {
 }
 
 impl Watching {
+    /// Returns what a plugin is told of that: behind which connections rows are kept.
+    pub(crate) fn told(&self) -> Extra {
+        let rows = self.canaries.iter().filter_map(|canary| match canary {
+            Canary::Rows(connection) => Some(connection.clone()),
+            Canary::Bits(_) | Canary::Answers { .. } => None,
+        });
+        rows.map(|connection| (CANARIES.to_owned(), connection)).collect()
+    }
+
     /// Returns what the host looks at by itself: whether each service runs that the plan deploys, whether enough of those
     /// run that stand in for each other, and requests.
     pub(super) fn by_the_host(
@@ -60,7 +69,7 @@ impl Watching {
     pub(super) fn stand_in_problems(extra: &Extra, survey: &Survey) -> Vec<String> {
         let mut found: Vec<String> = extra
             .iter()
-            .filter(|(key, _)| key != ONE_OF_SEVERAL)
+            .filter(|(key, _)| key != ONE_OF_SEVERAL && !CANARIES_FOLLOW.contains(&key.as_str()))
             .map(|(key, _)| format!("the plan has an unknown extra `{key}`"))
             .collect();
         let mut seen = BTreeSet::new();

@@ -14,7 +14,7 @@ use crate::journal::{
     BrokenChain, Direction, End, Epoch, Event, Head, IllegalRecord, Linked, Phase, Record,
     RunState, StepStatus,
 };
-use crate::model::{Authority, Digest, Millis, Moment, RunId, StepId};
+use crate::model::{Authority, Digest, Millis, Moment, Placed, RunId, StepId};
 use crate::policy::Grant;
 
 /// What a run does when a step fails before the point of no return. After it, a run always stops.
@@ -154,6 +154,8 @@ pub struct Execution<'a, W, J, C, R, K> {
     pub(super) silenced: BTreeSet<StepId>,
     pub(super) denials: Denials,
     pub(super) watched: Vec<Watched>,
+    /// Where this process had canaries written last.
+    pub(super) led: Vec<Placed>,
     /// Whether this process has claimed the environment.
     pub(super) claimed: bool,
     /// The critical section that this process began, or found to be as it was left.
@@ -210,6 +212,7 @@ where
             silenced: BTreeSet::new(),
             denials: Denials::of(records),
             watched: Watched::all(authority),
+            led: Vec::new(),
             claimed: false,
             within: None,
             head,
@@ -279,7 +282,7 @@ where
         }
         self.settle_open().await?;
         self.listen()?;
-        self.keep_ledger()?;
+        self.keep_ledger().await?;
         self.watch_before(guest).await?;
         self.rest(Millis(0), guest).await?;
         match self.state.direction {

@@ -4,7 +4,9 @@ use super::execute::{Ended, Execution, Wait};
 use super::port::{Clock, Control, Journal, News, Reporter, World};
 use super::{RunError, bounds::line};
 use crate::journal::{Direction, Event, Phase, StepStatus};
-use crate::model::{Canary, Failure, Millis, Moment, Numbers, Sample, Step, StepId, Verdict};
+use crate::model::{
+    Canary, Failure, Following, Millis, Moment, Numbers, Placed, Sample, Step, StepId, Verdict,
+};
 use crate::policy;
 
 /// How often it is looked whether what was acknowledged is there, while a step goes on.
@@ -24,11 +26,18 @@ where
     R: Reporter,
     K: Control,
 {
-    /// Lets the canaries of the plan be written from now on, where their place is made and not yet removed.
-    pub(super) fn keep_ledger(&mut self) -> Result<(), RunError> {
-        let canaries: Vec<Canary> = self.authority.canaries().cloned().collect();
+    /// Lets the canaries of the plan be written from now on, where their place is made and not yet removed. Those that move
+    /// along with their database are led to the side that is in force by now.
+    pub(super) async fn keep_ledger(&mut self) -> Result<(), RunError> {
+        let placed = |canary: &Canary| Placed { canary: canary.clone(), place: self.place(canary) };
+        let canaries: Vec<Placed> = self.authority.canaries().map(placed).collect();
         if canaries.is_empty() || !self.ledger_is_open() {
             return Ok(());
+        }
+        if canaries != self.led {
+            // Whoever takes the run up must find the same side in force.
+            self.commit().await?;
+            self.led.clone_from(&canaries);
         }
         let began = self.state.leased.values().min().copied().unwrap_or(self.resumed_at);
         self.ports.world.begin_canaries(canaries, began);
@@ -138,7 +147,8 @@ where
         if known.acknowledged.is_empty() {
             return Ok(Ok(Numbers::default()));
         }
-        let numbers = match self.ports.world.missing(canary, &known.acknowledged).await {
+        let numbers = match self.ports.world.missing(&self.place(canary), &known.acknowledged).await
+        {
             Ok(numbers) => numbers,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -147,6 +157,24 @@ where
             self.note(Event::Missed { canary: id, looked_for, numbers: numbers.clone() })?;
         }
         Ok(Ok(numbers))
+    }
+
+    /// Returns where a canary is kept: at the side that is in force. The journal alone says which that is, so nothing is written
+    /// to whichever side answers, and who takes the run up finds the same. A step that found nothing to do switches nothing,
+    /// because nothing would bring home what is written after it.
+    fn place(&self, canary: &Canary) -> Canary {
+        let switched = |forth: &StepId| {
+            let frozen = self.authority.step(forth);
+            self.is_done(forth) && frozen.is_some_and(|frozen| self.has_begun(frozen))
+        };
+        match &self.authority.following {
+            Some(Following { from, to, forth, back })
+                if canary.is_rows_of(from) && switched(forth) && !self.is_done(back) =>
+            {
+                Canary::Rows(to.clone())
+            }
+            Some(_) | None => canary.clone(),
+        }
     }
 
     fn acknowledged(&self, canary: &Canary) -> Numbers {

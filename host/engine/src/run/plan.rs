@@ -72,6 +72,7 @@ impl<W: World, R: Reporter> Planner<'_, W, R> {
     /// # Errors
     /// See [`PlanError`]. A plan with findings that refuse it is no error: the caller shows it.
     pub async fn plan(&self, guest: &mut impl Guest, target: &Target) -> Result<Plan, PlanError> {
+        let target = &Target { extra: self.watching.told(), ..target.clone() };
         let mut answered = Answered::default();
         let mut first = self.draft(guest, target, &mut answered).await?;
         let mut field = String::new();

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use crate::journal::{Epoch, Fate, Head, Intent, Linked, Sent, Standing};
 use crate::model::{
     Answer, Call, Canary, CanaryTally, Description, Draft, Fact, Failure, Label, Level, Millis,
-    Moment, Numbers, Observation, Problem, Progress, Read, Reading, RunId, Sample, StepCall,
-    StepId, Survey, Target, Verdict,
+    Moment, Numbers, Observation, Placed, Problem, Progress, Read, Reading, RunId, Sample,
+    StepCall, StepId, Survey, Target, Verdict,
 };
 use crate::policy::Admitted;
 
@@ -71,9 +71,10 @@ pub trait World {
         outcome: &[Fact],
     ) -> Result<Follow, Failure>;
 
-    /// Has `canaries` written again and again beside the run until `end_canaries`, each numbered by its intervals since
-    /// `began`. Does nothing while that goes on already.
-    fn begin_canaries(&self, canaries: Vec<Canary>, began: Moment);
+    /// Has `canaries` written again and again beside the run until `end_canaries`, each at its place and numbered by its
+    /// intervals since `began`. Does nothing while that goes on already, but for those whose place is another one now: when
+    /// this returns none is acknowledged at the former place any more.
+    fn begin_canaries(&self, canaries: Vec<Placed>, began: Moment);
 
     /// Ends that. When this returns no canary is under way any more.
     async fn end_canaries(&self);
@@ -81,7 +82,7 @@ pub trait World {
     /// Returns what became of the canaries since the last call.
     fn tallies(&self) -> Vec<(Canary, CanaryTally)>;
 
-    /// Returns those of the acknowledged canaries that are not there.
+    /// Returns those of the acknowledged numbers that are not at the place where `canary` is kept.
     async fn missing(&self, canary: &Canary, acknowledged: &Numbers) -> Result<Numbers, Failure>;
 
     /// Lifts every block on writes that this process holds. Called whenever the process leaves a run, for whatever reason:

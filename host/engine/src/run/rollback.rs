@@ -123,7 +123,7 @@ where
     }
 
     /// Returns whether an effect of the step happened or may have.
-    fn has_begun(&self, frozen: &FrozenStep) -> bool {
+    pub(super) fn has_begun(&self, frozen: &FrozenStep) -> bool {
         frozen.step.effects.iter().any(|label| self.state.began(label))
     }
 }

@@ -280,6 +280,7 @@ fn plan_twice(one: &Shape, other: &Shape) -> Result<Plan, PlanError> {
         desired: None,
         options: Vec::new(),
         now: Moment(1),
+        extra: Vec::new(),
     };
     let answer = block_on(planner.plan(&mut guest, &target));
     assert!(bench.world.sent.borrow().is_empty(), "planning sends nothing (L2)");

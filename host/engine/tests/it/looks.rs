@@ -78,6 +78,7 @@ fn planned(bench: &Bench, guest: &mut FakeGuest) -> Result<Plan, PlanError> {
         desired: None,
         options: Vec::new(),
         now: Moment(1),
+        extra: Vec::new(),
     };
     block_on(planner.plan(guest, &target))
 }

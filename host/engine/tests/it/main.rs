@@ -16,6 +16,8 @@ mod fake;
 #[cfg(test)]
 mod fold;
 #[cfg(test)]
+mod following;
+#[cfg(test)]
 mod foreign;
 #[cfg(test)]
 mod forget;

@@ -1,8 +1,8 @@
 //! What a plugin's functions are given and answer.
 
 use lockstep_engine::model::{
-    Bound, Description, Draft, Extra, Grantable, Millis, ONE_OF_SEVERAL, Observation, Pending,
-    Progress, Rule, Sample, StepCall, Target, Verdict, Version,
+    Bound, CANARIES_FOLLOW, Description, Draft, Grantable, Millis, ONE_OF_SEVERAL, Observation,
+    Pending, Progress, Rule, Sample, StepCall, Target, Verdict, Version,
 };
 
 use super::{Inward, Outward, Refused, closed, unknown};
@@ -72,6 +72,7 @@ impl Inward for upgrade::Description {
 impl Inward for upgrade::Draft {
     type Inside = Draft;
     fn inward(self) -> Result<Draft, Refused> {
+        let known = [[ONE_OF_SEVERAL].as_slice(), &CANARIES_FOLLOW].concat();
         Ok(Draft {
             current: self.current.inward()?,
             desired: self.desired.inward()?,
@@ -81,7 +82,7 @@ impl Inward for upgrade::Draft {
             watches: self.watches.inward()?,
             uncovered: self.uncovered,
             parameters: self.parameters,
-            extra: closed("draft", self.extra, &[ONE_OF_SEVERAL])?,
+            extra: closed("draft", self.extra, &known)?,
         })
     }
 }
@@ -89,15 +90,8 @@ impl Inward for upgrade::Draft {
 impl Outward for Target {
     type Outside = upgrade::Target;
     fn outward(self) -> upgrade::Target {
-        let Self { component, environment, desired, options, now } = self;
-        upgrade::Target {
-            component,
-            environment,
-            desired,
-            options,
-            now: now.0,
-            extra: Extra::new(),
-        }
+        let Self { component, environment, desired, options, now, extra } = self;
+        upgrade::Target { component, environment, desired, options, now: now.0, extra }
     }
 }
 

@@ -147,5 +147,6 @@ pub(crate) fn target(component: &str) -> Target {
         desired: None,
         options: Vec::new(),
         now: Moment(1),
+        extra: Vec::new(),
     }
 }

@@ -76,6 +76,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
         context: &context,
         options: &options,
         pins: &pins,
+        canaries: follows(target, &context, &survey),
         block: Block::default(),
     };
     parts.prepare()?;
@@ -89,12 +90,12 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     }
     parts.switch()?;
     parts.finish()?;
+    let extra = extra(&context, parts.canaries);
     let Block { findings, steps, undo } = parts.block;
     found.extend(findings);
     let uncovered = uncovered::lines(&survey, inside);
     let draft = of_steps(bare(versions, found), steps);
     let parameters = context.parameters();
-    let extra = stand_ins(&context);
     Ok(Draft { undo, watches: watches(), uncovered, parameters, extra, ..draft })
 }
 
@@ -173,6 +174,32 @@ fn watches() -> Vec<Watch> {
         watch(names::WATCH_OLD_IDLE, "nobody uses the old server any more", MINUTE, "unhealthy"),
         watch(names::WATCH_FRONT, "PgPool has its nodes and one primary", 15 * SECOND, "unhealthy"),
     ]
+}
+
+/// Returns whether rows of the host's own are kept in the old database. They move along with it where a way back brings them home.
+fn follows(target: &Target, context: &Context, survey: &Survey) -> bool {
+    let kept = target.extra.iter().any(|(key, of)| key == "canaries" && of == names::OLD);
+    kept && (context.through || !survey.found.services().is_empty())
+}
+
+/// The canaries are led where the services are: to the cluster when these are, because from then on the way back brings home
+/// what is written there, and to the old server when its seal is off again.
+fn extra(context: &Context, canaries: bool) -> Vec<(String, String)> {
+    let mut extra = stand_ins(context);
+    if canaries {
+        let mut say = |key: &str, value: &str| extra.push((key.to_owned(), value.to_owned()));
+        say("canaries-from", names::OLD);
+        say("canaries-to", names::NEW);
+        match context.path {
+            Path::Online => say("canaries-room", names::COPY),
+            // The job restores their table with everything else.
+            Path::Job => {}
+        }
+        let forth = if context.through { names::SWITCH } else { names::REFERENCES };
+        say("canaries-forth", forth);
+        say("canaries-back", names::UNSEAL_OLD);
+    }
+    extra
 }
 
 /// A node that is down is what the other ones are for. That they serve is what PgPool is watched for.

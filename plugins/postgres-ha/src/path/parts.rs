@@ -21,6 +21,8 @@ pub(super) struct Parts<'a, D> {
     pub(super) options: &'a Options,
     /// Images to pin first.
     pub(super) pins: &'a [(&'a str, Image)],
+    /// Whether the host's canaries move along.
+    pub(super) canaries: bool,
     pub(super) block: Block,
 }
 
@@ -38,7 +40,8 @@ impl<D: Declares> Parts<'_, D> {
 
     /// Returns the tables that the links carry.
     pub(super) fn tables(&self) -> Vec<TableName> {
-        self.seen.inside.contents.carried().map(|table| table.name.clone()).collect()
+        let own = self.canaries.then(TableName::of_canaries);
+        self.seen.inside.contents.carried().map(|table| table.name.clone()).chain(own).collect()
     }
 
     /// Declares the end of a link. What identifies its subscriber's server is known from the plan on.

@@ -2,6 +2,7 @@
 
 mod back;
 mod beside;
+mod canaries;
 mod checks;
 mod cut;
 mod declared;

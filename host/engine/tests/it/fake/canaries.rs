@@ -3,11 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use lockstep_engine::model::{Canary, CanaryTally, Failure, Gap, Moment, Numbers};
+use lockstep_engine::model::{Canary, CanaryTally, Failure, Gap, Moment, Numbers, Placed};
 
 #[derive(Default)]
 pub(crate) struct Canaries {
-    on: RefCell<Option<(Vec<Canary>, Moment)>>,
+    on: RefCell<Option<(Vec<Placed>, Moment)>>,
+    /// Where they were led, each with what had happened by then.
+    pub(crate) led: RefCell<Vec<(Canary, Vec<String>)>>,
+    /// Where they were looked for last.
+    pub(crate) looked: RefCell<Option<Canary>>,
     next: RefCell<BTreeMap<Canary, u64>>,
     /// When nobody answers them.
     pub(crate) silent: Cell<Option<Gap>>,
@@ -18,8 +22,14 @@ pub(crate) struct Canaries {
 }
 
 impl Canaries {
-    pub(crate) fn begin(&self, canaries: Vec<Canary>, began: Moment) {
-        self.on.borrow_mut().get_or_insert((canaries, began));
+    pub(crate) fn begin(&self, canaries: Vec<Placed>, began: Moment, log: &[String]) {
+        for Placed { place, .. } in &canaries {
+            let mut led = self.led.borrow_mut();
+            if led.last().map(|(last, _)| last) != Some(place) {
+                led.push((place.clone(), log.to_vec()));
+            }
+        }
+        self.on.replace(Some((canaries, began)));
     }
 
     pub(crate) fn end(&self) {
@@ -33,7 +43,7 @@ impl Canaries {
     pub(crate) fn tallies(&self, now: Moment) -> Vec<(Canary, CanaryTally)> {
         let on = self.on.borrow();
         let Some((canaries, began)) = on.as_ref() else { return Vec::new() };
-        let tally = |canary: &Canary| (canary.clone(), self.tally(canary, *began, now));
+        let tally = |it: &Placed| (it.canary.clone(), self.tally(&it.canary, *began, now));
         canaries.iter().map(tally).collect()
     }
 
@@ -56,7 +66,13 @@ impl Canaries {
         tally
     }
 
-    pub(crate) fn missing(&self, acknowledged: &Numbers, now: Moment) -> Result<Numbers, Failure> {
+    pub(crate) fn missing(
+        &self,
+        place: &Canary,
+        acknowledged: &Numbers,
+        now: Moment,
+    ) -> Result<Numbers, Failure> {
+        self.looked.replace(Some(place.clone()));
         if let Some(failure) = self.unreadable.borrow().clone() {
             return Err(failure);
         }

@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use lockstep_engine::journal::{Event, Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
-    Canary, CanaryTally, Fact, Failure, Kind, Label, Millis, Moment, Numbers, Read, Reading,
-    ServiceRef, StepId, Survey,
+    Canary, CanaryTally, Fact, Failure, Kind, Label, Millis, Moment, Numbers, Placed, Read,
+    Reading, ServiceRef, StepId, Survey,
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{Clock as _, Follow, World};
@@ -323,8 +323,8 @@ impl World for FakeWorld {
     /// The far side is one that knows no connections by name: what a stopped process still sends arrives.
     async fn fence(&self, _: &Admitted) {}
 
-    fn begin_canaries(&self, canaries: Vec<Canary>, began: Moment) {
-        self.canaries.begin(canaries, began);
+    fn begin_canaries(&self, canaries: Vec<Placed>, began: Moment) {
+        self.canaries.begin(canaries, began, &self.log());
     }
 
     async fn end_canaries(&self) {
@@ -340,7 +340,7 @@ impl World for FakeWorld {
         if let Some(failure) = canary.connection().and_then(|it| far.unreachable(it)) {
             return Err(failure);
         }
-        self.canaries.missing(acknowledged, self.journal.now())
+        self.canaries.missing(canary, acknowledged, self.journal.now())
     }
 
     async fn let_go(&self) {

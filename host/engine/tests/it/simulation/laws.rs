@@ -2,13 +2,13 @@
 //!
 //! L4, and that nothing happens twice in one place of a round, are held by the fake world at every send.
 
-use lockstep_engine::journal::{Direction, Epoch, Event, RunState};
-use lockstep_engine::model::{Step, Verdict, Way};
+use lockstep_engine::journal::{Direction, Epoch, Event, RunState, StepStatus};
+use lockstep_engine::model::{Canary, Step, Verdict, Way};
 use lockstep_engine::run::Ended;
 
 use super::scenario::KEPT;
 use super::sections;
-use crate::fake::{Bench, FarSide};
+use crate::fake::{Bench, FarSide, step_id};
 
 pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
     every_record_was_lawful(bench);
@@ -16,6 +16,7 @@ pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
     watches_that_held_hold(bench, ended);
     probes_are_told_of_steps_that_the_plugin_knows(bench);
     sections::hold(bench, ended);
+    canaries_are_at_the_side_in_force(bench, ended);
     if matches!(ended, Ended::Done | Ended::RolledBack(_)) {
         let kept = &bench.world.far.borrow().kept;
         assert!(kept.is_empty(), "former secrets outlive the run: {kept:?}");
@@ -39,6 +40,24 @@ pub(super) fn hold(bench: &Bench, before: &FarSide, ended: &Ended) {
             }
         }
         Ended::Waiting(_) | Ended::Stuck(_) => {}
+    }
+}
+
+/// Canaries that move along go there and back once, not before the side is in force, and are home at the end of a way back.
+fn canaries_are_at_the_side_in_force(bench: &Bench, ended: &Ended) {
+    let Some(following) = &bench.plan.authority.following else { return };
+    let (state, to) = (bench.journal.state(), following.to.as_str());
+    let led = bench.world.canaries.led.borrow();
+    let rows = led.iter().filter(|(place, _)| matches!(place, Canary::Rows(_)));
+    let sides: Vec<&str> = rows.filter_map(|(place, _)| place.connection()).collect();
+    let moves = sides.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert!(moves <= 2, "{sides:?}");
+    let forth = state.step(&following.forth).status == StepStatus::Done;
+    assert!(forth || !sides.contains(&to), "at the new side too early: {sides:?}");
+    // Where their end had begun on the way there, there are none on the way back.
+    let goes_on = state.step(&step_id("end-canaries")).status == StepStatus::Pending;
+    if matches!(ended, Ended::RolledBack(_)) && goes_on {
+        assert!(sides.last() != Some(&to), "not home at the end: {sides:?}");
     }
 }
 

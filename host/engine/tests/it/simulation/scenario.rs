@@ -22,7 +22,8 @@ const SERVICES: [&str; 2] = ["redis", "web"];
 fn far() -> FarSide {
     let values: &[(&str, &str)] =
         &[("image", &pinned('a')), ("PORT", "text:1"), ("PASSWORD", "print:abc")];
-    FarSide::with(&SERVICES.map(|service| (service, values)))
+    let far = FarSide::with(&SERVICES.map(|service| (service, values)));
+    far.serving("old", "redis").serving("new", "web")
 }
 
 /// Returns an approved run of a random plan, with its faults laid out.
@@ -45,8 +46,11 @@ pub(super) fn scenario(random: &mut Random) -> Bench {
 }
 
 fn plan(random: &mut Random) -> Shape {
-    let canaries =
+    let mut canaries =
         if random.chance(30) { vec![Canary::Bits("main".to_owned())] } else { Vec::new() };
+    if !canaries.is_empty() && random.chance(50) {
+        canaries.push(Canary::Rows("old".to_owned()));
+    }
     let watching = Watching { canaries, ..Watching::default() };
     let mut shape = Shape { watches: watches(random), watching, ..Shape::default() };
     for number in 0..2 + random.below(3) {
@@ -79,6 +83,32 @@ fn plan(random: &mut Random) -> Shape {
             }];
         }
     }
+    moving(random, shape)
+}
+
+/// Lets rows move along with one of the steps that can be taken back.
+fn moving(random: &mut Random, mut shape: Shape) -> Shape {
+    if shape.watching.canaries.len() < 2 {
+        return shape;
+    }
+    let home = |step: &Step| match &step.undo {
+        Undo::Steps(ids) => Some((step.id.to_string(), ids.first()?.to_string())),
+        Undo::Nothing | Undo::Restore | Undo::Impossible(_) => None,
+    };
+    let all: Vec<(String, String)> = shape.steps.iter().filter_map(home).collect();
+    if all.is_empty() {
+        return shape;
+    }
+    let (forth, back) = random.pick(&all).clone();
+    let free = shape.steps.iter().take_while(|step| step.id.as_str() != forth);
+    let free: Vec<String> =
+        free.filter(|it| it.section().is_none()).map(|it| it.id.to_string()).collect();
+    let mut said = vec![("canaries-from", "old".to_owned()), ("canaries-to", "new".to_owned())];
+    if !free.is_empty() {
+        said.push(("canaries-room", random.pick(&free).clone()));
+    }
+    said.extend([("canaries-forth", forth), ("canaries-back", back)]);
+    shape.extra = said.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     shape
 }
 

@@ -91,6 +91,7 @@ async fn at_once(count: usize, wasm: &Path) -> Fallible<f64> {
         desired: None,
         options: Vec::new(),
         now: Moment(1),
+        extra: Vec::new(),
     };
     let plan = Planner {
         world: &Outside,

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
 use lockstep_engine::model::{
     Canary, CanaryTally, Description, Draft, Effect, Fact, Failure, Kind, Millis, Moment, Numbers,
-    Observation, Progress, Read, Reading, Sample, StepCall, Survey, Target,
+    Observation, Placed, Progress, Read, Reading, Sample, StepCall, Survey, Target,
 };
 use lockstep_engine::policy::Admitted;
 use lockstep_engine::run::{
@@ -74,7 +74,7 @@ impl World for Outside {
         Ok(BTreeMap::new())
     }
 
-    fn begin_canaries(&self, _: Vec<Canary>, _: Moment) {}
+    fn begin_canaries(&self, _: Vec<Placed>, _: Moment) {}
 
     async fn end_canaries(&self) {}
 
