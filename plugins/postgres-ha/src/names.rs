@@ -41,6 +41,8 @@ pub(crate) const POOL: &str = "pool";
 /// The label with which PgPool's variables are set.
 pub(crate) const POOL_SETTINGS: &str = "pool-settings";
 pub(crate) const POOL_UNDO: &str = "pool-undo";
+/// How often PgPool is started on the way back, until it leads somewhere.
+pub(crate) const POOL_ROUNDS: u32 = 3;
 pub(crate) const DATABASE: &str = "database";
 pub(crate) const DATABASE_UNDO: &str = "database-undo";
 pub(crate) const LINK: &str = "link";

@@ -42,7 +42,7 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::CLUSTER => prepare::cluster(outside, &context),
         names::CLUSTER_UNDO => prepare::cluster_again(outside, &context, memo),
         names::POOL => prepare::pool(outside, &context),
-        names::POOL_UNDO => prepare::pool_again(outside, &context),
+        names::POOL_UNDO => prepare::pool_again(outside, &context, (call, memo)),
         names::DATABASE => prepare::database(outside, &context),
         names::DATABASE_UNDO => prepare::no_database(outside, &context),
         names::LINK => cut::linked(outside, probes(context.path)),

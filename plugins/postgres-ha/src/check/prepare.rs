@@ -17,6 +17,9 @@ use crate::tables;
 /// How often nodes that were put back are looked at until they need not follow, a second apart.
 const LOOKS: u64 = 60;
 
+/// How often PgPool is looked at that was put back until it is started anew, a second apart.
+const POOL_LOOKS: u64 = 30;
+
 /// Looks whether services are pinned, given time, deployed as they are, and backed up.
 pub(super) fn services<O: Railway + Http>(
     outside: &O,
@@ -164,14 +167,42 @@ pub(super) fn cluster_again<O: Railway + Sql + Effects>(
     })
 }
 
-/// Looks whether PgPool came up again that was put back, or whose nodes were.
-pub(super) fn pool_again<O: Railway + Effects>(
+/// Looks whether PgPool came up again that was put back, or whose nodes were, and leads to a primary. One that was started while a
+/// node was still coming back can be of no use for good, so it is started anew. Nobody uses it, so it is given up in the end.
+pub(super) fn pool_again<O: Railway + Sql + Effects>(
     outside: &O,
     context: &Context,
+    (call, memo): (&StepCall, &[Fact]),
 ) -> Result<Progress, Failure> {
     let mut causes: Vec<&str> = context.nodes.iter().map(String::as_str).collect();
     causes.push(&context.front);
-    deployed_again(outside, &context.front, &causes)
+    let found = deployed_again(outside, &context.front, &causes)?;
+    if !matches!(found, Progress::Done(_)) || !any_began(outside, &causes)? {
+        return Ok(found);
+    }
+    let why = match front::nodes(outside) {
+        Ok(nodes) => front::unfit(&nodes, 1),
+        Err(failure) => Some(failure.line()),
+    };
+    let Some(why) = why else { return Ok(found) };
+    let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
+    Ok(if looks <= POOL_LOOKS {
+        let pending = Pending::after(SECOND, format!("PgPool leads nowhere yet: {why}"));
+        pending.remembering(vec![Fact::one("looks", looks)]).into()
+    } else if call.round < names::POOL_ROUNDS {
+        Progress::Again(format!("PgPool leads nowhere, and is started anew: {why}"))
+    } else {
+        Progress::Done(vec![Fact::one("not-whole", why)])
+    })
+}
+
+fn any_began<O: Effects>(outside: &O, causes: &[&str]) -> Result<bool, Failure> {
+    for cause in causes {
+        if outside.began(&names::started(cause))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Looks whether a service is up that was deployed as it was, if the run had deployed one of the `causes`.
@@ -180,12 +211,11 @@ fn deployed_again<O: Railway + Effects>(
     service: &str,
     causes: &[&str],
 ) -> Result<Progress, Failure> {
-    for cause in causes {
-        if outside.began(&names::started(cause))? {
-            return deployed(outside, &names::started_again(service), service, None);
-        }
+    if any_began(outside, causes)? {
+        deployed(outside, &names::started_again(service), service, None)
+    } else {
+        Ok(Progress::Done(Vec::new()))
     }
-    Ok(Progress::Done(Vec::new()))
 }
 
 /// Looks whether every other node follows the primary.

@@ -72,14 +72,11 @@ impl<D: Declares> Parts<'_, D> {
         // Its nodes went down and came up under it, whether it was deployed or not.
         pairs.extend(nodes.iter().map(|node| (again.clone(), names::started(node.name()))));
         pairs.push((again, started));
-        self.push_undo(
-            Step::new(names::POOL_UNDO, "Start PgPool anew, as it was", "its nodes answer again")
-                .effects(&mine(&pairs))
-                .if_left(UNUSED)
-                .reverses(&theirs(&pairs))
-                .expected(front.boot())
-                .limit(20 * MINUTE),
-        );
+        let mut step =
+            Step::new(names::POOL_UNDO, "Start PgPool anew, as it was", "its nodes answer again");
+        step.rounds = names::POOL_ROUNDS;
+        let step = step.effects(&mine(&pairs)).if_left(UNUSED).reverses(&theirs(&pairs));
+        self.push_undo(step.expected(front.boot()).limit(20 * MINUTE));
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::cut::switched;
 use super::given::{Given, failed, moved, pending, planned, step, waits};
 use super::sql::Linked;
 use super::stack::Stack;
+use crate::check::check;
 
 const BACK: (&str, &str) = ("lockstep_rev", "cluster");
 
@@ -222,4 +223,23 @@ fn every_way_back_before_the_switch_takes_away_what_its_step_made() {
             .line("database-undo")
             .contains("DROP DATABASE IF EXISTS \"litellm_langfuse\" WITH (FORCE)")
     );
+}
+
+#[test]
+fn a_pgpool_that_leads_nowhere_when_it_is_back_is_started_anew_and_given_up_in_the_end() {
+    let given = Given::kept(&Stack::healthy());
+    let mut stack = Stack::healthy();
+    assert!(matches!(given.check(&stack, "pool-undo"), Progress::Done(_)), "nothing was deployed");
+    stack.began.insert("start-pg-0".to_owned(), None);
+    stack.deployed("start-again-pgpool");
+    pending(&given.check(&stack, "pool-undo"), "PgPool leads nowhere yet");
+    let Progress::Again(why) = given.checked(&stack, "pool-undo") else { panic!() };
+    assert!(why.contains("started anew"), "{why}");
+    let mut call = given.call("pool-undo");
+    call.round = 3;
+    let memo = [Fact::one("looks", 30_u64)];
+    let last = check(&stack, &call, &memo).unwrap();
+    assert!(matches!(&last, Progress::Done(facts) if facts[0].name == "not-whole"), "{last:?}");
+    stack.databases.fronted();
+    assert!(matches!(given.check(&stack, "pool-undo"), Progress::Done(facts) if facts.is_empty()));
 }
