@@ -9,6 +9,7 @@ use super::names::{ADOPT, CONVERT, REVERT, SETTINGS, SYNCHRONOUS};
 use super::patroni::Leads;
 use super::survey::{Inside, Survey};
 use super::template::{Cluster, variable};
+use crate::account::{Password, URL};
 use crate::findings::disturbed;
 use crate::names::OLD;
 
@@ -145,6 +146,7 @@ pub(super) fn going(survey: &Survey, inside: &Inside, cluster: &Cluster, now: u6
             .remedy("see where each leads: a client that stays with the server can't write when another node leads");
         findings.push(survey.found.unclear.iter().fold(finding, Finding::evidence));
     }
+    findings.extend(password(survey, cluster));
     findings.extend(server(inside));
     let lines = inside.settings.iter().map(|(name, value)| format!("{name} = {value}"));
     let finding = Finding::note(
@@ -231,6 +233,35 @@ fn references(survey: &Survey, cluster: &Cluster) -> Finding {
     let title = format!("references that Railway leads to `{}`", cluster.edge.name);
     let finding = lines.chain(idle).fold(Finding::note("references", title), Finding::evidence);
     finding.mended_by(CONVERT).source("plans.md R10")
+}
+
+/// The front's URL is the template's, which has the server's password as it is.
+fn password(survey: &Survey, cluster: &Cluster) -> Option<Finding> {
+    let (root, front) = (survey.root.name(), cluster.edge.name.as_str());
+    let finding = match &survey.password {
+        Password::Plain => return None,
+        Password::Unseen => Finding::warning(
+            "front-password",
+            "whether the server's password may stand in a URL as it is can't be seen",
+        )
+        .evidence(format!("`{root}` has no `{URL}` with a password in it"))
+        .remedy("a password of letters, digits and `-._~` may; others break the front's URL, and the run goes back"),
+        Password::Escaped | Password::Unfit(_) => {
+            let evidence = match &survey.password {
+                Password::Unfit(why) => why.clone(),
+                Password::Plain | Password::Escaped | Password::Unseen => {
+                    format!("`{URL}` of `{root}` has it escaped")
+                }
+            };
+            let title = format!(
+                "the server's password may not stand in a URL as it is, and Railway's template writes it so into that of `{front}`"
+            );
+            Finding::refusal("front-password", title)
+                .evidence(evidence)
+                .remedy("give the role a password of letters, digits and `-._~` alone (ALTER ROLE … PASSWORD, and the same in its variable)")
+        }
+    };
+    Some(finding.source("railway.md 3.4"))
 }
 
 fn server(inside: &Inside) -> Vec<Finding> {

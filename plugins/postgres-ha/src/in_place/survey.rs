@@ -10,6 +10,7 @@ use super::patroni::{self, Leads};
 use super::references::Found;
 use super::server::{self, Aside};
 use super::template::{CODE, Cluster, Templates};
+use crate::account::Password;
 use crate::names::OLD;
 use crate::options::Options;
 use crate::server::Server;
@@ -44,6 +45,8 @@ pub(super) struct Survey {
     pub(super) clients: Vec<Running>,
     /// Those variables.
     pub(super) found: Found,
+    /// How the server's password may stand in a URL: the front's is put together from it.
+    pub(super) password: Password,
     /// What is staged.
     pub(super) staged: Vec<String>,
     /// Why the volume's backups can't be listed, if they can't.
@@ -104,6 +107,7 @@ pub(super) fn survey<O: Railway + Sql + Http + Templates>(
         .collect();
     Ok(Ok(Survey {
         volumes: services.iter().filter(|service| service.volume.is_some()).count(),
+        password: Password::of(outside, &root)?.0,
         staged: outside.staged()?,
         backups: allowed(outside.backups(root.name()))?.map(|backups| backups.len()),
         patroni: patroni::leads(outside)?,

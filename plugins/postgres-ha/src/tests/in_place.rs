@@ -241,6 +241,11 @@ fn what_railway_does_not_convert_is_refused() {
         "references-stuck",
     );
     refused(|stack| stack.variables.clear(), "references");
+    for form in ["escaped", "raw"] {
+        let says = |stack: &mut Stack| stack.written("postgres.DATABASE_URL", form);
+        refused(says, "front-password");
+    }
+    refused(|stack| stack.unseen.push("postgres.DATABASE_URL"), "front-password");
     let down = Some(Failure::transiently("sql:connection", "refused"));
     refused(|stack| stack.databases.old.down = down, "server");
 }
