@@ -54,6 +54,20 @@ impl Configured {
     }
 }
 
+/// What is told of a password in a URL, and how it is told that something is there.
+const PASSWORD: &str = "password";
+const SOME: &str = "some";
+
+/// Returns whether a URL has a password.
+pub(super) fn has_password(location: &Location) -> bool {
+    location.extra.iter().any(|(name, _)| name == PASSWORD)
+}
+
+/// Returns what tells that a URL is put together from references.
+pub(super) fn references() -> (String, String) {
+    ("references".to_owned(), SOME.to_owned())
+}
+
 /// Returns where a rendered URL leads. Its password does not get into the answer, nor do its query and fragment.
 pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Failure> {
     if value.trim().is_empty() {
@@ -87,18 +101,16 @@ pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Fail
     // A scheme's default port is not written out, and `Url` forgets one that is.
     let port =
         url.port().or_else(|| written.rsplit_once(':').and_then(|(_, port)| port.parse().ok()));
+    let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    let password = password.map(|(_, password)| (PASSWORD.to_owned(), form(password).to_owned()));
+    let query = url.query().map(|_| ("query".to_owned(), SOME.to_owned()));
     Ok(Some(Location {
         scheme: url.scheme().to_owned(),
         host: host.trim_matches(['[', ']']).to_owned(),
         port,
         user: Some(url.username().to_owned()).filter(|user| !user.is_empty()),
         path: url.path().to_owned(),
-        extra: authority
-            .rsplit_once('@')
-            .and_then(|(user, _)| user.split_once(':'))
-            .map(|(_, password)| ("password".to_owned(), form(password).to_owned()))
-            .into_iter()
-            .collect(),
+        extra: password.into_iter().chain(query).collect(),
     }))
 }
 
@@ -138,6 +150,7 @@ mod tests {
             ("h.railway.internal", Some(5432), "/db")
         );
         assert!(!format!("{found:?}").contains("p4ss"));
+        assert_eq!(found.extra[1], ("query".to_owned(), "some".to_owned()));
         assert_eq!(location("X", "  ").unwrap(), None);
         let error = location("X", "p4ssw0rd-but-no-url").unwrap_err();
         assert!(!error.to_string().contains("p4ss"));
