@@ -82,11 +82,13 @@ impl Entry {
                 && location.user.as_deref() == Some(user)
                 && name == Some(database)
         };
-        let password = match password {
-            Password::Escaped if !location.as_ref().is_some_and(leads) => Password::Unfit(format!(
+        let is_other = password == Password::Escaped && !location.as_ref().is_some_and(leads);
+        let password = if is_other {
+            Password::Unfit(format!(
                 "its password must be escaped in a URL, and `{URL}`, where it is, is not that of `{database}` for `{user}`"
-            )),
-            other => other,
+            ))
+        } else {
+            password
         };
         let address = location
             .map_or_else(|| format!("{}.railway.internal", front.name()), |location| location.host);

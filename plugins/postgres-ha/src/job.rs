@@ -93,7 +93,7 @@ impl JobSeen {
         (old, front): (&Running, (&Running, &Password)),
     ) -> Result<Self, Failure> {
         let why = match outside.destination(old.name(), URL) {
-            Ok(Some(location)) => self::unfit(&location),
+            Ok(Some(location)) => unfit(&location),
             Ok(None) => Some("it renders to nothing".to_owned()),
             Err(failure) if failure.is_denied() || failure.may_pass() => return Err(failure),
             Err(failure) => Some(failure.line()),

@@ -268,6 +268,17 @@ fn is_whole(text: &str) -> bool {
         || matches!((all.next(), all.next()), (Some((_, name)), None) if name.ends_with("_URL") && text.starts_with("${{"))
 }
 
+/// Returns whether a text names a host, and not another one that begins or ends like it.
+pub(crate) fn is_named(text: &str, host: &str) -> bool {
+    let (text, host) = (text.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let is_of_a_name = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    text.match_indices(&host).any(|(at, found)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + found.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_of_a_name) && !after.is_some_and(is_of_a_name)
+    })
+}
+
 /// Returns the references in a text: whose variable, and which.
 pub(crate) fn references(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("${{").skip(1).filter_map(|part| {
