@@ -24,6 +24,16 @@ fn with_password(url: &str, password: &str) -> String {
     format!("{user}:{password}@{server}")
 }
 
+/// One server dials the other with the password, as the link has it.
+#[track_caller]
+fn link_has_the_password(subscriber: &str) {
+    let links = "SELECT subconninfo FROM pg_subscription";
+    let row =
+        block_on(async { dial(subscriber).await.unwrap().query_one(links, &[]).await.unwrap() });
+    let conninfo: &str = row.get(0);
+    assert!(conninfo.contains(&format!(":{ESCAPED}@")), "{conninfo}");
+}
+
 impl Move {
     /// Gives the superuser of both sides the password, as somebody does who knows how URLs are written.
     fn with_odd_passwords() -> Self {
@@ -45,17 +55,6 @@ impl Move {
         let (server, _) = it.new.rsplit_once('/').unwrap();
         block_on(up(&it.old, &format!("{server}/postgres")));
         it
-    }
-
-    /// The password with which one server dials the other, as the link has it.
-    #[track_caller]
-    fn link_has_the_password(&self, subscriber: &str) {
-        let links = "SELECT subconninfo FROM pg_subscription";
-        let row = block_on(async {
-            dial(subscriber).await.unwrap().query_one(links, &[]).await.unwrap()
-        });
-        let conninfo: &str = row.get(0);
-        assert!(conninfo.contains(&format!(":{ESCAPED}@")), "{conninfo}");
     }
 
     /// The password is in none of its forms in the journal or in what was said.
@@ -105,9 +104,9 @@ fn a_database_moves_and_comes_back_whatever_the_passwords_of_both_sides_are_and_
     writers.have_written();
     let apply = ["apply", "postgres-ha", "-e", "lab", "--yes", "--until", "indexes"];
     let begun = it.stage.lockstep(&apply).expect(10);
-    it.link_has_the_password(&it.new);
+    link_has_the_password(&it.new);
     let moved = it.stage.lockstep(&["resume", "--yes", "--until", "prove"]).expect(10);
-    it.link_has_the_password(&it.old);
+    link_has_the_password(&it.old);
     writers.have_written();
     let told = writers.told();
     assert!(told.at.iter().all(|at| *at == 1), "every writer is at the cluster: {told:?}");
