@@ -171,6 +171,17 @@ pub(crate) fn variable(stage: &Stage, service: &str, name: &str, value: &str) {
     assert_eq!(done["data"]["variableUpsert"], true, "{done}");
 }
 
+/// Deploys a service as it is configured, as somebody does who has changed its variables.
+#[track_caller]
+pub(crate) fn deploy(stage: &Stage, service: &str) {
+    let id = stage.status().service(service).unwrap().id.clone();
+    let variables = serde_json::json!({ "s": id, "e": stage.env("RAILWAY_ENVIRONMENT_ID") });
+    let document =
+        "mutation($s:String!,$e:String!){serviceInstanceDeployV2(serviceId:$s,environmentId:$e)}";
+    let done = graphql(stage, document, &variables);
+    assert_eq!(done.get("errors"), None, "{done}");
+}
+
 /// What was changed at Railway, by what and at which service, and how often.
 pub(crate) type Mutations = BTreeMap<(String, Option<String>), usize>;
 

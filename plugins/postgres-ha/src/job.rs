@@ -6,6 +6,7 @@
 use lockstep_sdk::outside::{Railway, Sql};
 use lockstep_sdk::{Failure, Location};
 
+use crate::account::{self, Password, URL};
 use crate::answer;
 use crate::names::OLD;
 use crate::service::Running;
@@ -25,8 +26,6 @@ pub(crate) const MAJOR: u64 = 16;
 pub(crate) const FROM: &str = "STANDALONE_URL";
 /// The variable to which it copies.
 pub(crate) const TO: &str = "PRIMARY_URL";
-/// The variable of the old server's service, and of PgPool's, that holds its whole URL.
-pub(crate) const URL: &str = "DATABASE_URL";
 /// The database that every server has.
 pub(crate) const MAINTENANCE: &str = "postgres";
 
@@ -52,8 +51,7 @@ pub(crate) fn says_restored(line: &str, database: &str) -> bool {
 
 /// Returns why the job can't take a URL apart, if it can't: it does so by a pattern of its own, and not as a URL.
 pub(crate) fn unfit(location: &Location) -> Option<String> {
-    let password = location.extra.iter().find(|(name, _)| name == "password");
-    let why = match password.map(|(_, form)| form.as_str()) {
+    let why = match account::form(location) {
         None => "it names no password",
         Some("plain" | "escaped") => "",
         Some(_) => "its password has characters that must be escaped in a URL",
@@ -87,23 +85,29 @@ pub(crate) struct JobSeen {
 }
 
 impl JobSeen {
-    /// Reads it. The password at the cluster's side is only seen where PgPool's service has a whole URL.
+    /// Reads it. The job is led to the node that leads by a URL that is put together from references, so the password at the
+    /// cluster's side must stand in it as it is; it is only seen where PgPool's service has a whole URL.
     pub(crate) fn read<O: Railway + Sql>(
         outside: &O,
         all: &[Running],
-        (old, front): (&Running, &Running),
+        (old, front): (&Running, (&Running, &Password)),
     ) -> Result<Self, Failure> {
-        let has_url = front.variables.iter().any(|variable| variable.name == URL);
-        let mut unfit = Vec::new();
-        for service in [old.name()].into_iter().chain(has_url.then_some(front.name())) {
-            let why = match outside.destination(service, URL) {
-                Ok(Some(location)) => self::unfit(&location),
-                Ok(None) => Some("it renders to nothing".to_owned()),
-                Err(failure) if failure.is_denied() || failure.may_pass() => return Err(failure),
-                Err(failure) => Some(failure.line()),
-            };
-            unfit.extend(why.map(|why| (service.to_owned(), why)));
-        }
+        let why = match outside.destination(old.name(), URL) {
+            Ok(Some(location)) => unfit(&location),
+            Ok(None) => Some("it renders to nothing".to_owned()),
+            Err(failure) if failure.is_denied() || failure.may_pass() => return Err(failure),
+            Err(failure) => Some(failure.line()),
+        };
+        let mut unfit: Vec<_> = why.map(|why| (old.name().to_owned(), why)).into_iter().collect();
+        let (front, password) = front;
+        let why = match password {
+            Password::Plain | Password::Unseen => None,
+            Password::Escaped => Some(
+                "its password must be escaped in a URL, and the job is led to a node, by a URL that has it as it is".to_owned(),
+            ),
+            Password::Unfit(why) => Some(why.clone()),
+        };
+        unfit.extend(why.map(|why| (front.name().to_owned(), why)));
         let databases = match databases(outside) {
             Ok(databases) => databases,
             Err(failure) if failure.is_denied() => return Err(failure),

@@ -6,7 +6,7 @@
 use lockstep_sdk::outside::Railway;
 use lockstep_sdk::{Failure, Variable, VariableValue};
 
-use crate::references::{may_lead_anywhere, references, speaks_of_databases};
+use crate::references::{is_named, may_lead_anywhere, references, speaks_of_databases};
 use crate::survey::hosts;
 
 /// A service and one of its variables.
@@ -75,7 +75,7 @@ fn leads<O: Railway>(
 ) -> Result<Leads, Failure> {
     if let VariableValue::Shown(text) = &variable.value {
         let refers = references(text).any(|(owner, _)| owner == old);
-        if refers || hosts.iter().any(|host| mentions(text, host)) {
+        if refers || hosts.iter().any(|host| is_named(text, host)) {
             return Ok(Leads::There);
         }
         if !may_lead_anywhere(text) {
@@ -99,17 +99,6 @@ fn may_be_an_address(name: &str) -> bool {
     speaks_of_databases(name) && !name.to_ascii_uppercase().contains("PASS")
 }
 
-/// Returns whether a text names a host, and not another one that begins or ends like it.
-fn mentions(text: &str, host: &str) -> bool {
-    let (text, host) = (text.to_ascii_lowercase(), host.to_ascii_lowercase());
-    let is_of_a_name = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
-    text.match_indices(&host).any(|(at, found)| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + found.len()..).and_then(|after| after.chars().next());
-        !before.is_some_and(is_of_a_name) && !after.is_some_and(is_of_a_name)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,12 +112,12 @@ mod tests {
             "postgresql://u:p@postgres.railway.internal:5432/d",
             "redis.railway.internal,postgres.railway.internal",
         ] {
-            assert!(mentions(text, host), "{text}");
+            assert!(is_named(text, host), "{text}");
         }
         for text in ["my-postgres.railway.internal", "postgres.railway.internal.example.com", ""] {
-            assert!(!mentions(text, host), "{text}");
+            assert!(!is_named(text, host), "{text}");
         }
-        assert!(!mentions("127.77.0.41", "127.77.0.4"));
+        assert!(!is_named("127.77.0.41", "127.77.0.4"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the old server follows the cluster, so that going back loses no row. Every step is performed by the host from its list;
 //! what is here reads, plans, proves preconditions and judges results.
 
+mod account;
 mod answer;
 mod before_cut;
 mod beside;

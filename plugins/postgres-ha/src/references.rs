@@ -3,6 +3,7 @@
 use lockstep_sdk::outside::Railway;
 use lockstep_sdk::{Failure, Location, Variable, VariableValue};
 
+use crate::account::URL;
 use crate::seal;
 
 /// The port of both servers and of PgPool.
@@ -24,7 +25,7 @@ pub(crate) struct Reference {
 impl Reference {
     /// Returns whether it is a whole URL, whose destination can be read back.
     pub(crate) fn is_url(&self) -> bool {
-        self.wanted.contains("://")
+        is_whole(&self.wanted)
     }
 }
 
@@ -43,6 +44,8 @@ pub(crate) struct Sides<'a> {
     pub(crate) user: &'a str,
     /// The database, of the same name at both sides.
     pub(crate) database: &'a str,
+    /// Whether the password at the new side must be escaped in a URL, so that only PgPool's own URL has it.
+    pub(crate) escaped: bool,
 }
 
 /// What was found in the variables of all services.
@@ -103,6 +106,11 @@ impl Found {
         let location = match outside.destination(service, name) {
             Ok(location) => location,
             Err(failure) if failure.is_denied() || failure.may_pass() => return Err(failure),
+            // Whoever can't take its URL apart now would not be found at the new side, and not be led back to anything.
+            Err(failure) if refers && text.is_some_and(is_whole) => {
+                self.stuck.push(stuck(&failure.line()));
+                return Ok(());
+            }
             // A host or a password of its own is no URL.
             Err(_) => None,
         };
@@ -166,10 +174,20 @@ impl Sides<'_> {
         name.split(['?', '#']).next() == Some(self.database)
     }
 
-    /// Returns the URL of the new side.
-    fn url(&self, scheme: &str, query: &str) -> String {
+    /// Returns the URL of the new side, or why there is none.
+    fn url(&self, scheme: &str, query: &str) -> Result<String, String> {
         let Self { front, dialled, user, database, .. } = self;
-        format!("{}{query}", url(scheme, user, front, dialled, database))
+        if !self.escaped {
+            return Ok(format!("{}{query}", url(scheme, user, front, dialled, database)));
+        }
+        if query.is_empty() {
+            Ok(format!("${{{{{front}.{URL}}}}}"))
+        } else {
+            Err(format!(
+                "it ends with `{query}`, and the password at the cluster must be escaped: only `{URL}` of `{front}` has it so, and what \
+                 that ends with can't be seen"
+            ))
+        }
     }
 
     /// Returns the text that leads to the new side, or why there is none.
@@ -177,7 +195,7 @@ impl Sides<'_> {
         let query = text.find('?').and_then(|at| text.get(at..)).unwrap_or("");
         if let Some((scheme, _)) = text.split_once("://") {
             return if ["postgres", "postgresql"].contains(&scheme) {
-                Ok(self.url(scheme, query))
+                self.url(scheme, query)
             } else {
                 Err(format!(
                     "its scheme is `{scheme}`, of which this plugin does not know how it names a user and a database"
@@ -198,7 +216,7 @@ impl Sides<'_> {
                     "it refers to `{name}`, which leads there by another way, and the cluster has none like it"
                 ))
             } else {
-                Ok(self.url("postgresql", query))
+                self.url("postgresql", query)
             };
         }
         self.parts(text)
@@ -243,6 +261,24 @@ pub(crate) fn url(scheme: &str, user: &str, front: &str, host: &str, database: &
     )
 }
 
+/// Returns whether a text is a whole URL, or a reference to one.
+fn is_whole(text: &str) -> bool {
+    let mut all = references(text);
+    text.contains("://")
+        || matches!((all.next(), all.next()), (Some((_, name)), None) if name.ends_with("_URL") && text.starts_with("${{"))
+}
+
+/// Returns whether a text names a host, and not another one that begins or ends like it.
+pub(crate) fn is_named(text: &str, host: &str) -> bool {
+    let (text, host) = (text.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let is_of_a_name = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
+    text.match_indices(&host).any(|(at, found)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + found.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_of_a_name) && !after.is_some_and(is_of_a_name)
+    })
+}
+
 /// Returns the references in a text: whose variable, and which.
 pub(crate) fn references(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.split("${{").skip(1).filter_map(|part| {
@@ -277,6 +313,11 @@ mod tests {
 
     #[track_caller]
     fn rewritten(text: &str, expected: Result<&str, &str>) {
+        written(text, false, expected);
+    }
+
+    #[track_caller]
+    fn written(text: &str, escaped: bool, expected: Result<&str, &str>) {
         let hosts = HOSTS();
         let sides = Sides {
             old: "postgres",
@@ -285,6 +326,7 @@ mod tests {
             dialled: "pgpool",
             user: "postgres",
             database: "litellm_langfuse",
+            escaped,
         };
         match (sides.rewritten(text, true), expected) {
             (Ok(wanted), Ok(expected)) => assert_eq!(wanted, expected),
@@ -308,6 +350,17 @@ mod tests {
         );
         rewritten("${{postgres.DATABASE_PUBLIC_URL}}", Err("another way"));
         rewritten("jdbc:postgresql://${{postgres.PGHOST}}/x", Err("scheme"));
+    }
+
+    #[test]
+    fn where_the_password_must_be_escaped_the_fronts_own_url_is_referred_to() {
+        let whole = "${{pgpool.DATABASE_URL}}";
+        written("${{postgres.DATABASE_URL}}", true, Ok(whole));
+        written("postgres://${{postgres.PGUSER}}:x@${{postgres.PGHOST}}/y", true, Ok(whole));
+        written("${{postgres.DATABASE_URL}}?pgbouncer=true", true, Err("`?pgbouncer=true`"));
+        let alone = "${{pgpool.PGPOOL_POSTGRES_PASSWORD}}";
+        written("${{postgres.POSTGRES_PASSWORD}}", true, Ok(alone));
+        assert!(is_whole(whole) && !is_whole(alone) && !is_whole("${{postgres.PGHOST}}"));
     }
 
     #[test]

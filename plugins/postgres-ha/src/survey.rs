@@ -4,6 +4,7 @@ use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Service, Variable};
 
+use crate::account::{Entry, Password};
 use crate::beside;
 use crate::cluster::Cluster;
 use crate::front;
@@ -47,8 +48,8 @@ pub(crate) struct Survey {
     pub(crate) found: Found,
     /// The user with which clients come to the new side.
     pub(crate) user: String,
-    /// Where PgPool is reached.
-    pub(crate) address: String,
+    /// How clients come in at PgPool.
+    pub(crate) entry: Entry,
     /// What is staged.
     pub(crate) staged: Vec<String>,
     /// Why the old volume's backups can't be listed, if they can't.
@@ -106,13 +107,20 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
     let inside = allowed(inside(outside))?;
     let user = behind(&all, &front, "PGPOOL_POSTGRES_USERNAME");
     let user = user.unwrap_or_else(|| "postgres".to_owned());
-    let address = address(outside, &front)?;
     let database = inside.as_ref().map_or("", |inside| inside.server.database.as_str());
+    let entry = Entry::read(outside, &front, (&user, database))?;
     let hosts = hosts(outside, old.name(), &old.variables)?;
     let dialled = if options.front_first { passage::SERVICE } else { front.name() };
     let (old_name, front_name) = (old.name(), front.name());
-    let sides =
-        Sides { old: old_name, hosts: &hosts, front: front_name, dialled, user: &user, database };
+    let sides = Sides {
+        old: old_name,
+        hosts: &hosts,
+        front: front_name,
+        dialled,
+        user: &user,
+        database,
+        escaped: entry.password == Password::Escaped,
+    };
     let own = |name: &str| {
         [old.name(), front.name()].contains(&name) || nodes.iter().any(|node| node.name() == name)
     };
@@ -143,7 +151,7 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
     }
     let job = match options.path {
         Path::Online => None,
-        Path::Job => Some(JobSeen::read(outside, &all, (&old, &front))?),
+        Path::Job => Some(JobSeen::read(outside, &all, (&old, (&front, &entry.password)))?),
     };
     let present: Vec<Look> = smoke::LOOKS
         .into_iter()
@@ -163,7 +171,7 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         clients,
         found,
         user,
-        address,
+        entry,
         inside,
         cluster,
     }))
@@ -238,16 +246,6 @@ fn no_cluster(options: &Options, environment: &str) -> Finding {
             beside::how(environment)
         ))
         .source("plans.md 3.2 step 8")
-}
-
-/// Returns where PgPool is reached: where its own URL leads, or else its usual private name.
-fn address<O: Railway>(outside: &O, front: &Running) -> Result<String, Failure> {
-    let led = if front.variables.iter().any(|variable| variable.name == "DATABASE_URL") {
-        outside.destination(front.name(), "DATABASE_URL")?
-    } else {
-        None
-    };
-    Ok(led.map_or_else(|| format!("{}.railway.internal", front.name()), |location| location.host))
 }
 
 /// Returns what a variable says, or what the variable says that it refers to, as far as that can be seen.

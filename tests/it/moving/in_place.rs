@@ -8,7 +8,8 @@ use lockstep_tests::writers::{LEISURE, Writers, write};
 use lockstep_tests::{block_on, dial, tables};
 use serde_json::{Value, json};
 
-use crate::far_side::{graphql, poll};
+use super::traps::run;
+use crate::far_side::{deploy, graphql, poll, variable};
 use crate::stage::Stage;
 
 /// The stack as it runs, and everybody who uses the database.
@@ -32,14 +33,18 @@ const CLUSTER: [&str; 6] =
 const SETTINGS: &str = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN \
     ('max_connections', 'max_wal_senders', 'max_replication_slots', 'cluster_name', 'synchronous_standby_names', 'wal_log_hints')";
 
-struct Place {
-    stage: Stage,
-    url: String,
+/// Limits that count from a start on.
+const LIMITS: &str =
+    "SELECT current_setting('max_connections') || ' ' || current_setting('max_wal_senders')";
+
+pub(super) struct Place {
+    pub(super) stage: Stage,
+    pub(super) url: String,
     settings: String,
 }
 
 impl Place {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         let only = SERVICES.iter().flat_map(|service| ["--only", service]);
         let stage = Stage::up(&only.collect::<Vec<_>>());
         let toml = "version = 1\n[environments.lab.options.postgres-ha]\npath = \"in-place\"\nsoak-hours = \"0\"\n";
@@ -51,6 +56,48 @@ impl Place {
         Self { stage, url, settings }
     }
 
+    /// Gives the server limits that Patroni would keep lower.
+    fn with_limits(mut self) -> Self {
+        run(&self.url, "ALTER SYSTEM SET max_connections = 300");
+        run(&self.url, "ALTER SYSTEM SET max_wal_senders = 20");
+        deploy(&self.stage, "postgres");
+        let shows =
+            || block_on(async { dial(&self.url).await.ok()?.query_one(LIMITS, &[]).await.ok() });
+        poll(|| shows().filter(|row| row.get::<_, &str>(0) == "300 20").map(drop));
+        self.settings = text(&self.url, SETTINGS);
+        self
+    }
+
+    /// Lets services have the server's address instead of references: one with a password, one with a reference beside it.
+    fn with_addresses(self) -> Self {
+        variable(&self.stage, "litellm", "DATABASE_URL", &self.url);
+        let (account, server) = self.url.rsplit_once('@').unwrap();
+        let (user, _) = account.rsplit_once(':').unwrap();
+        let mixed = format!("{user}:${{{{postgres.POSTGRES_PASSWORD}}}}@{server}");
+        variable(&self.stage, "backup-service", "DATABASE_URL", &mixed);
+        self
+    }
+
+    /// Where the database URL of a service leads, and as whom.
+    #[track_caller]
+    fn url_of(&self, service: &str) -> String {
+        let id = self.stage.status().service(service).unwrap().id.clone();
+        let document = "query($p:String!,$e:String!,$s:String!){variables(projectId:$p,environmentId:$e,serviceId:$s)}";
+        let (project, environment) =
+            (self.stage.env("RAILWAY_PROJECT_ID"), self.stage.env("RAILWAY_ENVIRONMENT_ID"));
+        let answer =
+            graphql(&self.stage, document, &json!({ "p": project, "e": environment, "s": id }));
+        let url = answer["data"]["variables"]["DATABASE_URL"].as_str();
+        url.unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// Returns the URL of a node of the cluster.
+    fn node(&self, service: &str) -> String {
+        let address = self.stage.status().service(service).unwrap().address.clone();
+        let (user, rest) = self.url.rsplit_once('@').unwrap();
+        format!("{user}@{address}:5432/{}", rest.rsplit_once('/').unwrap().1)
+    }
+
     /// Applies the plan, until a step if one is named.
     #[track_caller]
     fn apply(&self, until: Option<&str>, code: i32) -> crate::stage::Done {
@@ -60,11 +107,8 @@ impl Place {
     }
 
     /// Returns the URL by which clients reach the cluster.
-    fn front(&self) -> String {
-        let status = self.stage.status();
-        let address = status.service("Postgres HA").unwrap().address.clone();
-        let (user, rest) = self.url.rsplit_once('@').unwrap();
-        format!("{user}@{address}:5432/{}", rest.rsplit_once('/').unwrap().1)
+    pub(super) fn front(&self) -> String {
+        self.node("Postgres HA")
     }
 
     fn patroni(&self, request: &str, body: &str) -> (u16, String) {
@@ -84,7 +128,7 @@ impl Place {
 
     /// The server is a single one again, with the settings and services that it had.
     #[track_caller]
-    fn is_as_before(&self) {
+    pub(super) fn is_as_before(&self) {
         let status = self.stage.status();
         for service in CLUSTER {
             assert!(status.service(service).is_none(), "{service}");
@@ -105,7 +149,7 @@ fn text(url: &str, query: &str) -> String {
 
 #[test]
 fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_row() {
-    let it = Place::begin();
+    let it = Place::begin().with_limits().with_addresses();
     let writers = Writers::start(4, [&it.url, &it.url], LEISURE);
     writers.have_written();
     writers.forget_times();
@@ -115,6 +159,12 @@ fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_ro
     println!("without an acknowledgement on the way there, each writer: {:?}", told.longest);
     let front = it.front();
     told.is_all_in(&front);
+    for service in ["litellm", "backup-service", "langfuse-web"] {
+        assert_eq!(it.url_of(service), front, "{service}");
+    }
+    for node in ["postgres", "Postgres-2", "Postgres-3"] {
+        assert_eq!(text(&it.node(node), LIMITS), "300 20", "{node}");
+    }
     let after = write(&front, 90, 500);
     assert_ne!(
         text(&it.url, "SHOW synchronous_standby_names"),
@@ -131,6 +181,9 @@ fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_ro
     let told = writers.end();
     println!("without an acknowledgement on the way back, each writer: {:?}", told.longest);
     it.is_as_before();
+    for service in ["litellm", "backup-service", "langfuse-web"] {
+        assert_eq!(it.url_of(service), it.url, "{service}");
+    }
     told.is_all_in(&it.url);
     after.is_all_in(&it.url);
 }

@@ -8,6 +8,7 @@ mod front_first;
 mod in_place;
 mod job;
 mod killed;
+mod passwords;
 mod preflight;
 mod schemas;
 mod traps;

@@ -17,7 +17,7 @@ const POOLED: &str = "[environments.lab.connections.postgres]\nkind = \"postgres
 impl Move {
     /// Plans, and demands a refusal of this name with this in it.
     #[track_caller]
-    fn is_refused(&self, id: &str, says: &str) {
+    pub(super) fn is_refused(&self, id: &str, says: &str) {
         let findings = self.findings(3);
         let finding = found(&findings, id).unwrap_or_else(|| panic!("no {id}: {findings:#?}"));
         assert!(finding.to_string().contains(says), "{finding:#}");

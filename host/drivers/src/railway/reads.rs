@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::gateway::{Railway, Scope};
 use super::wire::{self, BackupEntry, moment};
 use super::{deployment, documents, estate, variables};
+use crate::secrets::without_references;
 
 /// The most deployments that one read returns.
 const MOST_DEPLOYMENTS: u32 = 50;
@@ -73,7 +74,16 @@ impl Railway {
                 format!("service `{service}` has no readable variable `{name}`"),
             ));
         };
-        variables::location(name, value).map(Reading::Destination)
+        let mut location = variables::location(name, value)?;
+        // Whether it would follow when references are led elsewhere is all that a plugin may know of a text with a password.
+        if let Some(location) = location.as_mut().filter(|it| variables::has_password(it)) {
+            let configured = self.configured(&scope.instance).await?;
+            let text = configured.values.get(name).map_or("", String::as_str);
+            if without_references(text) != text {
+                location.extra.push(variables::references());
+            }
+        }
+        Ok(Reading::Destination(location))
     }
 
     async fn seen_deployments(&self, scope: &Scope, limit: u32) -> Result<Reading, Failure> {

@@ -54,6 +54,20 @@ impl Configured {
     }
 }
 
+/// What is told of a password in a URL, and how it is told that something is there.
+const PASSWORD: &str = "password";
+const SOME: &str = "some";
+
+/// Returns whether a URL has a password.
+pub(super) fn has_password(location: &Location) -> bool {
+    location.extra.iter().any(|(name, _)| name == PASSWORD)
+}
+
+/// Returns what tells that a URL is put together from references.
+pub(super) fn references() -> (String, String) {
+    ("references".to_owned(), SOME.to_owned())
+}
+
 /// Returns where a rendered URL leads. Its password does not get into the answer, nor do its query and fragment.
 pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Failure> {
     if value.trim().is_empty() {
@@ -65,29 +79,38 @@ pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Fail
             format!("variable `{name}` does not render to a URL"),
         )
     };
+    let after_scheme = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let ends = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
+    let (authority, rest) = after_scheme.split_at(ends);
+    // A password with a character that ends an authority would be taken for a host, a port or a path, and told to the plugin.
+    if rest.contains('@') {
+        return Err(Failure::permanent(
+            "railway:unescaped-url",
+            format!(
+                "variable `{name}` does not render to a URL that can be taken apart: an `@` stands behind what would be its host, \
+                 so its password may have characters that must be escaped"
+            ),
+        ));
+    }
     let url: Url = value.trim().parse().map_err(|error| {
         tracing::debug!(%error, name, "not a URL");
         unreadable()
     })?;
     let host = url.host_str().ok_or_else(unreadable)?;
-    let after_scheme = value.split_once("://").map_or(value, |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
     let written = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     // A scheme's default port is not written out, and `Url` forgets one that is.
     let port =
         url.port().or_else(|| written.rsplit_once(':').and_then(|(_, port)| port.parse().ok()));
+    let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+    let password = password.map(|(_, password)| (PASSWORD.to_owned(), form(password).to_owned()));
+    let query = url.query().map(|_| ("query".to_owned(), SOME.to_owned()));
     Ok(Some(Location {
         scheme: url.scheme().to_owned(),
         host: host.trim_matches(['[', ']']).to_owned(),
         port,
         user: Some(url.username().to_owned()).filter(|user| !user.is_empty()),
         path: url.path().to_owned(),
-        extra: authority
-            .rsplit_once('@')
-            .and_then(|(user, _)| user.split_once(':'))
-            .map(|(_, password)| ("password".to_owned(), form(password).to_owned()))
-            .into_iter()
-            .collect(),
+        extra: password.into_iter().chain(query).collect(),
     }))
 }
 
@@ -127,10 +150,22 @@ mod tests {
             ("h.railway.internal", Some(5432), "/db")
         );
         assert!(!format!("{found:?}").contains("p4ss"));
+        assert_eq!(found.extra[1], ("query".to_owned(), "some".to_owned()));
         assert_eq!(location("X", "  ").unwrap(), None);
         let error = location("X", "p4ssw0rd-but-no-url").unwrap_err();
         assert!(!error.to_string().contains("p4ss"));
         assert_eq!(location("X", "http://h:80/").unwrap().unwrap().port, Some(80));
+    }
+
+    #[test]
+    fn a_password_that_reaches_into_the_host_or_the_path_is_no_destination() {
+        for password in ["p4ss@h/x", "1/p4ss", "1?p4ss", "1#p4ss", r"'\ %@:/p4ss"] {
+            let url = format!("postgresql://me:{password}@db.railway.internal:5432/app");
+            let error = location("X", &url).unwrap_err().to_string();
+            assert!(error.contains("must be escaped") && !error.contains("p4ss"), "{error}");
+        }
+        let found = location("X", "postgresql://me:p4@ss@h:5432/db").unwrap().unwrap();
+        assert_eq!((found.host.as_str(), found.path.as_str()), ("h", "/db"));
     }
 
     #[test]

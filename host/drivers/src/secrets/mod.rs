@@ -6,6 +6,6 @@ mod redact;
 mod scrub;
 
 pub use mask::keeper;
-pub(crate) use mask::{KEPT, fingerprint, hex, keyed_bytes, looks_secret};
+pub(crate) use mask::{KEPT, fingerprint, hex, keyed_bytes, looks_secret, without_references};
 pub use redact::Redactor;
 pub(crate) use redact::secrets_of;

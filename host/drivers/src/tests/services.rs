@@ -28,6 +28,8 @@ async fn everything_of_an_environment_is_read_and_no_secret_with_it() {
         world.read(Read::Destination(named("postgres"), "DATABASE_URL".to_owned())).await.unwrap();
     let Reading::Destination(Some(location)) = &destination else { panic!() };
     assert_eq!((location.port, location.path.as_str()), (Some(5432), "/litellm_langfuse"));
+    let told = [("password", "plain"), ("references", "some")];
+    assert_eq!(location.extra, told.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let Reading::Deployments(deployments) =
         world.read(Read::Deployments(named("redis"), 5)).await.unwrap()
     else {

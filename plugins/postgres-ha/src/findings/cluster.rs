@@ -3,6 +3,7 @@
 use lockstep_sdk::Finding;
 
 use super::{Seen, listed, server};
+use crate::account::{Password, URL};
 use crate::front;
 use crate::names::{ADMIN, CLUSTER, POOL};
 use crate::needs;
@@ -10,6 +11,7 @@ use crate::needs;
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let server = &seen.cluster.server;
     let mut findings = vec![primary(seen), front(seen), connections(seen), disk(seen)];
+    findings.extend(password(seen));
     findings.extend(server::role(server, ADMIN));
     findings.extend(server::pooled(seen.cluster.pooler.as_deref(), ADMIN));
     findings.extend(server::sees(server).filter(|_| seen.inside.server.sees_sessions));
@@ -135,6 +137,37 @@ fn front(seen: Seen<'_>) -> Finding {
                 .evidence("SHOW pool_nodes"),
         },
     }
+}
+
+/// Clients are led to the front by URLs that are put together from references.
+fn password(seen: Seen<'_>) -> Option<Finding> {
+    let survey = seen.survey;
+    let front = survey.front.name();
+    let finding = match &survey.entry.password {
+        Password::Plain => return None,
+        Password::Escaped => Finding::note(
+            "front-password",
+            "the password at the cluster must be escaped in a URL, so clients are led to the front's own one",
+        )
+        .evidence(format!("`{URL}` of `{front}` has it escaped, and leads to the database")),
+        Password::Unseen => Finding::warning(
+            "front-password",
+            "whether the password at the cluster may stand in a URL as it is can't be seen",
+        )
+        .evidence(format!("`{front}` has no `{URL}` with a password in it"))
+        .remedy("a password of letters, digits and `-._~` may; others break every URL that has them as they are"),
+        Password::Unfit(why) => Finding::refusal(
+            "front-password",
+            "the password at the cluster may not stand in a URL as it is, and clients would be led there by URLs that have it so",
+        )
+        .evidence(why.as_str())
+        .remedy(format!(
+            "give `{front}` a `{URL}` of its own with the password percent-encoded: \
+             postgresql://{}:…@${{{{RAILWAY_PRIVATE_DOMAIN}}}}:5432/{}; or give the role a password of letters, digits and `-._~` alone",
+            survey.user, seen.inside.server.database
+        )),
+    };
+    Some(finding.source("railway.md 3.3"))
 }
 
 fn connections(seen: Seen<'_>) -> Finding {

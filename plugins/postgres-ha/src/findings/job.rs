@@ -3,7 +3,8 @@
 use lockstep_sdk::Finding;
 
 use super::{Seen, listed};
-use crate::job::{self, JobSeen, MAINTENANCE, MAJOR, SERVICE, URL};
+use crate::account::URL;
+use crate::job::{self, JobSeen, MAINTENANCE, MAJOR, SERVICE};
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let Some(found) = &seen.survey.job else { return Vec::new() };

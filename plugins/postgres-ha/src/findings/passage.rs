@@ -3,6 +3,7 @@
 use lockstep_sdk::Finding;
 
 use super::Seen;
+use crate::account::{Password, URL};
 use crate::options::Path;
 use crate::passage::{IMAGE, SERVICE, same_password};
 
@@ -41,6 +42,15 @@ pub(crate) fn passage(seen: Seen<'_>) -> Vec<Finding> {
         findings.push(
             Finding::refusal("front-image", "the front's image can't be had")
                 .evidence(IMAGE)
+                .source(SOURCE),
+        );
+    }
+    if survey.entry.password == Password::Escaped {
+        let title = "the services' password must be escaped in a URL, and the front that comes first is in none that has it so";
+        findings.push(
+            Finding::refusal("front-account", title)
+                .evidence(format!("`{URL}` of `{}` leads to that service itself", survey.front.name()))
+                .remedy("give the role a password of letters, digits and `-._~` alone, or leave `front-first` out")
                 .source(SOURCE),
         );
     }

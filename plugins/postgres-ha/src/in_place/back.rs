@@ -51,8 +51,11 @@ impl<D: Declares> Parts<'_, D> {
         self.lead(&lead, deployed)?;
         let slug = slug(&client.service);
         let (refer, label) = (format!("refer-back-{slug}"), format!("{RETURN}{slug}"));
-        let moved = self.survey.found.moved.iter().filter(|it| it.service == client.service);
-        let variables: Vec<_> = moved.map(|it| (it.name.as_str(), it.before.as_str())).collect();
+        let variables = self.former(&client.service);
+        // What only the host may put back is put back by it afterwards, with a deployment.
+        if variables.is_empty() {
+            return Ok(vec![lead]);
+        }
         self.declare.set_variables(&refer, &client.service, &variables)?;
         self.deploy(&label, client)?;
         let title = format!("Deploy {} with the server itself in its variables", client.service);
@@ -65,6 +68,52 @@ impl<D: Declares> Parts<'_, D> {
                 .reverses(&[(&refer, deployed), (&label, deployed)]),
         );
         Ok(vec![lead, label])
+    }
+
+    /// Returns the variables of a service that are led to the front, with their former texts as far as they may be seen.
+    fn former(&self, service: &str) -> Vec<(&str, &str)> {
+        let found = &self.survey.found;
+        let moved = found.moved.iter().filter(|it| it.service == service);
+        let mut former: Vec<_> = moved.map(|it| (it.name.as_str(), it.before.as_str())).collect();
+        for it in found.literals.iter().filter(|it| it.service == service) {
+            let known = former.iter().any(|(name, _)| *name == it.name);
+            former.extend(
+                it.former.as_deref().filter(|_| !known).map(|text| (it.name.as_str(), text)),
+            );
+        }
+        former
+    }
+
+    /// Lays out how addresses are put back in their places that a client does not put back with its deployment.
+    pub(super) fn addresses_back(&mut self, labels: &[String]) -> Result<String, Failure> {
+        let (mut back, mut pairs) = (Vec::new(), Vec::new());
+        for client in &self.context.clients {
+            let slug = slug(&client.service);
+            let reversed = format!("{}-{slug}", names::ADDRESSES);
+            let Some(reversed) = labels.iter().find(|label| **label == reversed) else { continue };
+            let literals = self.survey.found.literals.iter();
+            let own = literals.filter(|it| it.service == client.service);
+            let own: Vec<_> =
+                own.filter_map(|it| Some((it.name.as_str(), it.former.as_deref()?))).collect();
+            let label = format!("{}-{slug}", names::ADDRESSES_BACK);
+            self.declare.set_variables(&label, &client.service, &own)?;
+            pairs.push((label.clone(), reversed.clone()));
+            back.push(label);
+        }
+        let pairs: Vec<_> =
+            pairs.iter().map(|(back, there)| (back.as_str(), there.as_str())).collect();
+        self.push_undo(
+            Step::new(
+                names::ADDRESSES_BACK,
+                "Put the server's address back where it stood in variables",
+                "whoever was deployed with the front has been deployed without it already",
+            )
+            .effects(&refs(&back))
+            .if_left("nothing: the server leads, and whoever uses the front reaches it too")
+            .expected(5 * SECOND)
+            .reverses(&pairs),
+        );
+        Ok(names::ADDRESSES_BACK.to_owned())
     }
 
     /// Lays out how the conversion is taken back, and returns the steps in their order.

@@ -9,7 +9,7 @@ use super::context::Conversion;
 use super::observe::{POSITION, TABLES, has_replicas};
 use super::patroni::{self, Leads};
 use super::server::{self, History};
-use super::{EDGE, names};
+use super::{EDGE, names, raise};
 use crate::answer;
 use crate::check::services::deployed;
 use crate::names::{BACKUP, CLOSE, DEPLOY, GRACE, KEEP, OLD, PIN, PROVE, RETURN, SOAK, rehearsal};
@@ -32,7 +32,9 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         GRACE => grace::check(outside, &context.graces()),
         BACKUP => proof::check_backup(outside, &context.service, call),
         names::REHEARSE => rehearsed(outside, &context, facts),
-        names::CONVERT => converted(outside, &context),
+        names::CONVERT => converted(outside, &context, &context.urls),
+        names::ADDRESSES => converted(outside, &context, &context.addresses),
+        names::HIDDEN => converted(outside, &context, &context.hidden),
         names::COORDINATORS => agreed(outside, &context),
         names::ADOPT => adopted(outside, &context, facts),
         names::REPLICAS => followed(outside, &context),
@@ -43,7 +45,8 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::SLOTS => single(outside, &context),
         PROVE => proven(outside, &context, call),
         SOAK => block::check(outside, &smoke::LOOKS, facts),
-        KEEP | CLOSE | names::SETTINGS => Ok(Progress::Done(Vec::new())),
+        KEEP | CLOSE | names::SETTINGS | names::ADDRESSES_BACK => Ok(Progress::Done(Vec::new())),
+        step if step.starts_with(names::RAISE) => raise::check(outside, &context, step),
         step if step.starts_with(names::LEAD) => leading(outside, &context, step),
         step if step.starts_with(RETURN) => client(outside, &context, call, RETURN),
         step if step.starts_with(DEPLOY) => client(outside, &context, call, DEPLOY),
@@ -70,7 +73,11 @@ fn rehearsed<O: Railway + Http>(
 }
 
 /// Looks whether every URL, as Railway renders it, leads to the front and the database.
-fn converted<O: Railway>(outside: &O, context: &Conversion) -> Result<Progress, Failure> {
+fn converted<O: Railway>(
+    outside: &O,
+    context: &Conversion,
+    urls: &[(String, String)],
+) -> Result<Progress, Failure> {
     let Some(front) = outside.destination(&context.edge, "DATABASE_URL")? else {
         return Ok(Progress::Failed(format!(
             "DATABASE_URL of `{}` renders to nothing",
@@ -78,7 +85,7 @@ fn converted<O: Railway>(outside: &O, context: &Conversion) -> Result<Progress, 
         )));
     };
     let own = (context.edge.clone(), "DATABASE_URL".to_owned());
-    for (service, name) in [&own].into_iter().chain(&context.urls) {
+    for (service, name) in [&own].into_iter().chain(urls) {
         let what = format!("`{name}` of `{service}`");
         let Some(location) = outside.destination(service, name)? else {
             return Ok(Progress::Failed(format!("{what} renders to nothing")));
@@ -152,7 +159,11 @@ fn adopted<O: Railway + Sql + Http>(
             now.position, now.tables
         )));
     }
-    let less = server::less(&context.settings, &server::settings(outside)?);
+    // What is raised once the replicas follow may be lower until then.
+    let raised = server::limits(&context.settings);
+    let fixed: Vec<_> =
+        context.settings.iter().filter(|setting| !raised.contains(setting)).cloned().collect();
+    let less = server::less(&fixed, &server::settings(outside)?);
     Ok(if less.is_empty() {
         Progress::Done(vec![Fact::one("log-since", now.position - position)])
     } else {
@@ -170,20 +181,7 @@ fn followed<O: Railway + Sql>(outside: &O, context: &Conversion) -> Result<Progr
             return Ok(found);
         }
     }
-    let following = server::following(outside, &context.replicas, context.lag_bytes);
-    let (follow, _) = match soon(following, "the server")? {
-        Ok(counts) => counts,
-        Err(pending) => return Ok(pending.into()),
-    };
-    let wanted = u64::try_from(context.replicas.len()).unwrap_or(u64::MAX);
-    Ok(if follow < wanted {
-        let mut pending =
-            Pending::after(SECOND, format!("{follow} of {wanted} replicas follow closely"));
-        (pending.done, pending.total) = (Some(follow), Some(wanted));
-        pending.into()
-    } else {
-        Progress::Done(Vec::new())
-    })
+    raise::followed(outside, context)
 }
 
 fn synchronous<O: Sql>(outside: &O, context: &Conversion) -> Result<Progress, Failure> {

@@ -22,6 +22,10 @@ pub(crate) struct Conversion {
     pub(crate) clients: Vec<Client>,
     /// Variables with whole URLs that lead there then: service and name.
     pub(crate) urls: Vec<(String, String)>,
+    /// Variables with whole URLs that the plan leads there itself: those that a plugin may see, and those that it may not.
+    pub(crate) addresses: Vec<(String, String)>,
+    /// See `addresses`.
+    pub(crate) hidden: Vec<(String, String)>,
     /// The service that clients connect to.
     pub(crate) edge: String,
     /// The server's name as a node.
@@ -52,6 +56,8 @@ impl Conversion {
             ("system", self.system.clone()),
             ("clients", clients.join(&LINES.to_string())),
             ("urls", pairs(&self.urls)),
+            ("addresses", pairs(&self.addresses)),
+            ("hidden", pairs(&self.hidden)),
             ("edge", self.edge.clone()),
             ("node", self.node.clone()),
             ("replicas", pairs(&self.replicas)),
@@ -88,6 +94,8 @@ impl Conversion {
             system: text("system")?,
             clients: clients.iter().map(|line| Client::of(line)).collect::<Result<_, _>>()?,
             urls: pairs("urls")?,
+            addresses: pairs("addresses")?,
+            hidden: pairs("hidden")?,
             edge: text("edge")?,
             node: text("node")?,
             replicas: pairs("replicas")?,
@@ -153,6 +161,8 @@ mod tests {
                 pinned: true,
             }],
             urls: vec![own("lite llm", "DATABASE_URL")],
+            addresses: vec![own("lite llm", "OTHER_URL")],
+            hidden: Vec::new(),
             edge: "Postgres HA".to_owned(),
             node: "postgres-1".to_owned(),
             replicas: vec![own("Postgres 2", "postgres-2")],

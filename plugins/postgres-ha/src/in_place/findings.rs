@@ -5,10 +5,15 @@ use lockstep_sdk::blocks::{owner, proof, smoke};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::step::SECOND;
 
-use super::names::{ADOPT, CONVERT, REVERT, SETTINGS, SYNCHRONOUS};
+use super::literals::Literal;
+use super::names::{
+    ADDRESSES, ADOPT, CONVERT, HIDDEN, RAISE_SERVER, REVERT, SETTINGS, SYNCHRONOUS,
+};
 use super::patroni::Leads;
+use super::server::limits;
 use super::survey::{Inside, Survey};
 use super::template::{Cluster, variable};
+use crate::account::{Password, URL};
 use crate::findings::disturbed;
 use crate::names::OLD;
 
@@ -134,8 +139,9 @@ pub(super) fn going(survey: &Survey, inside: &Inside, cluster: &Cluster, now: u6
     let mut findings = smoke::findings(&survey.answers);
     findings.push(made(survey, cluster));
     findings.push(references(survey, cluster));
+    findings.extend(addresses(survey, cluster));
     if !survey.found.stuck.is_empty() {
-        let finding = Finding::refusal("references-stuck", "variables lead to the server, and the conversion would not lead them to the cluster")
+        let finding = Finding::refusal("references-stuck", "variables lead to the server, and neither the conversion nor this plan could lead them to the cluster and back")
             .remedy("write each as a reference to a variable of the server's service that the front has too, such as ${{postgres.DATABASE_URL}}, and plan again")
             .source("plans.md R8");
         findings.push(survey.found.stuck.iter().fold(finding, Finding::evidence));
@@ -145,6 +151,7 @@ pub(super) fn going(survey: &Survey, inside: &Inside, cluster: &Cluster, now: u6
             .remedy("see where each leads: a client that stays with the server can't write when another node leads");
         findings.push(survey.found.unclear.iter().fold(finding, Finding::evidence));
     }
+    findings.extend(password(survey, cluster));
     findings.extend(server(inside));
     let lines = inside.settings.iter().map(|(name, value)| format!("{name} = {value}"));
     let finding = Finding::note(
@@ -177,6 +184,15 @@ pub(super) fn going(survey: &Survey, inside: &Inside, cluster: &Cluster, now: u6
             .mended_by(ADOPT)
             .source("plans.md 3.7"),
     );
+    let limits = limits(&inside.settings);
+    if !limits.is_empty() {
+        let finding = Finding::warning("limits", "Patroni may keep limits lower than they are, until they are raised and every node has started anew")
+            .evidence("every service is without its database once more then, while the server restarts; until then fewer can be connected")
+            .mended_by(RAISE_SERVER)
+            .source("plans.md 3.7 step 9");
+        let lines = limits.iter().map(|(name, value)| format!("{name} = {value}"));
+        findings.push(lines.fold(finding, Finding::evidence));
+    }
     findings.extend(owner::patching(now));
     findings
 }
@@ -217,10 +233,10 @@ fn made(survey: &Survey, cluster: &Cluster) -> Finding {
 }
 
 fn references(survey: &Survey, cluster: &Cluster) -> Finding {
-    if survey.found.moved.is_empty() {
+    if survey.clients.is_empty() {
         return Finding::refusal(
             "references",
-            "no service has a reference that leads to the server, so nobody would use the cluster",
+            "no service has a variable that leads to the server, so nobody would use the cluster",
         )
         .remedy("see that the option `service` names the one that the services use");
     }
@@ -231,6 +247,56 @@ fn references(survey: &Survey, cluster: &Cluster) -> Finding {
     let title = format!("references that Railway leads to `{}`", cluster.edge.name);
     let finding = lines.chain(idle).fold(Finding::note("references", title), Finding::evidence);
     finding.mended_by(CONVERT).source("plans.md R10")
+}
+
+/// Railway leads references to the front, and nothing else.
+fn addresses(survey: &Survey, cluster: &Cluster) -> Option<Finding> {
+    let line = |it: &Literal| {
+        let former =
+            it.former.as_deref().unwrap_or("a URL with a password, which only the host puts back");
+        format!("{} {}: {former}", it.service, it.name)
+    };
+    let literals = &survey.found.literals;
+    let title = format!(
+        "variables with the server's address instead of a reference: the plan leads them to `{}` itself",
+        cluster.edge.name
+    );
+    let finding =
+        literals.iter().map(line).fold(Finding::note("addresses", title), Finding::evidence);
+    let steps = [(true, ADDRESSES), (false, HIDDEN)];
+    let needed =
+        steps.iter().filter(|(seen, _)| literals.iter().any(|it| it.former.is_some() == *seen));
+    let finding = needed.fold(finding, |finding, (_, step)| finding.mended_by(step));
+    (!literals.is_empty()).then(|| finding.source("plans.md 3.7 step 11"))
+}
+
+/// The front's URL is the template's, which has the server's password as it is.
+fn password(survey: &Survey, cluster: &Cluster) -> Option<Finding> {
+    let (root, front) = (survey.root.name(), cluster.edge.name.as_str());
+    let finding = match &survey.password {
+        Password::Plain => return None,
+        Password::Unseen => Finding::warning(
+            "front-password",
+            "whether the server's password may stand in a URL as it is can't be seen",
+        )
+        .evidence(format!("`{root}` has no `{URL}` with a password in it"))
+        .remedy("a password of letters, digits and `-._~` may; others break the front's URL, and the run goes back"),
+        Password::Escaped | Password::Unfit(_) => {
+            let evidence = match &survey.password {
+                Password::Unfit(why) => why.clone(),
+                Password::Plain | Password::Escaped | Password::Unseen => {
+                    format!("`{URL}` of `{root}` has it escaped")
+                }
+            };
+            let title = format!(
+                "the server's password may not stand in a URL as it is, and Railway's template writes it so into that of `{front}`"
+            );
+            Finding::refusal("front-password", title)
+                .evidence(evidence)
+                .remedy("give the role a password of letters, digits and `-._~` alone (ALTER ROLE … PASSWORD, and the same in its variable)")
+        }
+    };
+    Some(finding.source("railway.md 3.4"))
 }
 
 fn server(inside: &Inside) -> Vec<Finding> {
@@ -303,8 +369,7 @@ pub(super) fn uncovered(survey: &Survey, cluster: &Cluster) -> Vec<String> {
         "clients outside this Railway environment: only the variables of its services were looked at; those that dial the server \
          itself go on, and can't write when another node leads"
             .to_owned(),
-        "settings that Patroni sets and that the server has more of before than after: the run stops and goes back where one of its \
-         limits would be lower; others are the template's from then on"
+        "settings that Patroni sets: what limits the server is raised to what it was, and others are the template's from then on"
             .to_owned(),
         format!(
             "a failover that nobody asked for while clients are led back: `{REVERT}` looks who leads right before it, and Railway itself does not"

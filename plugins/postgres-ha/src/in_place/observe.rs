@@ -7,9 +7,9 @@ use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall};
 
 use super::context::Conversion;
-use super::names;
 use super::patroni::{self, Leads};
 use super::server::{self, History};
+use super::{names, raise};
 use crate::names::{BACKUP, CLOSE, DEPLOY, GRACE, KEEP, OLD, PIN, PROVE, RETURN, SOAK};
 use crate::server::Server;
 use crate::smoke;
@@ -38,7 +38,10 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::REVERT => revert(outside, &context, memo),
         step if step.starts_with(names::LEAD) => lead(outside, &context, call, memo),
         step if step.starts_with(RETURN) => returns(outside, &context, call, memo),
-        names::ASYNCHRONOUS | names::SLOTS => Ok(Observation::Ready(Vec::new())),
+        step if step.starts_with(names::RAISE) => raise::observe(outside, &context, step),
+        names::ASYNCHRONOUS | names::SLOTS | names::ADDRESSES_BACK => {
+            Ok(Observation::Ready(Vec::new()))
+        }
         PROVE | SOAK | CLOSE => reported(outside, &context),
         step if is_forward(step) => match disturbed(outside, &context)? {
             Some(found) => Ok(found),
@@ -51,7 +54,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
 }
 
 fn is_forward(step: &str) -> bool {
-    const STEPS: [&str; 9] = [
+    const STEPS: [&str; 11] = [
         PIN,
         GRACE,
         BACKUP,
@@ -61,11 +64,13 @@ fn is_forward(step: &str) -> bool {
         names::REPLICAS,
         names::SYNCHRONOUS,
         names::FRONT,
+        names::ADDRESSES,
+        names::HIDDEN,
     ];
     STEPS.contains(&step) || step.starts_with(DEPLOY)
 }
 
-fn disturbed<O: Railway>(
+pub(super) fn disturbed<O: Railway>(
     outside: &O,
     context: &Conversion,
 ) -> Result<Option<Observation>, Failure> {

@@ -1,4 +1,4 @@
-//! What Patroni says of the server's own node. Its answers are read by their status alone.
+//! What Patroni says of the server's own node and of all nodes. Its answers are read by their status, or by one word in them.
 
 use lockstep_sdk::outside::Http;
 use lockstep_sdk::{Failure, Response};
@@ -11,8 +11,14 @@ pub(super) const LEADER: &str = "/leader";
 /// Answers 200 where the node follows and has everything that the leader had when nodes last looked.
 pub(super) const CAUGHT_UP: &str = "/replica?lag=0";
 
+/// Answers with what holds for all nodes.
+const CONFIG: &str = "/config";
+
+/// Answers with what each node says of itself.
+const CLUSTER: &str = "/cluster";
+
 /// Every path that is read.
-pub(crate) const PATHS: [&str; 2] = [LEADER, CAUGHT_UP];
+pub(crate) const PATHS: [&str; 4] = [LEADER, CAUGHT_UP, CONFIG, CLUSTER];
 
 /// Whether the server's own node leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +48,36 @@ pub(super) fn caught_up<O: Http>(outside: &O) -> Result<bool, Failure> {
         Ok(answer) => Ok(answer.status == 200),
         Err(failure) if failure.is_denied() => Err(failure),
         Err(_) => Ok(false),
+    }
+}
+
+/// Returns whether a setting has this value for all nodes.
+pub(super) fn is_configured<O: Http>(
+    outside: &O,
+    name: &str,
+    value: &str,
+) -> Result<bool, Failure> {
+    let wanted = format!("\"{name}\":{value}");
+    let found = answer(outside, CONFIG)?;
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
+    Ok(found.split(wanted.as_str()).skip(1).any(ends))
+}
+
+/// Returns whether a node says that it waits for a restart. Where nothing is said it is taken for yes.
+pub(super) fn waits_for_restart<O: Http>(outside: &O) -> Result<bool, Failure> {
+    let found = answer(outside, CLUSTER)?;
+    Ok(!found.contains("\"members\"") || found.contains("\"pending_restart\""))
+}
+
+/// Returns an answer without its spaces; nothing where none comes.
+fn answer<O: Http>(outside: &O, path: &str) -> Result<String, Failure> {
+    match outside.get(PATRONI, path) {
+        Ok(Response { status: 200, body, .. }) => {
+            let text = String::from_utf8_lossy(&body);
+            Ok(text.chars().filter(|letter| !letter.is_ascii_whitespace()).collect())
+        }
+        Err(failure) if failure.is_denied() => Err(failure),
+        Ok(_) | Err(_) => Ok(String::new()),
     }
 }
 

@@ -71,6 +71,7 @@ pub(crate) fn plan<O: Railway + Sql + Http + Templates, D: Declares>(
     parts.prepare()?;
     parts.convert()?;
     parts.start()?;
+    parts.addresses()?;
     parts.switch()?;
     let Block { findings: more, steps, undo } = parts.block;
     found.extend(more);
@@ -87,6 +88,8 @@ fn context(survey: &Survey, inside: &Inside, cluster: &Cluster, options: &Option
         system: inside.server.system.clone(),
         clients: survey.clients.iter().map(Client::new).collect(),
         urls: survey.found.urls.clone(),
+        addresses: survey.found.literal_urls(true),
+        hidden: survey.found.literal_urls(false),
         edge: cluster.edge.name.clone(),
         node: cluster.root_node.clone(),
         replicas: cluster.replicas.clone(),

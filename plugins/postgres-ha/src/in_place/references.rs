@@ -1,8 +1,9 @@
 //! Variables that lead to the server: those that the conversion leads to the front, and those that it can't.
 
 use lockstep_sdk::outside::Railway;
-use lockstep_sdk::{Failure, MovedVariable, TemplateService, Variable, VariableValue};
+use lockstep_sdk::{Failure, Location, MovedVariable, TemplateService, Variable, VariableValue};
 
+use super::literals::{Literal, Sides};
 use super::template;
 use crate::references::{may_lead_anywhere, references, speaks_of_databases};
 use crate::service::Running;
@@ -12,11 +13,13 @@ use crate::service::Running;
 pub(super) struct Found {
     /// What Railway leads to the front.
     pub(super) moved: Vec<MovedVariable>,
-    /// What leads to the server in a way that it does not lead elsewhere, and why.
+    /// What the plan leads there itself.
+    pub(super) literals: Vec<Literal>,
+    /// What leads to the server in a way that can't be led elsewhere, and why.
     pub(super) stuck: Vec<String>,
     /// What may lead there; nothing can be seen of it.
     pub(super) unclear: Vec<String>,
-    /// Variables with whole URLs among those that move.
+    /// Variables with whole URLs among those that Railway leads there as a whole.
     pub(super) urls: Vec<(String, String)>,
 }
 
@@ -25,24 +28,35 @@ impl Found {
     pub(super) fn look<O: Railway>(
         outside: &O,
         others: &[&Running],
-        (server, hosts): (&str, &[String]),
-        edge: &TemplateService,
+        sides: Sides<'_>,
     ) -> Result<Self, Failure> {
         let mut found = Self::default();
         for running in others {
             for variable in &running.variables {
-                found.one(outside, (running.name(), variable), (server, hosts), edge)?;
+                found.one(outside, (running.name(), variable), sides)?;
             }
         }
         Ok(found)
+    }
+
+    /// Returns whether a service has a variable that is led to the front.
+    pub(super) fn leads(&self, service: &str) -> bool {
+        self.moved.iter().any(|it| it.service == service)
+            || self.literals.iter().any(|it| it.service == service)
+    }
+
+    /// Returns the whole URLs among what the plan leads to the front itself: those whose former text is seen, or the others.
+    pub(super) fn literal_urls(&self, seen: bool) -> Vec<(String, String)> {
+        let wanted = |it: &&Literal| it.is_url && it.former.is_some() == seen;
+        let place = |it: &Literal| (it.service.clone(), it.name.clone());
+        self.literals.iter().filter(wanted).map(place).collect()
     }
 
     fn one<O: Railway>(
         &mut self,
         outside: &O,
         (service, variable): (&str, &Variable),
-        (server, hosts): (&str, &[String]),
-        edge: &TemplateService,
+        sides: Sides<'_>,
     ) -> Result<(), Failure> {
         let what = format!("{service} {}", variable.name);
         let text = match &variable.value {
@@ -51,52 +65,69 @@ impl Found {
         };
         let all = text.map(references).into_iter().flatten();
         let named: Vec<&str> =
-            all.filter(|(owner, _)| *owner == server).map(|(_, name)| name).collect();
-        let literal =
-            text.is_some_and(|text| hosts.iter().any(|host| text.contains(host.as_str())));
+            all.filter(|(owner, _)| *owner == sides.server).map(|(_, name)| name).collect();
+        let literal = text.is_some_and(|text| sides.are_named(text));
         let may_lead = speaks_of_databases(&variable.name) && text.is_none_or(may_lead_anywhere);
         if named.is_empty() && !literal && !may_lead {
             return Ok(());
         }
-        let leads = leads(outside, (service, &variable.name), hosts)?;
-        if named.is_empty() {
-            match leads {
-                Some(false) => {}
-                None if !literal => self.unclear.push(what),
-                Some(true) | None => self.stuck.push(format!(
-                    "{what}: it leads to the server without naming it in a reference"
-                )),
-            }
+        if let Some(missing) = named.iter().find(|name| !has(sides.edge, name)) {
+            self.stuck.push(format!("{what}: `{}` has no `{missing}`", sides.edge.name));
             return Ok(());
         }
-        if let Some(missing) = named.iter().find(|name| !has(edge, name)) {
-            self.stuck.push(format!("{what}: `{}` has no `{missing}`", edge.name));
-            return Ok(());
-        }
+        let location = destination(outside, (service, &variable.name))?;
         let (service, name) = (service.to_owned(), variable.name.clone());
-        if leads.is_some() {
-            self.urls.push((service.clone(), name.clone()));
+        let is_url = location.is_some();
+        if !named.is_empty() {
+            let before = text.unwrap_or_default().to_owned();
+            let after = moved_text(&before, sides.server, &sides.edge.name);
+            let (service, name) = (service.clone(), name.clone());
+            if is_url && !literal {
+                self.urls.push((service.clone(), name.clone()));
+            }
+            self.moved.push(MovedVariable { service, name, before, after, extra: Vec::new() });
+            if !literal {
+                return Ok(());
+            }
         }
-        let before = text.unwrap_or_default().to_owned();
-        let after = moved_text(&before, server, &edge.name);
-        self.moved.push(MovedVariable { service, name, before, after, extra: Vec::new() });
+        let leads = location.as_ref().map(|location| sides.are_at(&location.host));
+        let wanted = match (text, &location, leads) {
+            (Some(text), _, _) if literal => sides.seen(text, location.as_ref()),
+            (_, _, Some(false)) => return Ok(()),
+            (_, None, _) | (_, _, None) => {
+                self.unclear.push(what);
+                return Ok(());
+            }
+            (None, Some(location), Some(true))
+                if matches!(variable.value, VariableValue::Masked(_)) =>
+            {
+                sides.hidden(location)
+            }
+            (_, Some(_), Some(true)) => {
+                Err("it leads to the server without naming it in a reference".to_owned())
+            }
+        };
+        match wanted {
+            Ok(wanted) => {
+                let former = text.map(str::to_owned);
+                self.literals.push(Literal { service, name, former, wanted, is_url });
+            }
+            Err(why) => self.stuck.push(format!("{what}: {why}")),
+        }
         Ok(())
     }
 }
 
-/// Returns whether a variable leads to one of these hosts; none if it leads nowhere that can be seen.
-fn leads<O: Railway>(
+/// Returns where a variable leads; none if it leads nowhere that can be seen.
+fn destination<O: Railway>(
     outside: &O,
     (service, name): (&str, &str),
-    hosts: &[String],
-) -> Result<Option<bool>, Failure> {
+) -> Result<Option<Location>, Failure> {
     match outside.destination(service, name) {
-        Ok(Some(location)) => {
-            Ok(Some(hosts.iter().any(|host| host.eq_ignore_ascii_case(&location.host))))
-        }
+        Ok(location) => Ok(location),
         Err(failure) if failure.is_denied() || failure.may_pass() => Err(failure),
         // A host or a password of its own is no URL.
-        Ok(None) | Err(_) => Ok(None),
+        Err(_) => Ok(None),
     }
 }
 

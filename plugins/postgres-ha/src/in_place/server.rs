@@ -26,14 +26,24 @@ pub(crate) const ASIDE: &str = "\
     SELECT current_setting('archive_mode'), (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = session_user), \
       (SELECT count(*) FROM pg_replication_slots)";
 
-/// Of these settings the server may not have less than before.
-const CAPACITY: [&str; 5] = [
-    "max_connections",
-    "max_locks_per_transaction",
-    "max_replication_slots",
-    "max_wal_senders",
-    "max_worker_processes",
+/// Of these settings the server may not have less than before. Beside each stands what Patroni takes where nobody tells it more.
+const CAPACITY: [(&str, u64); 6] = [
+    ("max_connections", 100),
+    ("max_locks_per_transaction", 64),
+    ("max_prepared_transactions", 0),
+    ("max_replication_slots", 10),
+    ("max_wal_senders", 10),
+    ("max_worker_processes", 8),
 ];
+
+/// Returns the limits that Patroni may keep lower than they are, because they are more than it takes by itself.
+pub(super) fn limits(settings: &[(String, String)]) -> Vec<(String, String)> {
+    let above = |(name, value): &&(String, String)| {
+        let usual = CAPACITY.iter().find(|(known, _)| known == name).map(|(_, usual)| *usual);
+        usual.is_some_and(|usual| value.parse::<u64>().is_ok_and(|value| value > usual))
+    };
+    settings.iter().filter(above).cloned().collect()
+}
 
 /// Returns the settings, each with its value.
 pub(super) fn settings<O: Sql>(outside: &O) -> Result<Vec<(String, String)>, Failure> {
@@ -93,7 +103,7 @@ pub(super) fn less(before: &[(String, String)], now: &[(String, String)]) -> Vec
         let figure = |settings| of(settings, name).unwrap_or_default();
         format!("{name} is {} and was {}", figure(now), figure(before))
     };
-    CAPACITY.into_iter().filter(less).map(words).collect()
+    CAPACITY.into_iter().map(|(name, _)| name).filter(less).map(words).collect()
 }
 
 /// Returns the read of how many of these nodes follow closely, and how many of them confirm commits.

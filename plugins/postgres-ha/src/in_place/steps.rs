@@ -27,7 +27,7 @@ pub(super) const COMMITTED: &str = "the services use the server as before; one t
 const ADOPTING: &str = "the server starts under Patroni by itself; until it leads every service is without its database";
 
 /// What is left once the server leads.
-const LEADING: &str =
+pub(super) const LEADING: &str =
     "nothing: the server leads, and the services that are not deployed yet use it as before";
 
 /// The variable of the front that names the database.
@@ -191,6 +191,7 @@ impl<D: Declares> Parts<'_, D> {
             "one must be able to take over",
         );
         self.cluster_step(names::REPLICAS, &replicas, words)?;
+        self.raise()?;
         self.declare.order(names::SYNCHRONOUS, Order::Synchronous(true))?;
         self.declare.order(names::ASYNCHRONOUS, Order::Synchronous(false))?;
         self.push(
@@ -220,6 +221,58 @@ impl<D: Declares> Parts<'_, D> {
             "the template's own database is another one",
         );
         self.cluster_step(names::FRONT, std::slice::from_ref(&context.edge), words)
+    }
+
+    /// Leads those variables to the front that Railway does not: they have the server's address instead of a reference.
+    pub(super) fn addresses(&mut self) -> Result<(), Failure> {
+        let seen = self.set_addresses(names::ADDRESSES, true)?;
+        if !seen.is_empty() {
+            let back = self.addresses_back(&seen)?;
+            self.push(
+                Step::new(
+                    names::ADDRESSES,
+                    "Lead the variables to the front that have the server's address in them",
+                    "Railway leads references there, and nothing else; nobody takes them up before being deployed",
+                )
+                .effects(&refs(&seen))
+                .if_left(LEADING)
+                .undone_by(&[&back])
+                .expected(5 * SECOND),
+            );
+        }
+        let hidden = self.set_addresses(names::HIDDEN, false)?;
+        if !hidden.is_empty() {
+            self.push(
+                Step::new(
+                    names::HIDDEN,
+                    "Lead the URLs to the front that have the server's address and a password in them",
+                    "they become references; what stood there is kept by the host until the run ends, and put back on the way back",
+                )
+                .effects(&refs(&hidden))
+                .if_left(LEADING)
+                .restored()
+                .expected(5 * SECOND),
+            );
+        }
+        Ok(())
+    }
+
+    /// Declares what leads addresses to the front, for each service, and returns the labels.
+    fn set_addresses(&self, prefix: &str, seen: bool) -> Result<Vec<String>, Failure> {
+        let mut labels = Vec::new();
+        for client in &self.context.clients {
+            let literals = self.survey.found.literals.iter();
+            let own =
+                literals.filter(|it| it.service == client.service && it.former.is_some() == seen);
+            let own: Vec<_> = own.map(|it| (it.name.as_str(), it.wanted.as_str())).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let label = format!("{prefix}-{}", slug(&client.service));
+            self.declare.set_variables(&label, &client.service, &own)?;
+            labels.push(label);
+        }
+        Ok(labels)
     }
 
     /// Each service takes up what the conversion has set; then all is looked at, for long.

@@ -6,16 +6,21 @@ use lockstep_sdk::image::Image;
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Service, Variable};
 
+use super::literals::Sides;
 use super::patroni::{self, Leads};
 use super::references::Found;
 use super::server::{self, Aside};
 use super::template::{CODE, Cluster, Templates};
+use crate::account::Password;
 use crate::names::OLD;
 use crate::options::Options;
 use crate::server::Server;
 use crate::service::Running;
 use crate::smoke;
 use crate::survey::{allowed, hosts};
+
+/// The variable of the server's service that leads to it from outside.
+const PUBLIC: &str = "DATABASE_PUBLIC_URL";
 
 /// What is inside the server.
 #[derive(Clone, Debug)]
@@ -44,6 +49,8 @@ pub(super) struct Survey {
     pub(super) clients: Vec<Running>,
     /// Those variables.
     pub(super) found: Found,
+    /// How the server's password may stand in a URL: the front's is put together from it.
+    pub(super) password: Password,
     /// What is staged.
     pub(super) staged: Vec<String>,
     /// Why the volume's backups can't be listed, if they can't.
@@ -88,15 +95,27 @@ pub(super) fn survey<O: Railway + Sql + Http + Templates>(
         (Some(_), Err(_)) => Err("the server's version is not known".to_owned()),
         (Some(template), Ok(major)) => Cluster::of(template, major),
     };
-    let hosts = hosts(outside, root.name(), &root.variables)?;
+    let (password, own) = Password::of(outside, &root)?;
+    let public = root_has(&root, PUBLIC).then(|| outside.destination(root.name(), PUBLIC));
+    let public: Vec<String> = match public {
+        Some(Ok(location)) => location.map(|location| location.host).into_iter().collect(),
+        Some(Err(failure)) if failure.is_denied() || failure.may_pass() => return Err(failure),
+        Some(Err(_)) | None => Vec::new(),
+    };
+    let mut hosts = hosts(outside, root.name(), &root.variables)?;
+    hosts.retain(|host| !public.contains(host));
     let mut others: Vec<&Running> =
         all.iter().filter(|running| running.name() != root.name()).collect();
     others.sort_by_key(|running| (running.uses(), running.name().to_owned()));
     let found = match &cluster {
-        Ok(cluster) => Found::look(outside, &others, (root.name(), &hosts), &cluster.edge)?,
+        Ok(cluster) => {
+            let (server, own) = (root.name(), own.as_ref());
+            let (hosts, public, edge) = (&hosts[..], &public[..], &cluster.edge);
+            Found::look(outside, &others, Sides { server, hosts, public, own, edge })?
+        }
         Err(_) => Found::default(),
     };
-    let led = |running: &&Running| found.moved.iter().any(|it| it.service == running.name());
+    let led = |running: &&Running| found.leads(running.name());
     let clients = others.into_iter().filter(led).cloned().collect();
     let present: Vec<Look> = smoke::LOOKS
         .into_iter()
@@ -104,6 +123,7 @@ pub(super) fn survey<O: Railway + Sql + Http + Templates>(
         .collect();
     Ok(Ok(Survey {
         volumes: services.iter().filter(|service| service.volume.is_some()).count(),
+        password,
         staged: outside.staged()?,
         backups: allowed(outside.backups(root.name()))?.map(|backups| backups.len()),
         patroni: patroni::leads(outside)?,
@@ -117,6 +137,10 @@ pub(super) fn survey<O: Railway + Sql + Http + Templates>(
     }))
 }
 
+fn root_has(root: &Running, name: &str) -> bool {
+    root.variables.iter().any(|variable: &Variable| variable.name == name)
+}
+
 fn inside<O: Sql>(outside: &O) -> Result<Inside, Failure> {
     Ok(Inside {
         server: Server::read(outside, OLD)?,
@@ -128,8 +152,7 @@ fn inside<O: Sql>(outside: &O) -> Result<Inside, Failure> {
 impl Survey {
     /// Returns whether the server's service has a variable.
     pub(super) fn root_has(&self, name: &str) -> bool {
-        let is = |variable: &Variable| variable.name == name;
-        self.root.variables.iter().any(is)
+        root_has(&self.root, name)
     }
 
     /// Finds the images to pin: those of the clients now, those of the cluster once it is made, and the server's own former

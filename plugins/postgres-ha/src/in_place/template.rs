@@ -58,6 +58,8 @@ pub(crate) trait DeclareConversion {
     ) -> Result<(), Failure>;
     /// Declares a deployment of a service of the cluster.
     fn deploy_cluster(&self, label: &str, name: &str) -> Result<(), Failure>;
+    /// Declares that the container of a service of the cluster is restarted.
+    fn restart_cluster(&self, label: &str, name: &str) -> Result<(), Failure>;
     /// Declares an order to Patroni that gives the same end when it is sent again.
     fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure>;
 }
@@ -67,6 +69,10 @@ pub(crate) trait DeclareConversion {
 pub(crate) enum Order<'a> {
     /// Whether a commit waits for a second node.
     Synchronous(bool),
+    /// A setting of all nodes has this value from their next starts on.
+    Raise(&'a str, &'a str),
+    /// The server starts anew.
+    Restart,
     /// This node is to lead.
     Lead(&'a str),
 }
@@ -77,17 +83,27 @@ impl Order<'_> {
             Self::Synchronous(on) => {
                 (http_effects::Method::Patch, "/config", format!("{{\"synchronous_mode\":{on}}}"))
             }
+            Self::Raise(name, value) => {
+                let body = format!("{{\"postgresql\":{{\"parameters\":{{\"{name}\":{value}}}}}}}");
+                (http_effects::Method::Patch, "/config", body)
+            }
+            Self::Restart => (http_effects::Method::Post, "/restart", "{}".to_owned()),
             Self::Lead(node) => {
                 (http_effects::Method::Post, "/failover", format!("{{\"candidate\":\"{node}\"}}"))
             }
         };
         let text = |text: &str| vec![Piece::Text(text.to_owned())];
+        // An order that comes again while the server restarts is turned away, and whether it has done so is looked at afterwards.
+        let success = match self {
+            Self::Restart => vec![200, 503],
+            Self::Synchronous(_) | Self::Raise(..) | Self::Lead(_) => vec![200],
+        };
         http_effects::Message {
             method,
             path: text(path),
             headers: vec![("content-type".to_owned(), text("application/json"))],
             body: text(&body),
-            success: vec![200],
+            success,
             captures: Vec::new(),
         }
     }
@@ -129,6 +145,10 @@ impl DeclareConversion for Live {
 
     fn deploy_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
         railway_effects::deploy(label, &made(name), &railway_effects::DeploySource::Configured)
+    }
+
+    fn restart_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
+        railway_effects::restart(label, &made(name))
     }
 
     fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure> {

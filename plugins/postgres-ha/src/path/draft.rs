@@ -121,7 +121,7 @@ fn context(
         path: options.path,
         service: survey.old.name().to_owned(),
         front: survey.front.name().to_owned(),
-        address: survey.address.clone(),
+        address: survey.entry.address.clone(),
         through: options.front_first,
         nodes: survey.nodes.iter().map(|node| node.name().to_owned()).collect(),
         database: inside.server.database.clone(),

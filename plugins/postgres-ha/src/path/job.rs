@@ -5,9 +5,10 @@ use lockstep_sdk::{Failure, OutageKind, Scope, Step};
 
 use super::copy::LONG;
 use super::parts::{Parts, refs};
+use crate::account::URL;
 use crate::context::Client;
 use crate::declare::{Declares, statements};
-use crate::job::{COMMIT, FOLDER, FROM, REPOSITORY, SERVICE, TO, URL};
+use crate::job::{COMMIT, FOLDER, FROM, REPOSITORY, SERVICE, TO};
 use crate::names::{self, NEW, OLD};
 use crate::references;
 

@@ -8,16 +8,17 @@ use super::given::{Given, IN_PLACE, failed, ids, moved, pending, planned_with, s
 use super::refusals::refused_with;
 use super::sql::{PREPARED, RECOVERING, SYNCHRONOUS, SYSTEM};
 use super::stack::{Stack, digest};
-use crate::in_place::moved_text;
 use crate::probe::probe;
 
-const EDGE: &str = "Postgres HA";
+pub(super) const EDGE: &str = "Postgres HA";
 
 /// What the server's own node answers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Patroni {
     pub(super) leads: Option<bool>,
     pub(super) caught_up: bool,
+    /// What it answers to other questions.
+    pub(super) says: &'static str,
 }
 
 impl Patroni {
@@ -25,6 +26,10 @@ impl Patroni {
         let Some(leads) = self.leads else {
             return Err(Failure::transiently("http:connection", "refused"));
         };
+        if ["/config", "/cluster"].contains(&path) {
+            let body = self.says.as_bytes().to_vec();
+            return Ok(Response { status: 200, headers: Vec::new(), body });
+        }
         let good = if path == "/leader" { leads } else { self.caught_up };
         let status = if good { 200 } else { 503 };
         Ok(Response { status, headers: Vec::new(), body: Vec::new() })
@@ -74,9 +79,9 @@ fn ready() -> Stack {
 }
 
 /// The same, converted and used by everybody.
-fn converted() -> Stack {
+pub(super) fn converted() -> Stack {
     let mut stack = ready();
-    stack.patroni = Patroni { leads: Some(true), caught_up: false };
+    stack.patroni = Patroni { leads: Some(true), caught_up: false, says: "" };
     for name in ["Postgres-2", "Postgres-3", "etcd-1", "etcd-2", "etcd-3", EDGE] {
         let mut service = stack.services[0].clone();
         name.clone_into(&mut service.name);
@@ -231,16 +236,27 @@ fn what_railway_does_not_convert_is_refused() {
     refused(|stack| stack.databases.aside.0 = "on", "archive");
     refused(|stack| stack.databases.aside.1 = false, "superuser");
     refused(|stack| stack.databases.aside.2 = 1, "slots");
-    refused(|stack| stack.set("litellm", "DATABASE_URL", "***u"), "references-stuck");
+    refused(
+        |stack| {
+            stack.set("litellm", "DATABASE_URL", "***u");
+            stack.destinations.get_mut("litellm.DATABASE_URL").unwrap().1 = "/other".to_owned();
+        },
+        "references-stuck",
+    );
     refused(
         |stack| stack.set("litellm", "DATABASE_URL", "${{postgres.PGOTHER}}"),
         "references-stuck",
     );
     refused(
-        |stack| stack.set("litellm", "PGHOST", "postgres.railway.internal"),
+        |stack| stack.set("litellm", "PGHOST", "POSTGRES.railway.internal"),
         "references-stuck",
     );
     refused(|stack| stack.variables.clear(), "references");
+    for form in ["escaped", "raw"] {
+        let says = |stack: &mut Stack| stack.written("postgres.DATABASE_URL", form);
+        refused(says, "front-password");
+    }
+    refused(|stack| stack.unseen.push("postgres.DATABASE_URL"), "front-password");
     let down = Some(Failure::transiently("sql:connection", "refused"));
     refused(|stack| stack.databases.old.down = down, "server");
 }
@@ -307,7 +323,7 @@ fn while_another_node_leads_it_is_switched_back_and_nothing_is_taken_away() {
         assert!(matches!(given.observe(&stack, step), Observation::NothingToDo(_)), "{step}");
     }
     assert!(matches!(given.observe(&stack, "revert"), Observation::Ready(_)));
-    stack.patroni = Patroni { leads: Some(false), caught_up: true };
+    stack.patroni = Patroni { leads: Some(false), caught_up: true, says: "" };
     for step in ["lead-last", "lead-litellm"] {
         assert!(matches!(given.observe(&stack, step), Observation::Ready(_)), "{step}");
     }
@@ -379,11 +395,4 @@ fn that_another_node_leads_is_told_while_everybody_uses_the_cluster() {
         assert_eq!(sample.verdict, verdict, "{watch} in {step}: {}", sample.evidence);
     }
     assert!(probe(&stack, "other", &given.call("soak")).is_err());
-}
-
-#[test]
-fn a_reference_that_moves_keeps_everything_around_it() {
-    let text = "postgresql://${{postgres.PGUSER}}@x:${{ postgres.PGPORT }}/y?z=${{A}}";
-    let expected = "postgresql://${{Postgres HA.PGUSER}}@x:${{Postgres HA.PGPORT}}/y?z=${{A}}";
-    assert_eq!(moved_text(text, "postgres", EDGE), expected);
 }

@@ -167,9 +167,9 @@ fn a_url_that_the_job_can_not_take_apart_is_found_before_anybody_is_stopped() {
     let given = given();
     let mut stack = prepared();
     assert!(matches!(given.check(&stack, JOB_MAKE), Progress::Done(_)));
-    stack.password = "raw";
+    stack.passwords.insert("pg-migrate-ha.STANDALONE_URL", "raw");
     failed(&given.check(&stack, JOB_MAKE), "`STANDALONE_URL`");
-    stack.password = "plain";
+    stack.passwords.clear();
     stack.destinations.get_mut("pg-migrate-ha.PRIMARY_URL").unwrap().1 = "/other".to_owned();
     failed(&given.check(&stack, JOB_MAKE), "another database");
     stack.destinations.remove("pg-migrate-ha.PRIMARY_URL");
@@ -267,7 +267,12 @@ fn what_the_job_breaks_on_is_refused() {
         change(&mut stack);
         super::refusals::refused_with(&stack, JOB, id);
     }
-    refused(|stack| stack.password = "raw", "job-url");
+    refused(|stack| stack.written("postgres.DATABASE_URL", "raw"), "job-url");
+    // What the old server's own URL has escaped is referred to; a node's URL is put together from the password as it is.
+    let mut escaped = Stack::healthy();
+    escaped.passwords.insert("postgres.DATABASE_URL", "escaped");
+    planned_with(&escaped, JOB);
+    refused(|stack| stack.escapes(), "job-url");
     refused(|stack| drop(stack.destinations.remove("postgres.DATABASE_URL")), "job-url");
     refused(
         |stack| {
@@ -288,7 +293,7 @@ fn what_the_job_breaks_on_is_refused() {
     );
     // On the other path none of it matters.
     let mut stack = Stack::healthy();
-    stack.password = "raw";
+    stack.passwords.insert("postgres.DATABASE_URL", "raw");
     stack.databases.listed.push("other");
     planned_with(&stack, &[]);
 }

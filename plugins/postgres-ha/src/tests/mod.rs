@@ -8,6 +8,7 @@ mod cut;
 mod declared;
 mod given;
 mod in_place;
+mod in_place_more;
 mod job;
 mod passage;
 mod plans;

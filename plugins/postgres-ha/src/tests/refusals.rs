@@ -140,6 +140,39 @@ fn references_that_can_not_be_put_back() {
 }
 
 #[test]
+fn passwords_that_break_the_urls_that_they_would_stand_in() {
+    const FRONT: &str = "pgpool.DATABASE_URL";
+    let says = |form: &'static str| move |stack: &mut Stack| stack.written(FRONT, form);
+    refused(says("raw"), "front-password");
+    // A reference is rendered as it is, so that what looks escaped would be read as another password.
+    refused(says("escaped"), "front-password");
+    refused(|stack| stack.unseen.push(FRONT), "front-password");
+    warned(|stack| drop(stack.destinations.remove(FRONT)), "front-password");
+    let other = |stack: &mut Stack| {
+        stack.escapes();
+        stack.destinations.get_mut(FRONT).unwrap().1 = "/railway".to_owned();
+    };
+    refused(other, "front-password");
+    let mut stack = Stack::healthy();
+    stack.escapes();
+    refused_with(&stack, &[("front-first", "true")], "front-account");
+    let declared = Declared::default();
+    plan(&stack, &declared, &target(&[])).unwrap();
+    let line = declared.line("refer-litellm");
+    assert!(line.contains("(\"DATABASE_URL\", \"${{pgpool.DATABASE_URL}}\")"), "{line}");
+    // Who can't be led anywhere now has no URL to go back to.
+    let odd = "postgresql://${{postgres.PGUSER}}:${{postgres.POSTGRES_PASSWORD}}@x/y";
+    refused(
+        |stack| {
+            stack.set("litellm", "DATABASE_URL", odd);
+            stack.unseen.push("litellm.DATABASE_URL");
+        },
+        "references-stuck",
+    );
+    refused(|stack| stack.unseen.push("litellm.DATABASE_URL"), "references-stuck");
+}
+
+#[test]
 fn a_platform_that_is_not_ready() {
     refused(|stack| stack.staged.push("somebody's variable".to_owned()), "staged");
     refused(|stack| stack.service("postgres").volume.as_mut().unwrap().used_mb = 2_600, "backup");

@@ -14,6 +14,9 @@ use crate::in_place::Templates;
 
 pub(super) const URL: &str = "${{postgres.DATABASE_URL}}";
 
+/// The URL of PgPool's service, as its template writes it.
+const POOL: &str = "postgresql://${{PGPOOL_POSTGRES_USERNAME}}:${{PGPOOL_POSTGRES_PASSWORD}}@${{RAILWAY_PRIVATE_DOMAIN}}:5432/railway";
+
 /// Returns a digest of one repeated digit.
 pub(super) fn digest(digit: char) -> String {
     format!("sha256:{}", digit.to_string().repeat(64))
@@ -34,8 +37,8 @@ pub(super) struct Stack {
     /// Where variables lead: `service.name` to host and path.
     pub(super) destinations: BTreeMap<String, (String, String)>,
     pub(super) http: u16,
-    /// How the passwords of URLs are written.
-    pub(super) password: &'static str,
+    /// How the passwords of URLs are written, by `service.name`; `plain` where nothing is said.
+    pub(super) passwords: BTreeMap<&'static str, &'static str>,
     /// What the job and coordinators write.
     pub(super) logs: Vec<&'static str>,
     /// What Railway makes of the server, and what its node says.
@@ -65,7 +68,7 @@ impl Stack {
             backups: Vec::new(),
             destinations: BTreeMap::new(),
             http: 200,
-            password: "plain",
+            passwords: BTreeMap::new(),
             logs: Vec::new(),
             template: Some(super::in_place::template()),
             beside: Some(super::beside::template()),
@@ -85,9 +88,13 @@ impl Stack {
         for node in ["pg-0", "pg-1", "pg-2"] {
             stack.add(node, Some("bitnamilegacy/postgresql-repmgr:16"), true, &[]);
         }
-        let password =
-            [("PGPOOL_POSTGRES_PASSWORD", "***p"), ("PGPOOL_POSTGRES_USERNAME", "postgres")];
-        stack.add("pgpool", Some("bitnamilegacy/pgpool:4"), false, &password);
+        let own = [
+            ("PGPOOL_POSTGRES_PASSWORD", "***p"),
+            ("PGPOOL_POSTGRES_USERNAME", "postgres"),
+            ("DATABASE_URL", POOL),
+        ];
+        stack.add("pgpool", Some("bitnamilegacy/pgpool:4"), false, &own);
+        stack.leads("pgpool", "DATABASE_URL", "pgpool.railway.internal");
         stack.set("postgres", "DATABASE_URL", "***u");
         stack.leads("postgres", "DATABASE_URL", "postgres.railway.internal");
         for client in
@@ -125,6 +132,17 @@ impl Stack {
         let variables = self.variables.entry(service.to_owned()).or_default();
         variables.retain(|(known, _)| known != name);
         variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Says how the password of a URL is written.
+    pub(super) fn written(&mut self, place: &'static str, form: &'static str) {
+        self.passwords.insert(place, form);
+    }
+
+    /// Gives PgPool's service a URL of its own with its password escaped.
+    pub(super) fn escapes(&mut self) {
+        self.set("pgpool", "DATABASE_URL", "***e");
+        self.passwords.insert("pgpool.DATABASE_URL", "escaped");
     }
 
     /// Says where a variable leads.
@@ -198,13 +216,14 @@ impl Railway for Stack {
             return Err(Failure::permanently("railway:no-url", "it is no URL"));
         }
         let found = self.destinations.get(&place);
+        let password = *self.passwords.get(place.as_str()).unwrap_or(&"plain");
         Ok(found.map(|(host, path)| Location {
             scheme: "postgresql".to_owned(),
             host: host.clone(),
             port: Some(5432),
             user: Some("postgres".to_owned()),
             path: path.clone(),
-            extra: vec![("password".to_owned(), self.password.to_owned())],
+            extra: vec![("password".to_owned(), password.to_owned())],
         }))
     }
 

@@ -7,6 +7,10 @@ use super::{
     harness::Service,
 };
 
+/// A password with what PgPool's file of passwords, its settings and its tools could take apart wrongly; one of the image's
+/// list may have no separator in it.
+const ODD: &str = r#"-a:'"\ %@/?#&=+$"#;
+
 const NODES: &str = "SHOW pool_nodes";
 
 /// PgPool at the address that ends with `number`, in front of `cluster`; nothing runs yet.
@@ -134,16 +138,15 @@ async fn only_users_that_pgpool_knows_get_in() {
     let cluster = Cluster::up(58).await;
     let mut pool = pgpool(61, &cluster);
     pool.set("PGPOOL_POSTGRES_CUSTOM_USERS", "app");
-    pool.set("PGPOOL_POSTGRES_CUSTOM_PASSWORDS", "apps");
+    pool.set("PGPOOL_POSTGRES_CUSTOM_PASSWORDS", ODD);
     for role in ["app", "unknown"] {
-        value(cluster.address(0), &format!("CREATE ROLE {role} LOGIN PASSWORD 'apps'"))
-            .await
-            .unwrap();
+        let made = format!("CREATE ROLE {role} LOGIN PASSWORD '{}'", ODD.replace('\'', "''"));
+        value(cluster.address(0), &made).await.unwrap();
     }
     let running = pool.deploy().await;
     let log_in = async |user: &str| {
         let mut config = Config::new();
-        config.host(pool.launch.address.to_string()).user(user).password("apps").dbname("app");
+        config.host(pool.launch.address.to_string()).user(user).password(ODD).dbname("app");
         config.connect(NoTls).await.map(drop).map_err(|error| error.to_string())
     };
     pool.until(async || log_in("app").await).await;

@@ -1,7 +1,10 @@
 //! The stand-ins for ClickHouse, `MinIO` and the stack's own two services.
 
+use std::time::Duration;
+
 use super::stack::{get, number, postgres, until, url};
 use crate::launcher::tests::harness::Service;
+use crate::stand_in::BOOT_VARIABLE;
 
 #[tokio::test]
 async fn clickhouse_tells_its_version_to_whom_it_knows() {
@@ -81,4 +84,31 @@ async fn the_health_monitor_answers_503_in_normal_operation() {
     assert_eq!(body["services"]["litellm"]["error"], "HTTP 401");
     assert_eq!(body["services"]["postgres"]["status"], "healthy");
     drop((running, litellm_runs, database_runs));
+}
+
+#[tokio::test]
+async fn each_service_of_the_stack_listens_only_once_it_has_booted_and_ends_before_if_it_is_asked_to()
+ {
+    for (number, image, port) in [
+        (77, "ghcr.io/berriai/litellm-database:main-stable", 4000),
+        (78, "langfuse/langfuse:3", 3000),
+        (79, "langfuse/langfuse-worker:3", 3030),
+        (80, "repo:backup-service", 8080),
+        (81, "repo:health-monitor", 8080),
+    ] {
+        let mut service = Service::new(number, image, &[(BOOT_VARIABLE, "3600")]);
+        let running = service.deploy().await;
+        let introduced = async || match service.log() {
+            log if log.contains("stand-in for") => Ok(()),
+            log => Err(log),
+        };
+        service.until(introduced).await;
+        let listens = tokio::net::TcpStream::connect((service.launch.address, port)).await;
+        assert!(listens.is_err(), "{image} listens");
+        let ended = running.stop(Duration::from_mins(1)).await;
+        assert!(ended.success(), "{image}: {ended}");
+    }
+    let mut service = Service::new(82, "langfuse/langfuse-worker:3", &[(BOOT_VARIABLE, "soon")]);
+    assert!(!service.deploy().await.exited().await.success());
+    assert!(service.log().contains(BOOT_VARIABLE), "{}", service.log());
 }

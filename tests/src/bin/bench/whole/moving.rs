@@ -9,7 +9,7 @@ use lockstep_tests::{block_on, dial};
 use super::copies::Copies;
 use super::lab::Lab;
 use super::process::{self, Whole};
-use super::scene::{Scene, WRITERS, unwritten};
+use super::scene::{Scene, Unwritten, WRITERS};
 use crate::Fallible;
 use crate::figure::{Budget, Figure, Unit};
 use crate::report::Report;
@@ -47,7 +47,7 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
     writers.have_written();
     let there = writers.told();
     there.is_all_in(new);
-    let (asked_there, unwritten_there) = (requests.told(), unwritten(new, from)?);
+    let (asked_there, unwritten_there) = (requests.told(), Unwritten::since(new, from)?);
     writers.forget_times();
     requests.forget();
     let from = SystemTime::now();
@@ -55,7 +55,7 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
     writers.have_written();
     let told = writers.end();
     told.is_all_in(old);
-    let (asked_back, unwritten_back) = (requests.told(), unwritten(old, from)?);
+    let (asked_back, unwritten_back) = (requests.told(), Unwritten::since(old, from)?);
 
     report.note(format!(
         "move: {rows} rows in the schemas of LiteLLM 1.80.0 and Langfuse 3.170.0, PostgreSQL 15 to 16; {} rows were acknowledged \
@@ -95,7 +95,7 @@ pub(crate) fn front(report: &mut Report) -> Fallible<()> {
     let from = SystemTime::now();
     until("prove", &["resume"])?;
     writers.have_written();
-    let (asked, unwritten) = (requests.told(), unwritten(new, from)?);
+    let (asked, unwritten) = (requests.told(), Unwritten::since(new, from)?);
     let told = writers.end();
     told.is_all_in(new);
     outage(report, "there, front first", &told.longest);
@@ -114,11 +114,12 @@ fn outage(report: &mut Report, way: &str, longest: &[Duration]) {
     report.add(Figure::alone(what, most, Unit::Seconds).within(OUTAGE));
 }
 
-/// What LiteLLM and its clients were without.
-fn service(report: &mut Report, way: &str, unwritten: f64, asked: Asked) {
+/// What LiteLLM, its clients and Langfuse were without.
+fn service(report: &mut Report, way: &str, unwritten: Unwritten, asked: Asked) {
     let figure =
         |what: &str, seconds| Figure::alone(format!("{what} {way}"), seconds, Unit::Seconds);
-    report.add(figure("LiteLLM's own rows waited", unwritten));
+    report.add(figure("LiteLLM's own rows waited", unwritten.litellm));
+    report.add(figure("Langfuse's own rows waited", unwritten.langfuse));
     report.add(figure("its clients waited for an answer", asked.longest.as_secs_f64()));
     let Asked { answered, failed, .. } = asked;
     report.note(format!("move: {way}, LiteLLM answered {answered} requests, and {failed} failed"));

@@ -17,8 +17,10 @@ const BYTES: i64 = 1 << 30;
 /// How many writers write.
 pub(super) const WRITERS: usize = 8;
 
-/// How many seconds LiteLLM 1.80 took to start with a database, which its stand-in takes too.
-const BOOT: &str = "19";
+/// How many seconds services take to start, which their stand-ins take too. LiteLLM 1.80 with a database: measured. Langfuse's two:
+/// as long as its own Helm chart lets them be before it looks for the first time (`initialDelaySeconds`, langfuse/langfuse-k8s#371).
+const BOOTS: [(&str, &str); 3] =
+    [("litellm", "19"), ("langfuse-web", "20"), ("langfuse-worker", "20")];
 
 /// A stack with a gigabyte in its old server, and a cluster beside it.
 #[derive(Debug)]
@@ -48,7 +50,9 @@ impl Scene {
         let database = old.rsplit_once('/').ok_or("the URL has no database")?.1;
         let server = front.rsplit_once('/').ok_or("the URL has no database")?.0;
         let new = format!("{server}/{database}");
-        lab.set("litellm", BOOT_VARIABLE, BOOT)?;
+        for (service, seconds) in BOOTS {
+            lab.set(service, BOOT_VARIABLE, seconds)?;
+        }
         block_on(up(&old, &front));
         block_on(tables::large(&old, &schemas, BYTES));
         Ok(Some(Self { lab, old, new, front }))
@@ -103,9 +107,32 @@ impl Scene {
     }
 }
 
-/// Returns the longest time between two rows that LiteLLM wrote by itself since `from`, in seconds.
-pub(super) fn unwritten(url: &str, from: SystemTime) -> Fallible<f64> {
-    let longest = "SELECT coalesce(extract(epoch FROM max(gap)), 0)::float8 FROM (SELECT at - lag(at) OVER (ORDER BY at) AS gap \
-                   FROM lab_litellm_requests WHERE at >= $1) AS gaps";
-    block_on(async { Ok(dial(url).await?.query_one(longest, &[&from]).await?.try_get(0)?) })
+/// The longest times between two rows that services wrote by themselves, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unwritten {
+    /// LiteLLM, which writes a row a second.
+    pub(super) litellm: f64,
+    /// Langfuse's worker, which writes what its web service takes in: an event a second.
+    pub(super) langfuse: f64,
+}
+
+impl Unwritten {
+    /// Asks for what they wrote since `from`.
+    pub(super) fn since(url: &str, from: SystemTime) -> Fallible<Self> {
+        let longest = |table: &str| {
+            format!(
+                "SELECT coalesce(extract(epoch FROM max(gap)), 0)::float8 \
+                 FROM (SELECT at - lag(at) OVER (ORDER BY at) AS gap FROM {table} WHERE at >= $1) AS gaps"
+            )
+        };
+        block_on(async {
+            let server = dial(url).await?;
+            let seconds = async |table: &str| {
+                let row = server.query_one(&longest(table), &[&from]).await?;
+                row.try_get::<_, f64>(0)
+            };
+            let litellm = seconds("lab_litellm_requests").await?;
+            Ok(Self { litellm, langfuse: seconds("lab_langfuse_events").await? })
+        })
+    }
 }

@@ -1,0 +1,151 @@
+//! What the path in place does beside the conversion: addresses instead of references, and limits that Patroni keeps lower.
+
+use lockstep_sdk::{Observation, Progress, Undo};
+
+use super::given::{Given, IN_PLACE, ids, pending, planned_with, step};
+use super::in_place::{EDGE, converted};
+use super::stack::Stack;
+use crate::in_place::moved_text;
+
+const HOST: &str = "postgres.railway.internal";
+
+/// A stack with every kind of address, each at another service.
+fn addressed() -> Stack {
+    let mut stack = Stack::healthy();
+    stack.set("litellm", "DATABASE_URL", "***u");
+    let mixed =
+        format!("postgres://u:${{{{postgres.POSTGRES_PASSWORD}}}}@{HOST}:5432/litellm_langfuse");
+    stack.template.as_mut().unwrap().services[6]
+        .variables
+        .push(("POSTGRES_PASSWORD".to_owned(), String::new()));
+    stack.set("langfuse-web", "DIRECT_URL", &mixed);
+    stack.leads("langfuse-web", "DIRECT_URL", HOST);
+    stack.set("backup-service", "PGHOST", HOST);
+    stack.unseen.push("backup-service.PGHOST");
+    stack
+}
+
+#[test]
+fn addresses_are_led_to_the_front_and_back_each_in_its_own_way() {
+    let (draft, declared) = planned_with(&addressed(), IN_PLACE);
+    let all = ids(&draft.steps);
+    let at = |id: &str| all.iter().position(|known| *known == id).unwrap_or_else(|| panic!("{id}"));
+    assert!(at("front") < at("addresses") && at("hidden-addresses") < at("deploy-litellm"));
+    assert_eq!(step(&draft.steps, "addresses").effects.len(), 2);
+    let line = declared.line("addresses-langfuse-web");
+    let wanted = format!(
+        "postgres://u:${{{{{EDGE}.POSTGRES_PASSWORD}}}}@${{{{{EDGE}.RAILWAY_PRIVATE_DOMAIN}}}}:5432/litellm_langfuse"
+    );
+    assert!(line.contains(&wanted), "{line}");
+    assert!(
+        declared.line("convert").contains("langfuse-web DIRECT_URL="),
+        "Railway leads its reference"
+    );
+    let host = declared.line("addresses-backup-service");
+    assert!(host.contains("PGHOST") && host.contains("RAILWAY_PRIVATE_DOMAIN"), "{host}");
+    let hidden = declared.line("hidden-addresses-litellm");
+    assert!(hidden.contains(&format!("${{{{{EDGE}.DATABASE_URL}}}}")), "{hidden}");
+
+    // What may be seen is put back by the plan, right when the client is deployed without the front; the rest by the host.
+    assert_eq!(step(&draft.steps, "hidden-addresses").undo, Undo::Restore);
+    let back = Undo::Steps(vec!["addresses-back".to_owned()]);
+    assert_eq!(step(&draft.steps, "addresses").undo, back);
+    assert!(declared.line("refer-back-langfuse-web").contains(HOST));
+    assert!(declared.line("addresses-back-langfuse-web").contains(HOST));
+    let alone = Undo::Steps(vec!["lead-litellm".to_owned()]);
+    assert_eq!(step(&draft.steps, "deploy-litellm").undo, alone);
+    assert!(!declared.labels().contains(&"return-litellm".to_owned()));
+}
+
+#[test]
+fn addresses_are_read_back_where_they_are_urls() {
+    let given = Given::kept_with(&addressed(), IN_PLACE);
+    let mut stack = converted();
+    stack.leads("langfuse-web", "DIRECT_URL", HOST);
+    super::given::failed(
+        &given.check(&stack, "addresses"),
+        "`DIRECT_URL` of `langfuse-web` leads to",
+    );
+    stack.leads("langfuse-web", "DIRECT_URL", "front");
+    assert!(matches!(given.check(&stack, "addresses"), Progress::Done(_)));
+    assert!(matches!(given.check(&stack, "hidden-addresses"), Progress::Done(_)));
+    stack.leads("litellm", "DATABASE_URL", HOST);
+    super::given::failed(&given.check(&stack, "hidden-addresses"), "should lead to `front`");
+}
+
+/// A server with a limit that Patroni takes less of by itself.
+fn limited() -> Stack {
+    let mut stack = Stack::healthy();
+    stack.databases.overridden[0].1 = "300";
+    stack
+}
+
+#[test]
+fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
+    let (plain, _) = planned_with(&Stack::healthy(), IN_PLACE);
+    assert!(
+        ids(&plain.steps).iter().all(|id| !id.starts_with("raise")),
+        "100 is what it takes anyway"
+    );
+    let (draft, declared) = planned_with(&limited(), IN_PLACE);
+    let all = ids(&draft.steps);
+    let from = all.iter().position(|id| *id == "replicas").unwrap();
+    let expected =
+        ["replicas", "raise-max-connections", "raise-replicas", "raise-server", "synchronous"];
+    assert_eq!(&all[from..from + 5], &expected);
+    assert!(declared.line("raise-max-connections").contains("Raise(\"max_connections\", \"300\")"));
+    assert_eq!(
+        step(&draft.steps, "raise-replicas").effects,
+        ["again-postgres-2", "again-postgres-3"]
+    );
+    assert_eq!(
+        step(&draft.steps, "raise-server").outage.len(),
+        6,
+        "the server and everybody who uses it"
+    );
+}
+
+#[test]
+fn a_limit_is_raised_only_where_it_is_lower_and_read_back_from_every_node() {
+    let mut given = Given::kept_with(&limited(), IN_PLACE);
+    let Observation::Ready(facts) = given.observe(&limited(), "adopt") else { panic!() };
+    given.facts.extend(facts);
+    let mut stack = converted();
+    assert!(matches!(given.check(&stack, "adopt"), Progress::Done(_)), "it is raised later");
+    for step in ["raise-max-connections", "raise-replicas", "raise-server"] {
+        assert!(matches!(given.observe(&stack, step), Observation::Ready(_)), "{step}");
+        let done = given.observe(&limited(), step);
+        assert!(matches!(done, Observation::NothingToDo(_)), "{step}");
+    }
+
+    pending(&given.check(&stack, "raise-max-connections"), "does not say yet");
+    for (says, is_done) in [
+        (r#"{"parameters": {"max_connections": 3000}}"#, false),
+        (r#"{"parameters": {"max_connections": 300}}"#, true),
+    ] {
+        stack.patroni.says = says;
+        let found = given.check(&stack, "raise-max-connections");
+        assert_eq!(matches!(found, Progress::Done(_)), is_done, "{says}");
+    }
+    pending(&given.check(&stack, "raise-replicas"), "`Postgres-2` is restarting");
+    stack = stack.began("again-postgres-2").began("again-postgres-3");
+    assert!(matches!(given.check(&stack, "raise-replicas"), Progress::Done(_)));
+
+    pending(&given.check(&stack, "raise-server"), "max_connections is 100 and was 300");
+    stack.databases.overridden[0].1 = "300";
+    stack.patroni.says = r#"{"members": [{"name": "postgres-2", "pending_restart": true}]}"#;
+    pending(&given.check(&stack, "raise-server"), "waits for a restart");
+    stack.patroni.says = r#"{"members": [{"name": "postgres-2"}]}"#;
+    assert!(matches!(given.check(&stack, "raise-server"), Progress::Done(_)));
+    stack.databases.following.0 = 1;
+    pending(&given.check(&stack, "raise-server"), "1 of 2");
+    stack.patroni.leads = Some(false);
+    pending(&given.check(&stack, "raise-server"), "does not lead");
+}
+
+#[test]
+fn a_reference_that_moves_keeps_everything_around_it() {
+    let text = "postgresql://${{postgres.PGUSER}}@x:${{ postgres.PGPORT }}/y?z=${{A}}";
+    let expected = "postgresql://${{Postgres HA.PGUSER}}@x:${{Postgres HA.PGPORT}}/y?z=${{A}}";
+    assert_eq!(moved_text(text, "postgres", EDGE), expected);
+}
