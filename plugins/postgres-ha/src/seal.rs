@@ -67,13 +67,17 @@ pub(crate) fn end_clients() -> Vec<Vec<Piece>> {
 ///
 /// `PgPool` 4.3 leaves a client without an answer, and without an end, whose session ends while it passes an answer on. Tables are
 /// locked as the host does for a block: only the first is waited for, and one that was not free is the first next time, because
-/// nobody knows in which order writers lock.
+/// nobody knows in which order writers lock. Whoever holds one for seconds is ended all the same.
 const HUSH: &str = "\
-    DO $$ DECLARE tables text[]; busy int := 1; at int; BEGIN \
+    DO $$ DECLARE tables text[]; busy int := 1; at int; began timestamptz := clock_timestamp(); BEGIN \
     SELECT array_agg(format('%I.%I', n.nspname, c.relname) ORDER BY c.oid) INTO tables \
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
       WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'; \
-    FOR attempt IN 1..32 LOOP BEGIN \
+    FOR attempt IN 1..32 LOOP EXIT WHEN clock_timestamp() > began + interval '4 s'; \
+      PERFORM pg_cancel_backend(a.pid) FROM pg_stat_activity a WHERE a.backend_type = 'autovacuum worker' \
+        AND a.datname = current_database() AND a.query LIKE 'autovacuum:%' AND a.query NOT LIKE '%(to prevent wraparound)' \
+        AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user); \
+      BEGIN \
       FOR i IN 1..coalesce(array_length(tables, 1), 0) LOOP at := i; \
         PERFORM set_config('lock_timeout', CASE WHEN i = 1 THEN '1s' WHEN i <= busy THEN '200ms' ELSE '5ms' END, true); \
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', tables[i]); END LOOP; \
