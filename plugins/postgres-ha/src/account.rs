@@ -82,13 +82,15 @@ impl Entry {
                 && location.user.as_deref() == Some(user)
                 && name == Some(database)
         };
-        let is_other = password == Password::Escaped && !location.as_ref().is_some_and(leads);
-        let password = if is_other {
-            Password::Unfit(format!(
+        let is_that = location.as_ref().is_some_and(leads);
+        let is_the_users = location.as_ref().is_some_and(|it| it.user.as_deref() == Some(user));
+        let password = match password {
+            Password::Escaped if !is_that => Password::Unfit(format!(
                 "its password must be escaped in a URL, and `{URL}`, where it is, is not that of `{database}` for `{user}`"
-            ))
-        } else {
-            password
+            )),
+            // Another user's password says nothing of this one's.
+            Password::Plain if !is_the_users => Password::Unseen,
+            other => other,
         };
         let address = location
             .map_or_else(|| format!("{}.railway.internal", front.name()), |location| location.host);

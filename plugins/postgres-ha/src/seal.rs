@@ -85,7 +85,9 @@ const HUSH: &str = "\
     EXCEPTION WHEN lock_not_available THEN \
       IF at > busy THEN busy := busy + 1; END IF; \
       tables := tables[at] || tables[1:at - 1] || tables[at + 1:]; \
+    WHEN OTHERS THEN EXIT; \
     END; END LOOP; \
+    PERFORM set_config('lock_timeout', '5s', true); \
     FOR look IN 1..100 LOOP PERFORM pg_stat_clear_snapshot(); \
       EXIT WHEN NOT EXISTS (SELECT 1 FROM {clients} AND CASE WHEN a.state = 'active' \
         THEN a.wait_event_type IS DISTINCT FROM 'Lock' ELSE a.state_change > clock_timestamp() - interval '30 ms' END); \

@@ -16,8 +16,11 @@ use crate::session::Opened;
 pub(crate) struct Earlier(BTreeMap<String, Version>);
 
 impl Earlier {
-    /// Adds what a stage ends with.
+    /// Adds what a stage ends with, as far as that is known.
     pub(crate) fn add(&mut self, component: &str, to: &Version) -> Result<(), CliError> {
+        if to.order.is_empty() {
+            return Ok(());
+        }
         let known = Matrix::known().or_exit(Exit::Failed)?;
         let component = known.upgraded_as(component);
         self.0.insert(component.to_owned(), known.ordered(component, to));
@@ -57,9 +60,9 @@ impl Earlier {
         let running = running(opened, known, |name| of_interest.contains(name)).await?;
         let variables = variables(opened, &running, rules).await?;
         let mut state = State { versions: together(&running), variables };
-        state.versions.extend(self.0.clone());
+        state.versions.extend(self.0.iter().map(|(name, it)| (name.clone(), vec![it.clone()])));
         let before = known.judge(&state, rules);
-        state.versions.insert(component.to_owned(), known.ordered(component, to));
+        state.versions.insert(component.to_owned(), vec![known.ordered(component, to)]);
         let after = known.judge(&state, rules);
         let is_new = |verdict: &Verdict| {
             before.iter().all(|it| (&it.id, it.severity) != (&verdict.id, verdict.severity))

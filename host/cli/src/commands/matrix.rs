@@ -28,7 +28,7 @@ pub(crate) async fn matrix(
     let running = running(&opened, &known, |_| true).await?;
     let variables = variables(&opened, &running, &rules).await?;
     let mut state = State { versions: together(&running), variables };
-    state.versions.extend(wanted.clone());
+    state.versions.extend(wanted.iter().map(|(name, it)| (name.clone(), vec![it.clone()])));
     let verdicts = known.judge(&state, &rules);
     output.say(&shown(&opened.name, &known, &running, &wanted, &verdicts));
     output.json(

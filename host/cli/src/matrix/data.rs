@@ -27,6 +27,8 @@ pub(crate) struct Component {
     pub(crate) name: String,
     /// What it is called where a plugin upgrades it, if that differs.
     pub(super) upgraded_as: Option<String>,
+    /// How many numbers a whole version of it has, if not three.
+    pub(super) numbers: Option<usize>,
     /// Parts of image references by which a service is known to be one.
     images: Vec<String>,
     /// The oldest version that works.

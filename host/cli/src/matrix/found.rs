@@ -1,17 +1,23 @@
 //! What runs of the matrix's components, as the environment tells.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use futures_util::future::join_all;
 use lockstep_engine::model::{
     Read, Reading, Rule, Service, ServiceRef, Variable, VariableValue, Version,
 };
 use lockstep_engine::run::World as _;
 use serde::Serialize;
+use tokio::time::timeout;
 
 use super::{Component, Matrix, exact, tagged};
 use crate::error::CliError;
 use crate::live;
 use crate::session::Opened;
+
+/// How long one service may take to say its version, before its image says it.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What variables of services say, by the services' names and theirs.
 type Variables = BTreeMap<String, BTreeMap<String, Option<String>>>;
@@ -35,21 +41,21 @@ pub(crate) async fn running(
 ) -> Result<Vec<Runs>, CliError> {
     let read = opened.drivers.read(&Read::Services).await.map_err(CliError::from)?;
     let services = if let Reading::Services(services) = read { services } else { Vec::new() };
-    let mut running = Vec::new();
-    for service in services {
-        let component = service.image.as_deref().and_then(|image| known.of_image(image));
-        let Some(Component { name, .. }) = component.filter(|it| wanted(&it.name)) else {
-            continue;
-        };
-        let live = live::of_service(opened, &service).await?.and_then(|live| live.version.ok());
-        let version = live.map_or_else(|| of_image(&service), |text| exact(&text));
-        running.push(Runs { component: name.clone(), service: service.name, version });
-    }
-    Ok(running)
+    let of_interest = services.iter().filter_map(|service| {
+        let component = known.of_image(service.image.as_deref()?)?;
+        wanted(&component.name).then_some((service, component))
+    });
+    let asked = of_interest.map(async |(service, component)| {
+        let live = timeout(PATIENCE, live::of_service(opened, service)).await;
+        let live = live.unwrap_or(Ok(None))?.and_then(|live| live.version.ok());
+        let version = live.map_or_else(|| of_image(service, component), |text| exact(&text));
+        Ok(Runs { component: component.name.clone(), service: service.name.clone(), version })
+    });
+    join_all(asked).await.into_iter().collect()
 }
 
 /// Returns the version that a service's image is called.
-fn of_image(service: &Service) -> Version {
+fn of_image(service: &Service, component: &Component) -> Version {
     let image = service.image.as_deref().unwrap_or_default();
     let (image, digest) = match image.split_once('@') {
         Some((image, digest)) => (image, Some(digest.to_owned())),
@@ -57,17 +63,14 @@ fn of_image(service: &Service) -> Version {
     };
     let name = image.rsplit('/').next().unwrap_or_default();
     let tag = name.split_once(':').map_or("latest", |(_, tag)| tag);
-    tagged(tag, digest)
+    tagged(tag, digest, component.numbers.unwrap_or(3))
 }
 
-/// Returns one version for each component: of several the oldest, and one that is not known before all others.
-pub(crate) fn together(running: &[Runs]) -> BTreeMap<String, Version> {
-    let mut versions: BTreeMap<String, Version> = BTreeMap::new();
+/// Returns the versions of each component.
+pub(crate) fn together(running: &[Runs]) -> BTreeMap<String, Vec<Version>> {
+    let mut versions: BTreeMap<String, Vec<Version>> = BTreeMap::new();
     for runs in running {
-        let older = |version: &Version| runs.version.order < version.order;
-        if versions.get(&runs.component).is_none_or(older) {
-            versions.insert(runs.component.clone(), runs.version.clone());
-        }
+        versions.entry(runs.component.clone()).or_default().push(runs.version.clone());
     }
     versions
 }
@@ -83,9 +86,13 @@ pub(crate) async fn variables(
         asked.entry(service).or_default().insert(name);
     }
     let mut all = Variables::new();
-    for (service, names) in asked {
-        if running.iter().any(|runs| runs.service == service) {
-            all.insert(service.to_owned(), variables_of(opened, service, &names).await?);
+    for (asked_of, names) in asked {
+        // A rule names a component, or a service by its name.
+        let is_it = |runs: &&Runs| runs.component == asked_of || runs.service == asked_of;
+        for runs in running.iter().filter(is_it) {
+            let found = variables_of(opened, &runs.service, &names).await?;
+            let known = all.entry(asked_of.to_owned()).or_insert_with(|| found.clone());
+            known.retain(|name, value| found.get(name) == Some(value));
         }
     }
     Ok(all)
@@ -115,31 +122,25 @@ fn seen(value: VariableValue) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn runs(component: &str, version: Version) -> Runs {
-        Runs { component: component.to_owned(), service: component.to_owned(), version }
-    }
-
     #[test]
-    fn an_image_is_called_by_its_tag_and_a_component_is_as_old_as_its_oldest_service() {
+    fn an_image_is_called_by_its_tag() {
         let of = |image: &str| {
             let image = Some(image.to_owned());
             let (name, none) = ("it".to_owned(), Vec::new);
-            of_image(&Service {
+            let service = Service {
                 name,
                 image,
                 repository: None,
                 volume: None,
                 settings: none(),
                 extra: none(),
-            })
+            };
+            let known = Matrix::known().unwrap();
+            of_image(&service, known.of_image(service.image.as_deref().unwrap()).unwrap())
         };
         assert_eq!(of("host:5000/redis:7.0.15@sha256:ab").text, "7.0.15");
         assert_eq!(of("minio/minio").text, "latest");
         assert!(of("clickhouse/clickhouse-server:24").floating);
-        let found =
-            together(&[runs("postgresql", exact("16.14")), runs("postgresql", exact("15.18"))]);
-        assert_eq!(found["postgresql"].text, "15.18");
-        let found = together(&[runs("redis", exact("7.2.4")), runs("redis", tagged("7", None))]);
-        assert!(found["redis"].floating);
+        assert!(!of("ghcr.io/railwayapp-templates/postgres-ssl:16.4").floating);
     }
 }

@@ -42,8 +42,9 @@ impl Matrix {
     pub(crate) fn judge(&self, state: &State, rules: &[Rule]) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = Vec::new();
         for component in &self.component {
-            if let Some(version) = state.versions.get(&component.name) {
-                verdicts.extend(component.judge(version));
+            for version in state.versions.get(&component.name).into_iter().flatten() {
+                let verdict = component.judge(version);
+                verdicts.extend(verdict.filter(|it| !verdicts.contains(it)));
             }
         }
         for breach in breaches(rules, state) {
@@ -124,7 +125,7 @@ impl Component {
             let source = self.minimum_source.as_deref().unwrap_or_default();
             return Some(verdict("minimum", Severity::Refusal, why, source));
         }
-        if version.floating {
+        if version.floating && version.digest.is_none() {
             let why = format!(
                 "`{}` names no whole version, so what it is can change by itself",
                 version.text
@@ -150,8 +151,8 @@ mod tests {
         let mut state = State::default();
         for (component, text) in versions {
             let version =
-                text.strip_prefix(':').map_or_else(|| exact(text), |tag| tagged(tag, None));
-            state.versions.insert((*component).to_owned(), version);
+                text.strip_prefix(':').map_or_else(|| exact(text), |tag| tagged(tag, None, 3));
+            state.versions.insert((*component).to_owned(), vec![version]);
         }
         for (service, name, value) in variables {
             let own = state.variables.entry((*service).to_owned()).or_default();
@@ -208,13 +209,16 @@ mod tests {
             ("langfuse", "4.16.0"),
             ("langfuse-worker", "4.16.0"),
         ]);
-        assert_eq!(judged(&versions, &[]), []);
-        let mode = ("langfuse-web", "LANGFUSE_MIGRATION_V4_WRITE_MODE", "events_only");
-        assert_eq!(named(&judged(&versions, &[mode])), ["litellm-callback-langfuse-4"]);
+        let callback = ("litellm-callback-langfuse-4".to_owned(), Severity::Warning);
+        assert_eq!(judged(&versions, &[]), std::slice::from_ref(&callback));
+        let cluster = ("langfuse", "REDIS_CLUSTER_ENABLED", "true");
+        assert_eq!(judged(&versions, &[cluster]).len(), 1, "this one can");
+        let old = [("langfuse", "3.69.0"), ("redis", "7.2.4")];
+        assert!(named(&judged(&old, &[cluster])).contains(&"langfuse-redis-cluster"));
         versions[0].1 = "24.8.4.13";
         assert_eq!(
             judged(&versions, &[]),
-            [("langfuse-4-clickhouse".to_owned(), Severity::Refusal)]
+            [("langfuse-4-clickhouse".to_owned(), Severity::Refusal), callback.clone()]
         );
         versions[0].1 = ":24";
         assert_eq!(
@@ -222,7 +226,8 @@ mod tests {
             [
                 ("clickhouse-floating".to_owned(), Severity::Warning),
                 ("langfuse-4-clickhouse".to_owned(), Severity::Refusal),
-                ("langfuse-3-dependencies".to_owned(), Severity::Warning)
+                ("langfuse-3-dependencies".to_owned(), Severity::Warning),
+                callback
             ],
             "no 24 is a 25.12, and one of them may be a 24.2"
         );
@@ -230,7 +235,12 @@ mod tests {
         let found = judged(&versions, &[]);
         assert_eq!(
             named(&found),
-            ["clickhouse-floating", "langfuse-4-clickhouse", "langfuse-3-dependencies"]
+            [
+                "clickhouse-floating",
+                "langfuse-4-clickhouse",
+                "langfuse-3-dependencies",
+                "litellm-callback-langfuse-4"
+            ]
         );
         assert!(
             found.iter().all(|(_, severity)| *severity == Severity::Warning),
@@ -262,7 +272,7 @@ mod tests {
         };
         let state = |postgresql| State {
             versions: [("litellm", "1.92.1"), ("postgresql", postgresql)]
-                .map(|(name, text)| (name.to_owned(), exact(text)))
+                .map(|(name, text)| (name.to_owned(), vec![exact(text)]))
                 .into(),
             ..State::default()
         };

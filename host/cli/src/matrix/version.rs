@@ -24,10 +24,10 @@ pub(crate) fn exact(text: &str) -> Version {
     Version { text: text.to_owned(), order, floating, digest: None }
 }
 
-/// Reads a tag. One that does not name a whole version moves, within the numbers that it names: `3`, `7.2`, `main-stable`.
-pub(crate) fn tagged(tag: &str, digest: Option<String>) -> Version {
+/// Reads a tag. One that does not name a version of so many numbers moves, within those that it names: `3`, `7.2`, `main-stable`.
+pub(crate) fn tagged(tag: &str, digest: Option<String>, whole: usize) -> Version {
     let read = numbers(tag);
-    let floating = read.0.len() < 3;
+    let floating = read.0.len() < whole;
     let order = if floating { read.0 } else { order(&read) };
     Version { text: tag.to_owned(), floating, order, digest }
 }
@@ -118,12 +118,13 @@ mod tests {
     #[test]
     fn a_tag_that_names_no_whole_version_moves() {
         for tag in ["3", "7.2", "24", "main-stable", "latest", ""] {
-            assert!(tagged(tag, None).floating, "{tag}");
+            assert!(tagged(tag, None, 3).floating, "{tag}");
         }
-        assert_eq!(tagged("24", None).order, [24]);
-        assert!(tagged("main-stable", None).order.is_empty());
+        assert_eq!(tagged("24", None, 3).order, [24]);
+        assert!(!tagged("16.4-bookworm", None, 2).floating);
+        assert!(tagged("main-stable", None, 3).order.is_empty());
         for tag in ["3.225.4", "main-v1.74.9-stable", "RELEASE.2025-09-07T16-13-09Z", "24.8.4.13"] {
-            assert!(!tagged(tag, None).floating, "{tag}");
+            assert!(!tagged(tag, None, 3).floating, "{tag}");
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn location(name: &str, value: &str) -> Result<Option<Location>, Fail
         )
     };
     let after_scheme = value.split_once("://").map_or(value, |(_, rest)| rest);
-    let ends = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
+    let ends = after_scheme.find(['/', '\\', '?', '#']).unwrap_or(after_scheme.len());
     let (authority, rest) = after_scheme.split_at(ends);
     // A password with a character that ends an authority would be taken for a host, a port or a path, and told to the plugin.
     if rest.contains('@') {
@@ -159,10 +159,12 @@ mod tests {
 
     #[test]
     fn a_password_that_reaches_into_the_host_or_the_path_is_no_destination() {
-        for password in ["p4ss@h/x", "1/p4ss", "1?p4ss", "1#p4ss", r"'\ %@:/p4ss"] {
-            let url = format!("postgresql://me:{password}@db.railway.internal:5432/app");
-            let error = location("X", &url).unwrap_err().to_string();
-            assert!(error.contains("must be escaped") && !error.contains("p4ss"), "{error}");
+        for password in ["p4ss@h/x", "1/p4ss", "1?p4ss", "1#p4ss", r"'\ %@:/p4ss", r"12\p4ss"] {
+            for scheme in ["postgresql", "http"] {
+                let url = format!("{scheme}://me:{password}@db.railway.internal:5432/app");
+                let error = location("X", &url).unwrap_err().to_string();
+                assert!(error.contains("must be escaped") && !error.contains("p4ss"), "{error}");
+            }
         }
         let found = location("X", "postgresql://me:p4@ss@h:5432/db").unwrap().unwrap();
         assert_eq!((found.host.as_str(), found.path.as_str()), ("h", "/db"));

@@ -13,8 +13,8 @@ use super::tools::DumpTools;
 
 /// What makes a part of a schema.
 pub(super) struct Script {
-    /// What builds indexes, in sessions beside each other, before the rest.
-    pub(super) beside: Vec<String>,
+    /// What builds indexes before the rest: for each of several sessions what it sends, one transaction after the other.
+    pub(super) beside: Vec<Vec<String>>,
     /// The rest, for one transaction.
     pub(super) rest: String,
 }
@@ -22,12 +22,12 @@ pub(super) struct Script {
 impl Script {
     /// Returns a digest of everything that is sent.
     pub(super) fn digest(&self) -> Digest {
-        Digest::of([self.beside.concat().as_str(), &self.rest].concat().as_bytes())
+        Digest::of([self.beside.concat().concat().as_str(), &self.rest].concat().as_bytes())
     }
 
     /// Returns how many bytes are sent.
     pub(super) fn bytes(&self) -> usize {
-        self.beside.iter().chain([&self.rest]).map(String::len).sum()
+        self.beside.iter().flatten().chain([&self.rest]).map(String::len).sum()
     }
 }
 
@@ -117,11 +117,21 @@ async fn part_of(
             for group in
                 index_builds::groups(&indexes, |line| index_builds::find(builds, numbers(line)))
             {
-                beside.push(script(&group).await?);
+                beside.push(apart(&script(&group).await?));
             }
             Ok(Script { beside, rest: script(&rest).await? })
         }
     }
+}
+
+/// Takes a script apart at the comments that begin its entries: first its settings, then an entry each.
+fn apart(script: &str) -> Vec<String> {
+    const ENTRY: &str = "\n--\n-- Name: ";
+    let starts = script.match_indices(ENTRY).map(|(at, _)| at);
+    let starts: Vec<usize> = [0].into_iter().chain(starts).collect();
+    let ends = starts.iter().skip(1).copied().chain([script.len()]);
+    let parts = starts.iter().zip(ends).filter_map(|(start, end)| script.get(*start..end));
+    parts.map(str::to_owned).collect()
 }
 
 /// Returns the catalogue and the number in it of an entry, which its line begins with: `3425; 2606 16390 CONSTRAINT …`.
@@ -139,6 +149,17 @@ fn unwritten(error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_entry_of_a_script_is_sent_by_itself() {
+        let script = "SET a = 1;\n\n--\n-- Name: one; Type: INDEX\n--\n\nCREATE INDEX one;\n\n--\n-- Name: two; Type: INDEX\n--\n\nCREATE INDEX two;\n";
+        let parts = apart(script);
+        assert_eq!(parts.len(), 3);
+        assert_eq!(parts[0], "SET a = 1;\n");
+        assert!(parts[1].contains("one;") && parts[2].ends_with("CREATE INDEX two;\n"));
+        assert_eq!(parts.concat(), script);
+        assert_eq!(apart("SET a = 1;"), ["SET a = 1;"]);
+    }
 
     #[test]
     fn an_entry_is_known_by_its_catalogue_and_number() {

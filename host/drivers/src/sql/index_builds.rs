@@ -7,8 +7,10 @@ use futures_util::future::join_all;
 use lockstep_engine::model::Failure;
 
 use super::effect::called;
-use super::session::{Databases, failure};
+use super::fence::terminate;
+use super::session::{self, Databases, failure};
 use crate::order::Order;
+use crate::railway::Deadline;
 
 /// How many sessions build at once, as many as `pgcopydb` takes by itself.
 const AT_ONCE: usize = 4;
@@ -16,8 +18,8 @@ const AT_ONCE: usize = 4;
 /// Memory for each of them, enough for two more workers to sort beside it; more where the server is set so. And a server that
 /// finds that nobody listens any more stops building.
 const PREPARE: &str = "\
-    SELECT pg_catalog.set_config('maintenance_work_mem', '128MB', false) FROM pg_catalog.pg_settings \
-      WHERE name = 'maintenance_work_mem' AND setting::int8 < 131072; \
+    SELECT pg_catalog.set_config('maintenance_work_mem', '128MB', false) \
+      WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < 134217728; \
     SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings \
       WHERE name = 'client_connection_check_interval'";
 
@@ -92,20 +94,37 @@ impl Databases {
         rows.iter().map(index).collect::<Result<_, _>>().map_err(failed)
     }
 
-    /// Runs scripts beside each other, each in a transaction of its own, and returns when none is under way any more.
+    /// Builds indexes in sessions beside each other, each in a transaction of its own: whoever waits for a lock holds none that
+    /// others wait for. Returns when nothing of it is under way any more.
     pub(super) async fn build_indexes(
         &self,
         order: &Order<'_>,
         name: &str,
-        scripts: &[String],
+        sessions: &[Vec<String>],
+        deadline: Deadline<'_>,
     ) -> Result<(), Failure> {
-        let build = async |script: &String| {
+        let build = async |scripts: &Vec<String>| {
             let session = self.open(name, &called(order)).await?;
             let failed = |error: tokio_postgres::Error| failure(name, &error);
             session.client.batch_execute(PREPARE).await.map_err(failed)?;
-            session.client.batch_execute(script).await.map_err(failed)
+            for script in scripts {
+                deadline.check()?;
+                session.client.batch_execute(script).await.map_err(failed)?;
+            }
+            Ok(())
         };
-        join_all(scripts.iter().map(build)).await.into_iter().collect()
+        join_all(sessions.iter().map(build)).await.into_iter().collect()
+    }
+
+    /// Ends what is left of such sessions at the server: one whose connection broke may go on building, and be in the next one's way.
+    pub(super) async fn end_builds(&self, order: &Order<'_>, name: &str) {
+        let ended = async {
+            let session = self.open(name, "lockstep:copy-schema").await?;
+            terminate(&session.client, name, &session::called(&called(order))).await
+        };
+        if let Err(failure) = ended.await {
+            tracing::warn!(connection = name, %failure, "sessions that build indexes may still go on");
+        }
     }
 }
 

@@ -142,12 +142,16 @@ impl Databases {
                 );
                 let set = session.client.batch_execute(&waits).await;
                 set.map_err(|error| failure(name, &error))?;
-                self.build_indexes(order, name, &script.beside).await?;
+                self.build_indexes(order, name, &script.beside, deadline).await?;
             }
             let ran = session.client.batch_execute(&script.rest).await;
             ran.map_err(|error| failure(name, &error))
         };
-        end(&session, name, timeout(LONGEST, ran).await.map(|ran| ran.map(|()| facts))).await
+        let ran = timeout(LONGEST, ran).await.map(|ran| ran.map(|()| facts));
+        if !script.beside.is_empty() && !matches!(ran, Ok(Ok(_))) {
+            self.end_builds(order, name).await;
+        }
+        end(&session, name, ran).await
     }
 
     async fn copy_sequences(

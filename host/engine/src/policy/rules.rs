@@ -8,9 +8,9 @@ use crate::model::{Bound, Rule, Version};
 /// A state of the stack: what runs, or what would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// The version of each component that is part of it.
-    pub versions: BTreeMap<String, Version>,
-    /// The variables of each service that is part of it. One whose value can't be seen has none.
+    /// The versions of each component that is part of it: of each service that is one, whoever uses it.
+    pub versions: BTreeMap<String, Vec<Version>>,
+    /// The variables of each service that rules ask about, by the name that they have for it. One whose value can't be seen has none.
     pub variables: BTreeMap<String, BTreeMap<String, Option<String>>>,
 }
 
@@ -40,12 +40,13 @@ pub fn breaches<'a>(rules: &'a [Rule], state: &State) -> Vec<Breach<'a>> {
 
 fn breach<'a>(rule: &'a Rule, state: &State) -> Option<Breach<'a>> {
     let settings = rule.settings.iter().map(|setting| state.is_set(setting));
-    let when = rule.when.iter().map(|bound| state.is_within(bound)).chain(settings);
+    let when = rule.when.iter().map(|bound| state.is_within(bound, Truth::No)).chain(settings);
     let applies = when.min().unwrap_or(Truth::Yes);
     let against: Vec<(&Bound, Truth)> = rule
         .require
         .iter()
-        .map(|bound| (bound, state.is_within(bound)))
+        // What is not found may be elsewhere, as a database that somebody else runs.
+        .map(|bound| (bound, state.is_within(bound, Truth::Unknown)))
         .filter(|(_, truth)| *truth != Truth::Yes)
         .collect();
     if applies == Truth::No || against.is_empty() {
@@ -57,19 +58,18 @@ fn breach<'a>(rule: &'a Rule, state: &State) -> Option<Breach<'a>> {
 }
 
 impl State {
-    fn is_within(&self, bound: &Bound) -> Truth {
-        let Some(version) = self.versions.get(&bound.component) else { return Truth::No };
-        let compared = |end: &Version, fits: fn(Ordering) -> bool| {
-            compare(version, end)
-                .map_or(Truth::Unknown, |order| if fits(order) { Truth::Yes } else { Truth::No })
-        };
-        let least = bound.at_least.as_ref().map(|end| compared(end, Ordering::is_ge));
-        let below = bound.below.as_ref().map(|end| compared(end, Ordering::is_lt));
-        least.into_iter().chain(below).min().unwrap_or(Truth::Yes)
+    /// Returns whether a bound holds, `without` a component of this name.
+    fn is_within(&self, bound: &Bound, without: Truth) -> Truth {
+        let Some(versions) = self.versions.get(&bound.component) else { return without };
+        let mut found = versions.iter().map(|version| is_between(version, bound));
+        let first = found.next().unwrap_or(without);
+        // Nobody knows which of several that differ is the one in use.
+        if found.all(|other| other == first) { first } else { Truth::Unknown }
     }
 
     fn is_set(&self, (service, name, wanted): &(String, String, String)) -> Truth {
-        match self.variables.get(service).and_then(|variables| variables.get(name)) {
+        let Some(variables) = self.variables.get(service) else { return Truth::Unknown };
+        match variables.get(name) {
             Some(Some(value)) if value == wanted => Truth::Yes,
             Some(None) => Truth::Unknown,
             Some(Some(_)) | None => Truth::No,
@@ -91,12 +91,24 @@ impl State {
             return format!("{component} is part of the stack");
         }
         match self.versions.get(component) {
-            Some(version) => {
-                format!("{component} is {}, and must be {ends}", version.text)
+            Some(versions) => {
+                let mut texts: Vec<&str> = versions.iter().map(|it| it.text.as_str()).collect();
+                texts.dedup();
+                format!("{component} is {}, and must be {ends}", texts.join(" and "))
             }
-            None => format!("{component} is not part of the stack, and must be {ends}"),
+            None => format!("no {component} was found, and it must be {ends}"),
         }
     }
+}
+
+fn is_between(version: &Version, bound: &Bound) -> Truth {
+    let compared = |end: &Version, fits: fn(Ordering) -> bool| {
+        compare(version, end)
+            .map_or(Truth::Unknown, |order| if fits(order) { Truth::Yes } else { Truth::No })
+    };
+    let least = bound.at_least.as_ref().map(|end| compared(end, Ordering::is_ge));
+    let below = bound.below.as_ref().map(|end| compared(end, Ordering::is_lt));
+    least.into_iter().chain(below).min().unwrap_or(Truth::Yes)
 }
 
 /// Compares a version with the end of a bound, number by number; one that is not written counts as zero. None where that can't be
@@ -137,13 +149,15 @@ mod tests {
     }
 
     fn state(versions: &[(&str, &str)]) -> State {
-        let versions =
-            versions.iter().map(|(name, text)| ((*name).to_owned(), version(text))).collect();
+        let mut found: BTreeMap<String, Vec<Version>> = BTreeMap::new();
+        for (name, text) in versions {
+            found.entry((*name).to_owned()).or_default().push(version(text));
+        }
         let variables = BTreeMap::from([
             ("CALLBACK".to_owned(), Some("langfuse".to_owned())),
             ("SEALED".to_owned(), None),
         ]);
-        State { versions, variables: BTreeMap::from([("litellm".to_owned(), variables)]) }
+        State { versions: found, variables: BTreeMap::from([("litellm".to_owned(), variables)]) }
     }
 
     fn rule(when: Vec<Bound>, settings: &[(&str, &str)], require: Vec<Bound>) -> Rule {
@@ -187,7 +201,10 @@ mod tests {
         assert_eq!(judged(&rule, &with("3.x", "24.8")), "fits");
         assert_eq!(judged(&rule, &with("latest", "24.8")), "unknown");
         assert_eq!(judged(&rule, &with("latest", "26.4")), "fits", "whatever the other one is");
-        assert_eq!(judged(&rule, &state(&[("langfuse", "4")])), "breached", "none is there");
+        assert_eq!(judged(&rule, &state(&[("langfuse", "4")])), "unknown", "it may be elsewhere");
+        let both = [("langfuse", "4"), ("clickhouse", "24.8"), ("clickhouse", "26.4")];
+        assert_eq!(judged(&rule, &state(&both)), "unknown", "either may be the one in use");
+        assert_eq!(judged(&rule, &state(&[both[0], both[1], both[1]])), "breached");
         assert_eq!(judged(&rule, &state(&[("clickhouse", "24")])), "fits");
         let evidence =
             |state: &State| breaches(std::slice::from_ref(&rule), state)[0].evidence.clone();
@@ -197,7 +214,7 @@ mod tests {
         );
         assert_eq!(
             evidence(&state(&[("langfuse", "4")])),
-            ["clickhouse is not part of the stack, and must be 25.12 or newer"]
+            ["no clickhouse was found, and it must be 25.12 or newer"]
         );
     }
 

@@ -182,6 +182,7 @@ pub(super) fn pool_again<O: Railway + Sql + Effects>(
     }
     let why = match front::nodes(outside) {
         Ok(nodes) => front::unfit(&nodes, 1),
+        Err(failure) if failure.is_denied() => return Err(failure),
         Err(failure) => Some(failure.line()),
     };
     let Some(why) = why else { return Ok(found) };

@@ -84,7 +84,9 @@ async fn compose(
         let preview = match made {
             Ok(planned) => {
                 let (digest, plan) = (planned.digest, planned.plan);
-                earlier.add(&wish.component, &plan.authority.to)?;
+                if !plan.refuses() {
+                    earlier.add(&wish.component, &plan.authority.to)?;
+                }
                 environment.get_or_insert_with(|| plan.authority.environment.clone());
                 Preview::Planned(Box::new(Previewed { digest, plan }))
             }
