@@ -1,0 +1,192 @@
+//! REVIEW: every release that an upgrade passes, with the lines that speak of what breaks.
+//!
+//! Release notes are written by other people. They are searched for words and shown, in one line each and bounded; nothing
+//! in them decides anything.
+
+use crate::json::Json;
+use crate::outside::Http;
+use crate::text::tame;
+use crate::{Failure, Finding};
+
+/// Releases of one page. Notes are long, and an answer may have a mebibyte.
+const PAGE: usize = 30;
+
+/// The most pages that are read: who has no token is answered a few times an hour only.
+const PAGES: usize = 10;
+
+/// The most lines that are shown of one release, and of all of them.
+const LINES: usize = 3;
+const ALL_LINES: usize = 40;
+
+/// The longest line that is shown.
+const LINE: usize = 160;
+
+/// Beginnings of words that announce what breaks, and words that do so only as they are.
+const BEGINNINGS: [&str; 4] = ["breaking", "deprecat", "migrat", "remov"];
+const WORDS: [&str; 4] = ["drop", "drops", "dropped", "dropping"];
+
+/// A release as its project publishes it, drafts and pre-releases left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its tag.
+    pub tag: String,
+    /// The day on which it was published.
+    pub day: String,
+    /// The lines of its notes that announce what breaks.
+    pub flagged: Vec<String>,
+}
+
+/// Reads the releases of a project, newest first, from an endpoint that pages as GitHub does, until `enough` says so.
+///
+/// None of them, and why, where they can't be read; a call that the host does not allow is a failure.
+pub fn read<O: Http>(
+    outside: &O,
+    endpoint: &str,
+    path: &str,
+    enough: impl Fn(&[Release]) -> bool,
+) -> Result<Result<Vec<Release>, String>, Failure> {
+    let mut releases = Vec::new();
+    for page in 1..=PAGES {
+        let answer = match outside.get(endpoint, &format!("{path}?per_page={PAGE}&page={page}")) {
+            Ok(answer) => answer,
+            Err(failure) if failure.is_denied() => return Err(failure),
+            Err(failure) => return Ok(Err(failure.line())),
+        };
+        if answer.status != 200 {
+            return Ok(Err(format!("{endpoint} answered {}", answer.status)));
+        }
+        let parsed = Json::parse(&answer.body);
+        let Some(items) = parsed.as_ref().and_then(Json::items) else {
+            return Ok(Err(format!("{endpoint} did not answer with a list of releases")));
+        };
+        let last = items.len() < PAGE;
+        let found: Vec<Release> = items.iter().filter_map(release).collect();
+        let done = last || enough(&found);
+        releases.extend(found);
+        if done {
+            return Ok(Ok(releases));
+        }
+    }
+    Ok(Err(format!("there are more than {} releases in between", PAGE * PAGES)))
+}
+
+fn release(item: &Json) -> Option<Release> {
+    let text = |name: &str| item.get(name).and_then(Json::text);
+    let is = |name: &str| item.get(name).and_then(Json::truth) == Some(true);
+    if is("draft") || is("prerelease") {
+        return None;
+    }
+    let body = text("body").unwrap_or_default();
+    let flagged = body.lines().filter(|line| is_flagged(line));
+    Some(Release {
+        tag: tame(text("tag_name")?, 64),
+        day: tame(text("published_at")?, 10).trim_end_matches('…').to_owned(),
+        flagged: flagged.map(|line| tame(line, LINE)).collect(),
+    })
+}
+
+fn is_flagged(line: &str) -> bool {
+    line.split(|letter: char| !letter.is_alphanumeric()).any(|word| {
+        let word = word.to_lowercase();
+        BEGINNINGS.iter().any(|beginning| word.starts_with(beginning))
+            || WORDS.contains(&word.as_str())
+    })
+}
+
+/// Returns what a plan says about the releases that it passes.
+pub fn finding(id: &str, releases: &[Release]) -> Finding {
+    let flagged = releases.iter().filter(|release| !release.flagged.is_empty()).count();
+    let title = format!(
+        "{} releases in between, of which {flagged} speak of what breaks, moves or is gone",
+        releases.len()
+    );
+    let finding = if flagged == 0 {
+        Finding::note(id, title)
+    } else {
+        Finding::warning(id, title).remedy("read their notes before you approve the step")
+    };
+    let lines: Vec<String> = releases.iter().flat_map(lines).collect();
+    let more = lines.len().saturating_sub(ALL_LINES);
+    let finding = lines.into_iter().take(ALL_LINES).fold(finding, Finding::evidence);
+    if more == 0 { finding } else { finding.evidence(format!("{more} more lines")) }
+}
+
+fn lines(release: &Release) -> Vec<String> {
+    let Release { tag, day, flagged } = release;
+    let mut lines = vec![format!("{tag} ({day})")];
+    lines.extend(flagged.iter().take(LINES).map(|line| format!("{tag}: {line}")));
+    let more = flagged.len().saturating_sub(LINES);
+    lines.extend((more > 0).then(|| format!("{tag}: {more} more such lines")));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Response;
+
+    /// Answers with pages.
+    struct Pages(Vec<(u16, String)>);
+
+    impl Http for Pages {
+        fn get(&self, _: &str, path: &str) -> Result<Response, Failure> {
+            let page: usize = path.rsplit_once('=').unwrap().1.parse().unwrap();
+            let (status, body) = self.0.get(page - 1).cloned().unwrap_or((200, "[]".to_owned()));
+            Ok(Response { status, headers: Vec::new(), body: body.into_bytes() })
+        }
+    }
+
+    fn item(tag: &str, rest: &str) -> String {
+        format!(r#"{{"tag_name":"{tag}","published_at":"2026-02-03T04:05:06Z"{rest}}}"#)
+    }
+
+    fn all(pages: Vec<(u16, String)>) -> Result<Vec<Release>, String> {
+        read(&Pages(pages), "releases", "/r", |_| false).unwrap()
+    }
+
+    #[test]
+    fn drafts_and_pre_releases_are_left_out_and_lines_that_matter_are_kept() {
+        let body =
+            r#","body":"\u001b[2J## BREAKING: keys\nnicer dropdown\n- Dropped `x`\nwe migrate it""#;
+        let page = [
+            item("v2", body),
+            item("v2-rc", r#","prerelease":true"#),
+            item("v1", r#","draft":true"#),
+        ];
+        let found = all(vec![(200, format!("[{}]", page.join(",")))]).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].tag.as_str(), found[0].day.as_str()), ("v2", "2026-02-03"));
+        assert_eq!(found[0].flagged, ["[2J## BREAKING: keys", "- Dropped `x`", "we migrate it"]);
+    }
+
+    #[test]
+    fn pages_are_read_until_one_is_not_full_or_enough_is_known() {
+        let full = format!("[{}]", vec![item("v1", ""); PAGE].join(","));
+        let pages = vec![(200, full.clone()), (200, format!("[{}]", item("v0", "")))];
+        assert_eq!(all(pages.clone()).unwrap().len(), PAGE + 1);
+        let some = read(&Pages(pages), "releases", "/r", |page| page.len() == PAGE).unwrap();
+        assert_eq!(some.unwrap().len(), PAGE);
+        assert!(all(vec![(200, full); PAGES]).unwrap_err().contains("more than"));
+    }
+
+    #[test]
+    fn what_can_not_be_read_says_why() {
+        assert!(all(vec![(403, String::new())]).unwrap_err().contains("403"));
+        assert!(all(vec![(200, "{}".to_owned())]).unwrap_err().contains("list"));
+    }
+
+    #[test]
+    fn what_is_shown_is_bounded() {
+        let flagged = vec!["removed".to_owned(); 9];
+        let one = |tag: usize| Release {
+            tag: tag.to_string(),
+            day: String::new(),
+            flagged: flagged.clone(),
+        };
+        let many: Vec<Release> = (0..100).map(one).collect();
+        let finding = finding("releases", &many);
+        assert_eq!(finding.evidence.len(), ALL_LINES + 1);
+        assert!(finding.evidence[4].contains("6 more such lines"));
+        assert!(!finding.refuses());
+    }
+}
