@@ -1,0 +1,16 @@
+//! The plugin against a scripted stack.
+
+mod back;
+mod checks;
+mod declared;
+mod found;
+mod given;
+mod keys;
+mod plans;
+mod refusals;
+mod rehearsal;
+mod shape;
+mod smoke;
+mod sql;
+pub(crate) mod stack;
+mod watches;
