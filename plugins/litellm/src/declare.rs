@@ -9,7 +9,7 @@ use lockstep_sdk::{
 /// Variables and what they are set to.
 pub(crate) type Variables<'a> = [(&'a str, Vec<Piece>)];
 
-/// Declares what becomes of the service that migrates. Its name is its alias too.
+/// Declares what becomes of a service that migrates. Its name is its alias too.
 pub(crate) trait DeclareJob {
     /// Declares that it is made with this image, which names a digest, and with these variables, and not deployed.
     fn create(
@@ -21,13 +21,6 @@ pub(crate) trait DeclareJob {
     ) -> Result<(), Failure>;
     /// Declares that settings of it are set.
     fn set_made(&self, label: &str, name: &str, settings: &[(&str, &str)]) -> Result<(), Failure>;
-    /// Declares that variables of it are set, without a deploy.
-    fn set_made_variables(
-        &self,
-        label: &str,
-        name: &str,
-        variables: &Variables<'_>,
-    ) -> Result<(), Failure>;
     /// Declares a deployment of what is configured.
     fn deploy_made(&self, label: &str, name: &str) -> Result<(), Failure>;
     /// Declares that its running deployment is removed.
@@ -51,15 +44,6 @@ impl DeclareJob for Live {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings: Vec<_> = settings.iter().map(own).collect();
         railway_effects::set_settings(label, &made(name), &settings)
-    }
-
-    fn set_made_variables(
-        &self,
-        label: &str,
-        name: &str,
-        variables: &Variables<'_>,
-    ) -> Result<(), Failure> {
-        railway_effects::set_variables(label, &made(name), &assignments(variables))
     }
 
     fn deploy_made(&self, label: &str, name: &str) -> Result<(), Failure> {

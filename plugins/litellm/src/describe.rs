@@ -3,7 +3,10 @@
 use lockstep_sdk::{Bound, Description, Request, Rule, Severity, Version};
 
 use crate::findings::REFUSING;
-use crate::names::{COMPONENT, DATABASE, JOB_SERVICE, LANGFUSE, PROXY, RELEASES, SCRATCH_DATABASE};
+use crate::names::{
+    COMPONENT, DATABASE, JOB_SERVICE, LANGFUSE, PROXY, REHEARSAL_SERVICE, RELEASES,
+    SCRATCH_DATABASE,
+};
 use crate::options::{DATABASE_SERVICE, SERVICE};
 use crate::path::PATH;
 use crate::proxy::{DETAILS, LIVELINESS, READINESS};
@@ -36,11 +39,13 @@ fn requests() -> Vec<Request> {
         ("deploy", "starts the new version, and the former one on the way back"),
     ];
     let database = [("backup-volume", "makes the way back"), ("lock-backup", "keeps it")];
-    let job = [
-        ("create-service", "makes the service that migrates, from the new version's image"),
-        ("set-settings", "lets it run once, and migrate instead of serving"),
-        ("set-variables", "leads it to the database, after it was led to a copy"),
-        ("deploy", "migrates the copy, and then the database"),
+    let jobs = [
+        (
+            "create-service",
+            "makes the services that migrate a copy and the database, from the new version's image",
+        ),
+        ("set-settings", "lets each run once, and migrate instead of serving"),
+        ("deploy", "migrates"),
         ("stop", "ends it on the way back"),
         ("delete-service", "deletes it when it is not needed any more"),
     ];
@@ -68,7 +73,8 @@ fn requests() -> Vec<Request> {
     };
     add("railway", SERVICE, &proxy);
     add("railway", DATABASE_SERVICE, &database);
-    add("railway", JOB_SERVICE, &job);
+    add("railway", REHEARSAL_SERVICE, &jobs);
+    add("railway", JOB_SERVICE, &jobs);
     add("sql", DATABASE, &main);
     add("sql", SCRATCH_DATABASE, &scratch);
     add(

@@ -17,7 +17,9 @@ pub(crate) const PROXY: &str = "litellm";
 pub(crate) const LANGFUSE: &str = "langfuse-web";
 /// The endpoint that lists releases.
 pub(crate) const RELEASES: &str = "releases";
-/// The service that runs the migration, and its alias in plans.
+/// The service that migrates the copy, and its alias in plans.
+pub(crate) const REHEARSAL_SERVICE: &str = "litellm-rehearsal";
+/// The service that migrates the database. Another one, because what a service led to first would have to be kept.
 pub(crate) const JOB_SERVICE: &str = "litellm-migration";
 
 pub(crate) const KEEP: &str = "keep";
@@ -26,21 +28,23 @@ pub(crate) const GRACE: &str = "grace";
 pub(crate) const DRY: &str = "dry";
 /// The label with which the proxy is deployed as it is.
 pub(crate) const DRY_DEPLOY: &str = "dry-deploy";
+pub(crate) const BACK_SMOKE: &str = "back-smoke";
+/// The labels with which the former version is asked at the end of the way back.
+pub(crate) const BACK_ASKED: [&str; 3] = ["back-models", "back-version", "back-completion"];
 pub(crate) const BEFORE: &str = "before";
-/// The labels with which the proxy is asked before anything changes.
-pub(crate) const MODELS_BEFORE: &str = "models-before";
-pub(crate) const VERSION_BEFORE: &str = "version-before";
-pub(crate) const COMPLETION_BEFORE: &str = "completion-before";
+/// The labels with which the proxy is asked before anything changes: for models, for its version, for an answer.
+pub(crate) const ASKED_BEFORE: [&str; 3] = ["models-before", "version-before", "completion-before"];
 pub(crate) const REVIEW: &str = "review";
 pub(crate) const SCRATCH: &str = "scratch";
 pub(crate) const SCRATCH_UNDO: &str = "scratch-undo";
 pub(crate) const SCHEMA: &str = "schema";
 /// The labels with which the two parts of the schema and the history are copied.
 pub(crate) const SCHEMA_LABELS: [&str; 3] = ["schema-before", "schema-after", "carry"];
-pub(crate) const JOB: &str = "job";
+pub(crate) const STAGE: &str = "stage";
 pub(crate) const REHEARSE: &str = "rehearse";
 pub(crate) const REHEARSE_UNDO: &str = "rehearse-undo";
 pub(crate) const BACKUP: &str = "backup";
+pub(crate) const JOB: &str = "job";
 /// The step and the label of the deployment that migrates.
 pub(crate) const MIGRATE: &str = "migrate";
 pub(crate) const MIGRATE_UNDO: &str = "migrate-undo";
@@ -54,10 +58,8 @@ pub(crate) const SWITCH_UNDO: &str = "switch-undo";
 /// The label of the deployment of the former version.
 pub(crate) const BACK_DEPLOY: &str = "back-deploy";
 pub(crate) const SMOKE: &str = "smoke";
-/// The labels with which the proxy is asked afterwards.
-pub(crate) const MODELS_AFTER: &str = "models-after";
-pub(crate) const VERSION_AFTER: &str = "version-after";
-pub(crate) const COMPLETION: &str = "completion";
+/// The labels with which the new version is asked.
+pub(crate) const ASKED_AFTER: [&str; 3] = ["models-after", "version-after", "completion"];
 pub(crate) const KEYS: &str = "keys";
 /// The labels with which a key is made, used and deleted.
 pub(crate) const KEY_MAKE: &str = "key-make";

@@ -36,9 +36,11 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::KEEP => first(outside, &context),
         names::MIGRATE => migrate(outside, &context, call),
         names::SWITCH => switch(outside, &context, call),
-        names::SCRATCH_UNDO | names::REHEARSE_UNDO | names::MIGRATE_UNDO | names::SWITCH_UNDO => {
-            Ok(Observation::Ready(Vec::new()))
-        }
+        names::BACK_SMOKE
+        | names::SCRATCH_UNDO
+        | names::REHEARSE_UNDO
+        | names::MIGRATE_UNDO
+        | names::SWITCH_UNDO => Ok(Observation::Ready(Vec::new())),
         names::SMOKE | names::KEYS | names::SOAK | names::CLOSE => reported(outside, &context),
         names::PIN
         | names::GRACE
@@ -47,9 +49,10 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         | names::REVIEW
         | names::SCRATCH
         | names::SCHEMA
-        | names::JOB
+        | names::STAGE
         | names::REHEARSE
         | names::BACKUP
+        | names::JOB
         | names::MIGRATED => {
             Ok(disturbed(outside, &context)?.unwrap_or(Observation::Ready(Vec::new())))
         }

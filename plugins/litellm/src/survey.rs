@@ -5,7 +5,7 @@ use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Location, Service};
 
 use crate::database::Inside;
-use crate::names::{JOB_SERVICE, LANGFUSE};
+use crate::names::{JOB_SERVICE, LANGFUSE, REHEARSAL_SERVICE};
 use crate::options::Options;
 use crate::proxy::Told;
 use crate::service::Running;
@@ -35,8 +35,8 @@ pub(crate) struct Survey {
     pub(crate) inside: Result<Inside, String>,
     /// Where the proxy's database is, or why that can't be told.
     pub(crate) leads: Result<Location, String>,
-    /// Whether a service of the job's name is there.
-    pub(crate) job_taken: bool,
+    /// Services that have the names of those that migrate.
+    pub(crate) taken: Vec<&'static str>,
 }
 
 /// Reads the stack. A service that is not there is a refusal; a call that the host does not allow is a failure.
@@ -73,7 +73,10 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         told: allowed(Told::whole(outside))?,
         inside: allowed(Inside::read(outside))?,
         leads,
-        job_taken: find(JOB_SERVICE).is_some(),
+        taken: [REHEARSAL_SERVICE, JOB_SERVICE]
+            .into_iter()
+            .filter(|name| find(name).is_some())
+            .collect(),
     }))
 }
 

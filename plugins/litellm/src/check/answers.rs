@@ -43,8 +43,7 @@ pub(super) fn before<O: Sql + Effects>(
     context: &Context,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let given =
-        given(outside, [names::MODELS_BEFORE, names::VERSION_BEFORE, names::COMPLETION_BEFORE])?;
+    let given = given(outside, names::ASKED_BEFORE)?;
     if let Some(why) = wrong(context, context.from, Facts(&given)) {
         return Ok(Progress::Failed(format!("before anything was changed: {why}")));
     }
@@ -65,16 +64,13 @@ pub(super) fn after<O: Railway + Sql + Http + Effects>(
     facts: Facts<'_>,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let given = given(outside, [names::MODELS_AFTER, names::VERSION_AFTER, names::COMPLETION])?;
+    let given = given(outside, names::ASKED_AFTER)?;
     if let Some(why) = wrong(context, context.to, Facts(&given)) {
         return Ok(Progress::Failed(why));
     }
-    let rows = facts.rows(OFFERED)?.iter();
-    let was = rows.filter_map(|row| row.first().and_then(Value::as_text)).map(str::to_owned);
-    let (was, is): (BTreeSet<String>, _) = (was.collect(), models(Facts(&given))?);
-    let missing: Vec<String> = was.difference(&is).map(|name| tame(name, 80)).collect();
-    if !missing.is_empty() {
-        return Ok(Progress::Failed(format!("the new version does not offer {}", some(&missing))));
+    let (was, is) = (offered(facts)?, models(Facts(&given))?);
+    if let Some(missing) = missing(&was, &is) {
+        return Ok(Progress::Failed(format!("the new version does not offer {missing}")));
     }
     if let Some(line) = misfit(outside, context)? {
         return Ok(Progress::Failed(format!("the new version does not fit the schema: {line}")));
@@ -89,6 +85,29 @@ pub(super) fn after<O: Railway + Sql + Http + Effects>(
         is.difference(&was).take(50).map(|it| vec![tame(it, 80).into()]).collect();
     recorded.push(Fact::table("new-models", new));
     Ok(Progress::Done(recorded))
+}
+
+/// Looks whether the former version offers again what it did. Where it was never asked it is enough that it serves.
+pub(super) fn again<O: Sql + Http + Effects>(
+    outside: &O,
+    context: &Context,
+    facts: Facts<'_>,
+    memo: &[Fact],
+) -> Result<Progress, Failure> {
+    let given = given(outside, names::BACK_ASKED)?;
+    if facts.has(OFFERED) && !given.is_empty() {
+        if let Some(why) = wrong(context, context.from, Facts(&given)) {
+            return Ok(Progress::Failed(why));
+        }
+        if let Some(missing) = missing(&offered(facts)?, &models(Facts(&given))?) {
+            return Ok(Progress::Failed(format!("the former version does not offer {missing}")));
+        }
+        let written = demanded(outside, context, (facts, Facts(&given)), memo)?;
+        if !matches!(written, Progress::Done(_)) {
+            return Ok(written);
+        }
+    }
+    proxy::serves(outside)
 }
 
 /// Looks whether a key could be made and used. Where the process ended that held it, another one is made.
@@ -124,7 +143,7 @@ fn demanded<O: Sql>(
         Spend::Waits(pending) => pending.into(),
         Spend::Written | Spend::NotAsked => Progress::Done(Vec::new()),
         Spend::Missing => Progress::Failed(
-            "a call was answered, and no row of its spend was written, as it was before the switch"
+            "a call was answered, and no row of its spend was written, as one was before anything changed"
                 .to_owned(),
         ),
     })
@@ -179,6 +198,19 @@ fn other_answer(given: Given<'_>) -> Option<String> {
     (text != Some(ANSWER)).then(|| {
         format!("a mock answer was `{}`", text.map_or("nothing".to_owned(), |text| tame(text, 80)))
     })
+}
+
+/// Returns the names of the models that were offered before anything changed.
+fn offered(facts: Facts<'_>) -> Result<BTreeSet<String>, Failure> {
+    let rows = facts.rows(OFFERED)?.iter();
+    let names = rows.filter_map(|row| row.first().and_then(Value::as_text));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Returns the models that were offered and are not, if there are any.
+fn missing(was: &BTreeSet<String>, is: &BTreeSet<String>) -> Option<String> {
+    let missing: Vec<String> = was.difference(is).map(|name| tame(name, 80)).collect();
+    (!missing.is_empty()).then(|| some(&missing))
 }
 
 /// Returns the names of the models that an answer lists.

@@ -10,7 +10,7 @@ use lockstep_sdk::{
 use crate::catalogue::{Catalogue, Change, some};
 use crate::context::Context;
 use crate::database::{finished, unfinished_at};
-use crate::names::{self, DATABASE, JOB_SERVICE, NOTES, SCRATCH_DATABASE};
+use crate::names::{self, DATABASE, JOB_SERVICE, NOTES, REHEARSAL_SERVICE, SCRATCH_DATABASE};
 
 /// The fact that lists what the former version may fail to write afterwards.
 pub(crate) const STRAINED: &str = "strained";
@@ -69,7 +69,7 @@ pub(super) fn rehearsed<O: Railway + Sql>(
     outside: &O,
     context: &Context,
 ) -> Result<Progress, Failure> {
-    let made = match ended(outside, names::REHEARSE)? {
+    let made = match ended(outside, names::REHEARSE, REHEARSAL_SERVICE)? {
         Ok(made) => made,
         Err(found) => return Ok(found),
     };
@@ -111,7 +111,7 @@ pub(super) fn migrated<O: Railway + Sql>(
     outside: &O,
     context: &Context,
 ) -> Result<Progress, Failure> {
-    let made = match ended(outside, names::MIGRATE)? {
+    let made = match ended(outside, names::MIGRATE, JOB_SERVICE)? {
         Ok(made) => made,
         Err(found) => return Ok(found),
     };
@@ -132,14 +132,15 @@ pub(super) fn migrated<O: Railway + Sql>(
     Ok(Progress::Done(vec![Fact::one(SECONDS, made.changed.saturating_sub(made.created) / SECOND)]))
 }
 
-/// Looks whether nothing of the job runs.
-pub(super) fn stopped<O: Railway>(outside: &O) -> Result<Progress, Failure> {
-    let there = outside.services()?.iter().any(|service| service.name == JOB_SERVICE);
-    let deployments = if there { outside.deployments(JOB_SERVICE, 10)? } else { Vec::new() };
+/// Looks whether nothing of a service that migrates runs.
+pub(super) fn stopped<O: Railway>(outside: &O, name: &str) -> Result<Progress, Failure> {
+    let there = outside.services()?.iter().any(|service| service.name == name);
+    let deployments = if there { outside.deployments(name, 10)? } else { Vec::new() };
     let up = deployments.iter().find(|one| history::moves(&one.status));
     Ok(match up.or(history::running(&deployments)) {
         Some(up) => {
-            let note = format!("deployment {} of the job is {}", up.id, history::words(&up.status));
+            let note =
+                format!("deployment {} of `{name}` is {}", up.id, history::words(&up.status));
             Pending::after(SECOND, note).into()
         }
         None => Progress::Done(Vec::new()),
@@ -151,7 +152,7 @@ pub(super) fn forgotten<O: Railway + Sql>(
     outside: &O,
     context: &Context,
 ) -> Result<Progress, Failure> {
-    let found = stopped(outside)?;
+    let found = stopped(outside, JOB_SERVICE)?;
     if !matches!(found, Progress::Done(_)) {
         return Ok(found);
     }
@@ -174,7 +175,11 @@ fn becoming<O: Sql>(outside: &O) -> Result<Change, Failure> {
 }
 
 /// Returns the job's deployment once it has ended well; until then, or where it has not, how it stands.
-fn ended<O: Railway>(outside: &O, label: &str) -> Result<Result<Deployment, Progress>, Failure> {
+fn ended<O: Railway>(
+    outside: &O,
+    label: &str,
+    service: &str,
+) -> Result<Result<Deployment, Progress>, Failure> {
     let Some(made) = outside.deployment_of(label)? else {
         return Ok(Err(Pending::after(SECOND, "the job is not listed yet").into()));
     };
@@ -183,7 +188,7 @@ fn ended<O: Railway>(outside: &O, label: &str) -> Result<Result<Deployment, Prog
     }
     // Who writes lines has another clock than who makes deployments.
     let since = made.created.saturating_sub(MINUTE);
-    let lines = outside.logs(JOB_SERVICE, since, "", TOLD)?;
+    let lines = outside.logs(service, since, "", TOLD)?;
     let said: Vec<String> = lines.iter().map(|line| tame(&line.message, SAID)).collect();
     Ok(Err(if history::moves(&made.status) || matches!(made.status, DeploymentStatus::Success) {
         let last = said.last().map_or("the job runs", String::as_str);

@@ -10,7 +10,7 @@ use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, StepCall, answer};
 
 use crate::context::Context;
-use crate::names::{self, DATABASE, JOB_SERVICE};
+use crate::names::{self, DATABASE, JOB_SERVICE, REHEARSAL_SERVICE};
 use crate::statements;
 
 pub(crate) use answers::misfit;
@@ -25,16 +25,17 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
     let context = Context::of(call)?;
     let facts = Facts(&call.facts);
     match call.step.as_str() {
-        names::KEEP | names::REVIEW | names::JOB => Ok(Progress::Done(Vec::new())),
+        names::KEEP | names::REVIEW | names::STAGE | names::JOB => Ok(Progress::Done(Vec::new())),
         names::PIN => pin::check(outside, &[&context.service], facts),
         names::GRACE => graced(outside, &context),
         names::DRY => proxy::same(outside, &context, names::DRY_DEPLOY, memo),
+        names::BACK_SMOKE => answers::again(outside, &context, facts, memo),
         names::BEFORE => answers::before(outside, &context, memo),
         names::SCRATCH => there(outside, ">"),
         names::SCRATCH_UNDO | names::MIGRATED => there(outside, "="),
         names::SCHEMA => job::copied(outside, &context),
         names::REHEARSE => job::rehearsed(outside, &context),
-        names::REHEARSE_UNDO => job::stopped(outside),
+        names::REHEARSE_UNDO => job::stopped(outside, REHEARSAL_SERVICE),
         names::BACKUP => proof::check_backup(outside, &context.database_service, call),
         names::MIGRATE => job::migrated(outside, &context),
         names::MIGRATE_UNDO => job::forgotten(outside, &context),
@@ -74,12 +75,14 @@ fn there<O: Sql>(outside: &O, word: &str) -> Result<Progress, Failure> {
     })
 }
 
-/// Looks whether the service that migrates is gone.
+/// Looks whether the services that migrate are gone.
 fn gone<O: Railway>(outside: &O) -> Result<Progress, Failure> {
-    let there = outside.services()?.iter().any(|service| service.name == JOB_SERVICE);
-    Ok(if there {
-        Pending::after(SECOND, format!("the service `{JOB_SERVICE}` is still listed")).into()
-    } else {
-        Progress::Done(Vec::new())
+    let services = outside.services()?;
+    let is_ours = |name: &str| [REHEARSAL_SERVICE, JOB_SERVICE].contains(&name);
+    Ok(match services.iter().find(|service| is_ours(&service.name)) {
+        Some(left) => {
+            Pending::after(SECOND, format!("the service `{}` is still listed", left.name)).into()
+        }
+        None => Progress::Done(Vec::new()),
     })
 }

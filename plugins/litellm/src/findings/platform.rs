@@ -4,7 +4,7 @@ use lockstep_sdk::blocks::{owner, proof};
 use lockstep_sdk::{Finding, history};
 
 use super::Seen;
-use crate::names::{GRACE, JOB_SERVICE};
+use crate::names::GRACE;
 use crate::service::Running;
 use crate::survey::{Survey, URL};
 
@@ -25,9 +25,9 @@ pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
         findings.push(Finding::refusal("backups", title).evidence(why.as_str()));
     }
     findings.extend([&survey.proxy, &survey.database].into_iter().flat_map(disturbed));
-    if survey.job_taken {
+    for name in &survey.taken {
         findings.push(
-            Finding::refusal("job-service", format!("a service `{JOB_SERVICE}` is there already"))
+            Finding::refusal("job-service", format!("a service `{name}` is there already"))
                 .remedy("see that no run uses it, then delete it: the plan makes one of this name"),
         );
     }

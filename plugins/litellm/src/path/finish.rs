@@ -2,16 +2,20 @@
 
 use lockstep_sdk::blocks::close;
 use lockstep_sdk::step::{MINUTE, SECOND};
-use lockstep_sdk::{Drive, Failure, Step, Times};
+use lockstep_sdk::{Drive, Failure, Step, Times, Undo};
 
 use super::parts::{Parts, refs};
 use crate::declare::Declares;
 use crate::message::{self, Sender, made_key};
-use crate::names::{self, DATABASE, JOB_SERVICE, PROXY};
+use crate::names::{self, DATABASE, JOB_SERVICE, PROXY, REHEARSAL_SERVICE};
 use crate::statements;
 
 /// What is left when the new version serves.
 const SERVES: &str = "nothing: the new version serves";
+
+/// Why nothing goes back by itself once it is cleaned up.
+const OVER: &str =
+    "the upgrade is kept: what names the history's rows that a way back deletes is deleted itself";
 
 /// How often a key is made anew, should the process end that holds it.
 const ROUNDS: u32 = 3;
@@ -19,10 +23,7 @@ const ROUNDS: u32 = 3;
 impl<D: Declares> Parts<'_, D> {
     /// Looks whether everything works, watches it for long, and cleans up.
     pub(super) fn finish(&mut self) -> Result<(), Failure> {
-        let labels = self.asks(
-            [names::MODELS_AFTER, names::VERSION_AFTER, names::COMPLETION],
-            self.context.to.is_new_contract(),
-        )?;
+        let labels = self.asks(names::ASKED_AFTER, self.context.to.is_new_contract())?;
         self.push(
             Step::new(
                 names::SMOKE,
@@ -46,9 +47,11 @@ impl<D: Declares> Parts<'_, D> {
         .limit(20 * MINUTE);
         let length = self.seen.options.soak;
         self.push(if length == 0 { soak } else { soak.soaking(length) });
-        self.declare.delete_made("job-delete", JOB_SERVICE)?;
         self.declare.transaction("notes-end", DATABASE, statements::forget_notes())?;
-        self.push(close::step(names::CLOSE, &["job-delete", "notes-end"]));
+        self.declare.delete_made("stage-delete", REHEARSAL_SERVICE)?;
+        self.declare.delete_made("job-delete", JOB_SERVICE)?;
+        let close = close::step(names::CLOSE, &["notes-end", "stage-delete", "job-delete"]);
+        self.push(Step { undo: Undo::Impossible(OVER.to_owned()), ..close });
         self.block.findings.push(close::finding(&[
             "DISABLE_SCHEMA_UPDATE=true: an image that is set by hand later does not migrate by itself; plan its upgrade",
             "ENFORCE_PRISMA_MIGRATION_CHECK=true",

@@ -3,6 +3,7 @@
 use lockstep_sdk::step::{HOUR, MINUTE, SECOND};
 use lockstep_sdk::{Failure, Step};
 
+use super::draft::reference;
 use super::parts::Parts;
 use crate::declare::Declares;
 use crate::job;
@@ -21,6 +22,7 @@ impl<D: Declares> Parts<'_, D> {
     /// Backs up and migrates.
     pub(super) fn migrate(&mut self) -> Result<(), Failure> {
         self.backup()?;
+        self.job()?;
         self.for_real()?;
         self.migrated()
     }
@@ -45,13 +47,29 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
+    fn job(&mut self) -> Result<(), Failure> {
+        let image = reference(self.seen.goal);
+        let variables = job::to_database(&self.context.service);
+        self.declare.create(names::JOB, JOB_SERVICE, &image, &variables)?;
+        self.declare.set_made("job-settings", JOB_SERVICE, &job::SETTINGS)?;
+        self.push(
+            Step::new(
+                names::JOB,
+                "Make the service that migrates the database, from the same image",
+                "it leads to wherever the proxy leads",
+            )
+            .effects(&[names::JOB, "job-settings"])
+            .if_left("nothing: a service that was never deployed stays")
+            .restored()
+            .expected(5 * SECOND),
+        );
+        Ok(())
+    }
+
     fn for_real(&mut self) -> Result<(), Failure> {
         let schema = &self.context.schema;
-        let (url, deploy) = ("migrate-url", names::MIGRATE);
         self.declare.transaction(names::NOTE_ROWS, DATABASE, statements::note(schema))?;
-        let variables = [job::for_real(&self.context.service)];
-        self.declare.set_made_variables(url, JOB_SERVICE, &variables)?;
-        self.declare.deploy_made(deploy, JOB_SERVICE)?;
+        self.declare.deploy_made(names::MIGRATE, JOB_SERVICE)?;
         let (halt, forget) = ("migrate-stop", "migrate-forget");
         self.declare.stop_made(halt, JOB_SERVICE)?;
         self.declare.transaction(forget, DATABASE, statements::forget(schema))?;
@@ -60,7 +78,7 @@ impl<D: Declares> Parts<'_, D> {
             "Migrate the database, while the old proxy serves",
             "the same job as in the rehearsal, and the database must become what the copy became",
         )
-        .effects(&[names::NOTE_ROWS, url, deploy])
+        .effects(&[names::NOTE_ROWS, names::MIGRATE])
         .if_left(
             "the job ends by itself; the old proxy goes on, with a schema that has more than it needs, or with statements that wait \
              for a table that is being changed",
@@ -79,7 +97,7 @@ impl<D: Declares> Parts<'_, D> {
             )
             .effects(&[halt, forget])
             .if_left("nothing: the history names migrations that are there")
-            .reverses(&[(halt, deploy), (forget, names::NOTE_ROWS)])
+            .reverses(&[(halt, names::MIGRATE), (forget, names::NOTE_ROWS)])
             .limit(30 * MINUTE),
         );
         Ok(())

@@ -80,7 +80,7 @@ impl<D: Declares> Parts<'_, D> {
         self.declare.deploy(names::DRY_DEPLOY, service)?;
         labels.push(names::DRY_DEPLOY.to_owned());
         let (boot, limit) = (self.boot(), self.seen.options.boot_limit);
-        // Not taken back: a former version that migrates by comparison would drop what the new one has added.
+        // The variable is not taken back: a former version that migrates by comparison would drop what the new one has added.
         self.push(
             Step::new(
                 names::DRY,
@@ -89,18 +89,35 @@ impl<D: Declares> Parts<'_, D> {
             )
             .effects(&refs(&labels))
             .if_left("nothing: the same version serves, and changes no schema when it starts")
+            .undone_by(&[names::BACK_SMOKE])
             .expected(boot)
             .limit(limit),
+        );
+        self.back_smoke()
+    }
+
+    /// The last look on the way back, after everything else was taken back.
+    fn back_smoke(&mut self) -> Result<(), Failure> {
+        let asked = self.asks(names::BACK_ASKED, self.context.from.is_new_contract())?;
+        let pairs: Vec<_> = asked.iter().map(|label| (label.as_str(), names::DRY_DEPLOY)).collect();
+        self.push_undo(
+            Step::new(
+                names::BACK_SMOKE,
+                "Ask the former version for its models and for a mock answer",
+                "it must offer again what it offered before",
+            )
+            .effects(&refs(&asked))
+            .if_left("nothing: the former version was asked")
+            .reverses(&pairs)
+            .needs(&[names::BEFORE])
+            .limit(10 * MINUTE),
         );
         Ok(())
     }
 
     /// What it offers now is what it must offer afterwards.
     fn before(&mut self) -> Result<(), Failure> {
-        let labels = self.asks(
-            [names::MODELS_BEFORE, names::VERSION_BEFORE, names::COMPLETION_BEFORE],
-            self.context.from.is_new_contract(),
-        )?;
+        let labels = self.asks(names::ASKED_BEFORE, self.context.from.is_new_contract())?;
         self.push(
             Step::new(
                 names::BEFORE,

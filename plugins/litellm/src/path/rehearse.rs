@@ -7,7 +7,7 @@ use super::draft::reference;
 use super::parts::Parts;
 use crate::declare::Declares;
 use crate::job;
-use crate::names::{self, DATABASE, JOB_SERVICE, SCRATCH_DATABASE};
+use crate::names::{self, DATABASE, REHEARSAL_SERVICE, SCRATCH_DATABASE};
 use crate::statements;
 
 /// What is left while the copy is there.
@@ -18,9 +18,9 @@ impl<D: Declares> Parts<'_, D> {
     pub(super) fn rehearse(&mut self) -> Result<(), Failure> {
         self.scratch()?;
         self.schema()?;
-        self.job()?;
-        self.declare.deploy_made(names::REHEARSE, JOB_SERVICE)?;
-        self.declare.stop_made(names::REHEARSE_UNDO, JOB_SERVICE)?;
+        self.stage()?;
+        self.declare.deploy_made(names::REHEARSE, REHEARSAL_SERVICE)?;
+        self.declare.stop_made(names::REHEARSE_UNDO, REHEARSAL_SERVICE)?;
         self.push(
             Step::new(
                 names::REHEARSE,
@@ -98,17 +98,17 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
-    fn job(&mut self) -> Result<(), Failure> {
+    fn stage(&mut self) -> Result<(), Failure> {
         let image = reference(self.seen.goal);
-        self.declare.create(names::JOB, JOB_SERVICE, &image, &job::variables())?;
-        self.declare.set_made("job-settings", JOB_SERVICE, &job::SETTINGS)?;
+        self.declare.create(names::STAGE, REHEARSAL_SERVICE, &image, &job::to_copy())?;
+        self.declare.set_made("stage-settings", REHEARSAL_SERVICE, &job::SETTINGS)?;
         self.push(
             Step::new(
-                names::JOB,
-                "Make the service that migrates, from the new version's image",
-                "the migration is the one that this image brings, and it leads to the copy",
+                names::STAGE,
+                "Make the service that migrates the copy, from the new version's image",
+                "the migration is the one that this image brings",
             )
-            .effects(&[names::JOB, "job-settings"])
+            .effects(&[names::STAGE, "stage-settings"])
             .if_left("nothing: a service that was never deployed stays")
             .restored()
             .expected(5 * SECOND),

@@ -214,15 +214,6 @@ impl DeclareJob for Declared {
         self.add(format!("{label}: set-made {name} {settings:?}"))
     }
 
-    fn set_made_variables(
-        &self,
-        label: &str,
-        name: &str,
-        own: &Variables<'_>,
-    ) -> Result<(), Failure> {
-        self.add(format!("{label}: set-made-variables {name}{}", variables(own)))
-    }
-
     fn deploy_made(&self, label: &str, name: &str) -> Result<(), Failure> {
         self.add(format!("{label}: deploy-made {name}"))
     }

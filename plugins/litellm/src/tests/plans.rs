@@ -11,16 +11,19 @@ const MASTER: &str =
     "[x-litellm-api-key: Bearer <ServiceRef::Named(\"litellm\") LITELLM_MASTER_KEY>]";
 const COMPLETION: &str = "{\"model\":\"claude\",\"messages\":[{\"role\":\"user\",\"content\":\"lockstep\"}],\"mock_response\":\"lockstep: ok\"}";
 
-const STEPS: [&str; 18] = [
-    "keep", "pin", "grace", "dry", "before", "review", "scratch", "schema", "job", "rehearse",
-    "backup", "migrate", "migrated", "switch", "smoke", "keys", "soak", "close",
+const STEPS: [&str; 19] = [
+    "keep", "pin", "grace", "dry", "before", "review", "scratch", "schema", "stage", "rehearse",
+    "backup", "job", "migrate", "migrated", "switch", "smoke", "keys", "soak", "close",
 ];
 
 #[test]
 fn the_migration_is_rehearsed_then_run_and_only_then_the_version_is_switched() {
     let (draft, declared) = planned(&Stack::healthy(), TO);
     assert_eq!(ids(&draft.steps), STEPS);
-    assert_eq!(ids(&draft.undo), ["scratch-undo", "rehearse-undo", "migrate-undo", "switch-undo"]);
+    assert_eq!(
+        ids(&draft.undo),
+        ["back-smoke", "scratch-undo", "rehearse-undo", "migrate-undo", "switch-undo"]
+    );
     assert_eq!((draft.current.text.as_str(), draft.desired.text.as_str()), ("1.80.0", TO));
     assert_eq!(draft.current.digest, Some(digest('a')));
     assert_eq!(draft.desired.digest, Some(digest('c')));
@@ -100,20 +103,20 @@ fn the_rehearsal_is_the_targets_own_job_on_a_copy() {
         "{carry}"
     );
     assert_eq!(
-        declared.line("job"),
+        declared.line("stage"),
         format!(
-            "create litellm-migration ghcr.io/berriai/litellm-database:1.84.0@{} DATABASE_URL=<litellm-scratch> \
+            "create litellm-rehearsal ghcr.io/berriai/litellm-database:1.84.0@{} DATABASE_URL=<litellm-scratch> \
              DISABLE_SCHEMA_UPDATE=false ENFORCE_PRISMA_MIGRATION_CHECK=true LITELLM_LOCAL_MODEL_COST_MAP=True \
              USE_PRISMA_MIGRATE=True USE_V2_MIGRATION_RESOLVER=true",
             digest('c')
         )
     );
     assert_eq!(
-        declared.line("job-settings"),
-        "set-made litellm-migration [(\"restart-policy\", \"NEVER\"), (\"start-command\", \"python litellm/proxy/prisma_migration.py\")]"
+        declared.line("stage-settings"),
+        "set-made litellm-rehearsal [(\"restart-policy\", \"NEVER\"), (\"start-command\", \"python litellm/proxy/prisma_migration.py\")]"
     );
-    assert_eq!(declared.line("rehearse"), "deploy-made litellm-migration");
-    assert_eq!(step(&draft.steps, "job").undo, Undo::Restore);
+    assert_eq!(declared.line("rehearse"), "deploy-made litellm-rehearsal");
+    assert_eq!(step(&draft.steps, "stage").undo, Undo::Restore);
     assert_eq!(step(&draft.steps, "scratch").undo, Undo::Steps(vec!["scratch-undo".to_owned()]));
     assert_eq!(step(&draft.steps, "rehearse").undo, Undo::Steps(vec!["rehearse-undo".to_owned()]));
 }
@@ -124,12 +127,19 @@ fn the_database_is_backed_up_and_migrated_by_the_same_job() {
     assert_eq!(step(&draft.steps, "backup").effects, ["backup", "backup-lock"]);
     assert_eq!(declared.line("backup"), "backup-volume postgres");
     let migrate = step(&draft.steps, "migrate");
-    assert_eq!(migrate.effects, ["migrate-rows", "migrate-url", "migrate"]);
+    assert_eq!(migrate.effects, ["migrate-rows", "migrate"]);
     assert!(migrate.needs.contains(&"rehearse".to_owned()));
-    assert_eq!(
-        declared.line("migrate-url"),
-        "set-made-variables litellm-migration DATABASE_URL=<ServiceRef::Named(\"litellm\") DATABASE_URL>"
+    let job = declared.line("job");
+    assert!(
+        job.starts_with("create litellm-migration ghcr.io/berriai/litellm-database:1.84.0@"),
+        "{job}"
     );
+    assert!(job.contains(" DATABASE_URL=<ServiceRef::Named(\"litellm\") DATABASE_URL> "), "{job}");
+    assert_eq!(
+        declared.line("job-settings"),
+        declared.line("stage-settings").replace("rehearsal", "migration")
+    );
+    assert_eq!(step(&draft.steps, "job").undo, Undo::Restore);
     assert!(declared.line("migrate-rows").contains(
         "CREATE TABLE lockstep_litellm.history AS SELECT m.id::text AS id, false AS made"
     ));
@@ -159,7 +169,7 @@ fn the_switch_sets_what_keeps_a_wrong_schema_from_being_served() {
     assert!(declared.line("version-after").contains("GET /health/readiness/details"));
     let soak = step(&draft.steps, "soak");
     assert_eq!(soak.soak, Some(24 * 60 * 60 * 1_000));
-    assert_eq!(step(&draft.steps, "close").effects, ["job-delete", "notes-end"]);
+    assert_eq!(step(&draft.steps, "close").effects, ["notes-end", "stage-delete", "job-delete"]);
     assert_eq!(
         draft.watches.iter().map(|it| (it.id.as_str(), it.trigger.as_str())).collect::<Vec<_>>(),
         [("serving", "unhealthy"), ("schema", "unhealthy"), ("spend", "told")]

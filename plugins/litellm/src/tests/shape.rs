@@ -162,7 +162,6 @@ fn whatever_a_plan_does_was_asked_for() {
                 "create" => asked("railway", words[1], "create-service"),
                 "delete-made" => asked("railway", words[1], "delete-service"),
                 "set-made" => asked("railway", words[1], "set-settings"),
-                "set-made-variables" => asked("railway", words[1], "set-variables"),
                 "deploy-made" => asked("railway", words[1], "deploy"),
                 "stop-made" => asked("railway", words[1], "stop"),
                 "lock-backup" => asked("railway", "postgres", "lock-backup"),

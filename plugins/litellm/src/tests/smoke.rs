@@ -6,8 +6,7 @@ use super::checks::switched;
 use super::given::{Given, done, failed, pending};
 use super::stack::Stack;
 use crate::message::TEXT;
-
-const AFTER: [&str; 3] = ["models-after", "version-after", "completion"];
+use crate::names::{ASKED_AFTER, BACK_ASKED};
 
 /// What the smoke test is given: what the proxy offered before, and whether spend was written then.
 fn given() -> Given {
@@ -18,7 +17,7 @@ fn given() -> Given {
 
 fn answering(offered: &[&str], told: Option<&str>) -> Stack {
     let mut stack = switched();
-    stack.answered(AFTER, offered, told);
+    stack.answered(ASKED_AFTER, offered, told);
     stack.databases.spent.push("chatcmpl-completion");
     stack
 }
@@ -122,4 +121,28 @@ fn without_a_model_nothing_of_one_is_demanded() {
     after.answered(["models-after", "version-after", "-"], &["claude"], Some("1.84.0"));
     let progress = given.check(&after, "smoke");
     assert!(matches!(progress, Progress::Done(_)), "{progress:?}");
+}
+
+#[test]
+fn on_the_way_back_the_former_version_offers_again_what_it_did() {
+    let back = |offered: &[&str]| {
+        let mut stack = Stack::healthy();
+        stack.answered(BACK_ASKED, offered, None);
+        stack.databases.spent.push("chatcmpl-back-completion");
+        stack
+    };
+    done(&given().check(&back(&["claude", "gpt-4o"]), "back-smoke"));
+    failed(
+        &given().check(&back(&["claude"]), "back-smoke"),
+        "the former version does not offer gpt-4o",
+    );
+    let mut silent = back(&["claude", "gpt-4o"]);
+    silent.databases.spent.clear();
+    failed(&given().checked(&silent, "back-smoke"), "no row of its spend");
+    // Before it was ever asked nothing can be compared.
+    let kept = Given::kept(&Stack::healthy());
+    done(&kept.check(&Stack::healthy(), "back-smoke"));
+    let mut down = Stack::healthy();
+    down.proxy.db = "disconnected";
+    pending(&kept.check(&down, "back-smoke"), "`disconnected`");
 }

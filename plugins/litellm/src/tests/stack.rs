@@ -213,8 +213,7 @@ impl Stack {
 
     /// Says what it answered before anything changed.
     pub(crate) fn answered_before(&mut self) {
-        let labels = [names::MODELS_BEFORE, names::VERSION_BEFORE, names::COMPLETION_BEFORE];
-        self.answered(labels, &["claude", "gpt-4o"], None);
+        self.answered(names::ASKED_BEFORE, &["claude", "gpt-4o"], None);
         self.databases.spent.push("chatcmpl-completion-before");
     }
 }
@@ -293,7 +292,10 @@ impl Railway for Stack {
     }
 
     fn logs(&self, service: &str, _: u64, part: &str, _: u32) -> Result<Vec<LogLine>, Failure> {
-        assert!([names::JOB_SERVICE, "litellm"].contains(&service), "nothing is read of {service}");
+        assert!(
+            [names::JOB_SERVICE, names::REHEARSAL_SERVICE, "litellm"].contains(&service),
+            "nothing is read of {service}"
+        );
         let lines = self.logs.iter().filter(|line| line.contains(part));
         let line = |line: &&str| LogLine { at: 0, severity: None, message: (*line).to_owned() };
         Ok(lines.map(line).collect())
