@@ -3,11 +3,12 @@
 use lockstep_sdk::json::quoted;
 use lockstep_sdk::{Allowed, ArgumentRule, Capture, Message, Method, Piece, ServiceRef};
 
-use crate::names::KEY_MAKE;
 use crate::proxy::DETAILS;
 
-/// The header in which LiteLLM takes a key before any other. The host keeps the usual one to itself.
+/// The header in which LiteLLM takes a key before any other, and one that versions know which do not know that. The host
+/// keeps the usual one to itself.
 const HEADER: &str = "x-litellm-api-key";
+const OLDER_HEADER: &str = "api-key";
 
 /// The variable that holds the key that may do everything.
 pub(crate) const MASTER_KEY: &str = "LITELLM_MASTER_KEY";
@@ -27,7 +28,7 @@ pub(crate) const ARGUMENT: &str = "key";
 
 /// Whose key a request is sent with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Sender<'a> {
+enum Sender<'a> {
     /// That of this service, which may do everything.
     Master(&'a str),
     /// The one that the step made.
@@ -35,14 +36,17 @@ pub(crate) enum Sender<'a> {
 }
 
 impl Sender<'_> {
-    fn header(self) -> (String, Vec<Piece>) {
+    fn headers(self) -> [(String, Vec<Piece>); 2] {
         let key = match self {
             Self::Master(service) => {
                 Piece::Reference((ServiceRef::Named(service.to_owned()), MASTER_KEY.to_owned()))
             }
             Self::Made => Piece::Argument(ARGUMENT.to_owned()),
         };
-        (HEADER.to_owned(), vec![text("Bearer "), key])
+        [
+            (HEADER.to_owned(), vec![text("Bearer "), key.clone()]),
+            (OLDER_HEADER.to_owned(), vec![key]),
+        ]
     }
 }
 
@@ -56,20 +60,22 @@ pub(crate) fn version(service: &str) -> Message {
     get(DETAILS, service, vec![capture(VERSION, "/litellm_version")])
 }
 
-/// Asks a model for an answer that the proxy makes up itself.
-pub(crate) fn completion(sender: Sender<'_>, model: &str) -> Message {
+/// Asks a model, with the key that the step made, for an answer that the proxy makes up itself.
+pub(crate) fn completion(model: &str) -> Message {
     let body = format!(
         "{{\"model\":{},\"messages\":[{{\"role\":\"user\",\"content\":\"lockstep\"}}],\"mock_response\":{}}}",
         quoted(model),
         quoted(ANSWER)
     );
     let captures = vec![capture(TEXT, "/choices/0/message/content"), capture(REQUEST, "/id")];
-    post("/v1/chat/completions", sender, vec![text(body)], captures)
+    post("/v1/chat/completions", Sender::Made, vec![text(body)], captures)
 }
 
-/// Makes a key that ends by itself soon, should nobody delete it.
+/// Makes a key that ends by itself soon, should nobody delete it. Newer versions take an answer that stands in the request
+/// only from a key that says so, and would call, and pay, a provider otherwise.
 pub(crate) fn key(service: &str) -> Message {
-    let body = "{\"duration\":\"15m\",\"max_budget\":1,\"metadata\":{\"made_by\":\"lockstep\"}}";
+    let body = "{\"duration\":\"15m\",\"max_budget\":1,\
+        \"metadata\":{\"made_by\":\"lockstep\",\"allow_client_mock_response\":true}}";
     let key = Capture { fact: KEY.to_owned(), pointer: "/key".to_owned(), secret: true };
     post("/key/generate", Sender::Master(service), vec![text(body)], vec![key])
 }
@@ -80,9 +86,9 @@ pub(crate) fn delete(service: &str) -> Message {
     post("/key/delete", Sender::Master(service), body, Vec::new())
 }
 
-/// Returns the rule of the argument that is a key: the one that the step itself was given.
-pub(crate) fn made_key() -> ArgumentRule {
-    let given = (KEY_MAKE.to_owned(), KEY.to_owned());
+/// Returns the rule of the argument that is a key: the one that this effect of the same step was given.
+pub(crate) fn made_by(label: &str) -> ArgumentRule {
+    let given = (label.to_owned(), KEY.to_owned());
     ArgumentRule { name: ARGUMENT.to_owned(), allowed: Allowed::GivenBy(given) }
 }
 
@@ -90,7 +96,7 @@ fn get(path: &str, service: &str, captures: Vec<Capture>) -> Message {
     Message {
         method: Method::Get,
         path: vec![text(path)],
-        headers: vec![Sender::Master(service).header()],
+        headers: Sender::Master(service).headers().into(),
         body: Vec::new(),
         success: vec![200],
         captures,
@@ -102,7 +108,7 @@ fn post(path: &str, sender: Sender<'_>, body: Vec<Piece>, captures: Vec<Capture>
     Message {
         method: Method::Post,
         path: vec![text(path)],
-        headers: vec![json, sender.header()],
+        headers: [json].into_iter().chain(sender.headers()).collect(),
         body,
         success: vec![200],
         captures,

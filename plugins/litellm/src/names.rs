@@ -22,6 +22,17 @@ pub(crate) const REHEARSAL_SERVICE: &str = "litellm-rehearsal";
 /// The service that migrates the database. Another one, because what a service led to first would have to be kept.
 pub(crate) const JOB_SERVICE: &str = "litellm-migration";
 
+/// The labels with which the proxy is asked: for its models, for its version, for a key, with that for an answer, and to
+/// delete the key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) models: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) answer: &'static str,
+    pub(crate) end: &'static str,
+}
+
 pub(crate) const KEEP: &str = "keep";
 pub(crate) const PIN: &str = "pin";
 pub(crate) const GRACE: &str = "grace";
@@ -29,11 +40,17 @@ pub(crate) const DRY: &str = "dry";
 /// The label with which the proxy is deployed as it is.
 pub(crate) const DRY_DEPLOY: &str = "dry-deploy";
 pub(crate) const BACK_SMOKE: &str = "back-smoke";
-/// The labels with which the former version is asked at the end of the way back.
-pub(crate) const BACK_ASKED: [&str; 3] = ["back-models", "back-version", "back-completion"];
+/// The labels with which the former version is asked at the end of the way back: for models, and for its version.
+pub(crate) const BACK_ASKED: [&str; 2] = ["back-models", "back-version"];
 pub(crate) const BEFORE: &str = "before";
-/// The labels with which the proxy is asked before anything changes: for models, for its version, for an answer.
-pub(crate) const ASKED_BEFORE: [&str; 3] = ["models-before", "version-before", "completion-before"];
+/// The labels with which the proxy is asked before anything changes.
+pub(crate) const ASKED_BEFORE: Asked = Asked {
+    models: "models-before",
+    version: "version-before",
+    key: "key-before",
+    answer: "answer-before",
+    end: "key-end-before",
+};
 pub(crate) const REVIEW: &str = "review";
 pub(crate) const SCRATCH: &str = "scratch";
 pub(crate) const SCRATCH_UNDO: &str = "scratch-undo";
@@ -59,12 +76,13 @@ pub(crate) const SWITCH_UNDO: &str = "switch-undo";
 pub(crate) const BACK_DEPLOY: &str = "back-deploy";
 pub(crate) const SMOKE: &str = "smoke";
 /// The labels with which the new version is asked.
-pub(crate) const ASKED_AFTER: [&str; 3] = ["models-after", "version-after", "completion"];
-pub(crate) const KEYS: &str = "keys";
-/// The labels with which a key is made, used and deleted.
-pub(crate) const KEY_MAKE: &str = "key-make";
-pub(crate) const KEY_USE: &str = "key-use";
-pub(crate) const KEY_END: &str = "key-end";
+pub(crate) const ASKED_AFTER: Asked = Asked {
+    models: "models-after",
+    version: "version-after",
+    key: "key-after",
+    answer: "answer-after",
+    end: "key-end-after",
+};
 pub(crate) const SOAK: &str = "soak";
 pub(crate) const CLOSE: &str = "close";
 

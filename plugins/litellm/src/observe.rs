@@ -7,7 +7,7 @@ use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, Value};
 
 use crate::catalogue::some;
-use crate::check::STRAINED;
+use crate::check::{MIGRATIONS, SAID, STRAINED};
 use crate::context::Context;
 use crate::database::unfinished;
 use crate::findings::SALT;
@@ -41,7 +41,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         | names::REHEARSE_UNDO
         | names::MIGRATE_UNDO
         | names::SWITCH_UNDO => Ok(Observation::Ready(Vec::new())),
-        names::SMOKE | names::KEYS | names::SOAK | names::CLOSE => reported(outside, &context),
+        names::SMOKE | names::SOAK | names::CLOSE => reported(outside, &context),
         names::PIN
         | names::GRACE
         | names::DRY
@@ -156,20 +156,38 @@ fn migrate<O: Railway + Sql>(
     if let Some(moved) = unended(outside, context)? {
         return Ok(moved);
     }
-    let rows = Facts(&call.facts).rows(STRAINED)?;
-    let texts = rows.iter().filter_map(|row| row.first().and_then(Value::as_text));
-    let strained: Vec<String> = texts.map(str::to_owned).collect();
-    let why = format!(
-        "the former version may fail to write some of its totals once the database is migrated, until the new one serves, and again \
-         if you go back: {}",
-        some(&strained)
-    );
+    let why = doubts(context, Facts(&call.facts))?.join("; ");
     let accepted = Facts(&call.facts).maybe_text(ACCEPTED) == Some(why.as_str());
-    Ok(if strained.is_empty() || accepted {
+    Ok(if why.is_empty() || accepted {
         Observation::Ready(Vec::new())
     } else {
         Observation::Moved(why)
     })
+}
+
+/// What of the rehearsal a person must have seen before the same is done to the database.
+fn doubts(context: &Context, facts: Facts<'_>) -> Result<Vec<String>, Failure> {
+    let lines = |name: &str| -> Result<Vec<String>, Failure> {
+        let texts = facts.rows(name)?.iter().filter_map(|row| row.first().and_then(Value::as_text));
+        Ok(texts.map(str::to_owned).collect())
+    };
+    let mut doubts = Vec::new();
+    if lines(MIGRATIONS)?.is_empty() && !context.from.same_numbers(context.to) {
+        doubts.push(format!(
+            "the rehearsal applied no migration: either {} needs none, or its script did not come to it. It said: {}",
+            context.to,
+            some(&lines(SAID)?)
+        ));
+    }
+    let strained = lines(STRAINED)?;
+    if !strained.is_empty() {
+        doubts.push(format!(
+            "the former version may fail to write some of its totals once the database is migrated, until the new one serves, and \
+             again if you go back: {}",
+            some(&strained)
+        ));
+    }
+    Ok(doubts)
 }
 
 /// The proxy must still be what it was, with the keys that it had.

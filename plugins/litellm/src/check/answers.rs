@@ -14,7 +14,7 @@ use crate::catalogue::some;
 use crate::context::Context;
 use crate::database::has_spend;
 use crate::message::{ANSWER, MODELS, REQUEST, TEXT, VERSION};
-use crate::names;
+use crate::names::{self, Asked};
 use crate::version::Release;
 
 /// The fact that says whether the spend of a call was written before anything changed.
@@ -41,10 +41,15 @@ type Given<'a> = Facts<'a>;
 pub(super) fn before<O: Sql + Effects>(
     outside: &O,
     context: &Context,
+    facts: Facts<'_>,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let given = given(outside, names::ASKED_BEFORE)?;
-    if let Some(why) = wrong(context, context.from, Facts(&given)) {
+    if facts.has(LOST) {
+        return Ok(lost());
+    }
+    let given = asked(outside, names::ASKED_BEFORE)?;
+    let answers = Facts(&given);
+    if let Some(why) = wrong(context.from, answers).or_else(|| unanswered(context, answers)) {
         return Ok(Progress::Failed(format!("before anything was changed: {why}")));
     }
     let spent = match spend(outside, context, Facts(&given), memo)? {
@@ -64,8 +69,12 @@ pub(super) fn after<O: Railway + Sql + Http + Effects>(
     facts: Facts<'_>,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let given = given(outside, names::ASKED_AFTER)?;
-    if let Some(why) = wrong(context, context.to, Facts(&given)) {
+    if facts.has(LOST) {
+        return Ok(lost());
+    }
+    let given = asked(outside, names::ASKED_AFTER)?;
+    let answers = Facts(&given);
+    if let Some(why) = wrong(context.to, answers).or_else(|| unanswered(context, answers)) {
         return Ok(Progress::Failed(why));
     }
     let (was, is) = (offered(facts)?, models(Facts(&given))?);
@@ -88,44 +97,26 @@ pub(super) fn after<O: Railway + Sql + Http + Effects>(
 }
 
 /// Looks whether the former version offers again what it did. Where it was never asked it is enough that it serves.
-pub(super) fn again<O: Sql + Http + Effects>(
+pub(super) fn again<O: Http + Effects>(
     outside: &O,
     context: &Context,
     facts: Facts<'_>,
-    memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let given = given(outside, names::BACK_ASKED)?;
+    let given = given(outside, &names::BACK_ASKED)?;
     if facts.has(OFFERED) && !given.is_empty() {
-        if let Some(why) = wrong(context, context.from, Facts(&given)) {
+        if let Some(why) = wrong(context.from, Facts(&given)) {
             return Ok(Progress::Failed(why));
         }
         if let Some(missing) = missing(&offered(facts)?, &models(Facts(&given))?) {
             return Ok(Progress::Failed(format!("the former version does not offer {missing}")));
         }
-        let written = demanded(outside, context, (facts, Facts(&given)), memo)?;
-        if !matches!(written, Progress::Done(_)) {
-            return Ok(written);
-        }
     }
     proxy::serves(outside)
 }
 
-/// Looks whether a key could be made and used. Where the process ended that held it, another one is made.
-pub(super) fn keys<O: Sql>(
-    outside: &O,
-    context: &Context,
-    facts: Facts<'_>,
-    memo: &[Fact],
-) -> Result<Progress, Failure> {
-    if facts.has(LOST) {
-        return Ok(Progress::Again(
-            "the key was in the memory of a process that is gone".to_owned(),
-        ));
-    }
-    if let Some(why) = other_answer(facts) {
-        return Ok(Progress::Failed(format!("with a new key {why}")));
-    }
-    demanded(outside, context, (facts, facts), memo)
+/// Where the process ended that held the key, another one is made.
+fn lost() -> Progress {
+    Progress::Again("the key was in the memory of a process that is gone".to_owned())
 }
 
 /// Looks for the row of spend, if one came before anything was changed.
@@ -176,27 +167,21 @@ fn spend<O: Sql>(
     })
 }
 
-/// Returns what is wrong with the answers, if anything is.
-fn wrong(context: &Context, release: Release, given: Given<'_>) -> Option<String> {
+/// Returns what is wrong with the version and the models that were told, if anything is.
+fn wrong(release: Release, given: Given<'_>) -> Option<String> {
     let told = given.maybe_text(VERSION).and_then(Release::parse);
     if let Some(told) = told.filter(|told| !release.may_tell(*told)) {
         return Some(format!("the proxy says that it is {told}, and should be {release}"));
     }
-    if context.model.is_some()
-        && let Some(why) = other_answer(given)
-    {
-        return Some(why);
-    }
-    match models(given) {
-        Ok(_) => None,
-        Err(failure) => Some(failure.line()),
-    }
+    models(given).err().map(|failure| failure.line())
 }
 
-fn other_answer(given: Given<'_>) -> Option<String> {
+/// Returns what is wrong with the mock answer, where one was asked for.
+fn unanswered(context: &Context, given: Given<'_>) -> Option<String> {
     let text = given.maybe_text(TEXT);
-    (text != Some(ANSWER)).then(|| {
-        format!("a mock answer was `{}`", text.map_or("nothing".to_owned(), |text| tame(text, 80)))
+    (context.model.is_some() && text != Some(ANSWER)).then(|| {
+        let text = text.map_or("nothing".to_owned(), |text| tame(text, 80));
+        format!("a mock answer was `{text}`")
     })
 }
 
@@ -227,8 +212,13 @@ fn models(given: Given<'_>) -> Result<BTreeSet<String>, Failure> {
     Ok(names.map(str::to_owned).collect())
 }
 
+/// Returns what the proxy answered.
+fn asked<O: Effects>(outside: &O, asked: Asked) -> Result<Vec<Fact>, Failure> {
+    given(outside, &[asked.models, asked.version, asked.answer])
+}
+
 /// Returns what these effects gave; those that the plan does not have give nothing.
-fn given<O: Effects>(outside: &O, labels: [&str; 3]) -> Result<Vec<Fact>, Failure> {
+fn given<O: Effects>(outside: &O, labels: &[&str]) -> Result<Vec<Fact>, Failure> {
     let mut facts = Vec::new();
     for label in labels {
         facts.extend(outside.progress(label)?.into_iter().flat_map(|job| job.facts));

@@ -19,8 +19,11 @@ pub(crate) const STRAINED: &str = "strained";
 const ADDED: &str = "added";
 const ALTERED: &str = "altered";
 const BREAKING: &str = "breaking";
-const MIGRATIONS: &str = "migrations";
 const SECONDS: &str = "seconds";
+
+/// The facts that list the migrations that the rehearsal applied, and what its job said last.
+pub(crate) const MIGRATIONS: &str = "migrations";
+pub(crate) const SAID: &str = "said";
 
 /// How many lines of each a fact keeps: facts are bounded.
 const KEPT: usize = 60;
@@ -32,7 +35,7 @@ const AGAIN: u64 = 5 * SECOND;
 
 /// How many lines of a log are told, and how long each.
 const TOLD: u32 = 6;
-const SAID: usize = 300;
+const LONGEST: usize = 300;
 
 /// Looks whether the copy has every object and every row of the history.
 pub(super) fn copied<O: Sql + Effects>(
@@ -94,7 +97,9 @@ pub(super) fn rehearsed<O: Railway + Sql>(
     let before = finished(outside, DATABASE, &context.schema)?;
     let after = finished(outside, SCRATCH_DATABASE, &context.schema)?;
     let new: Vec<String> = after.into_iter().filter(|name| !before.contains(name)).collect();
+    let said = said(outside, &made, REHEARSAL_SERVICE)?;
     let lines = [
+        (SAID, &said),
         (ADDED, &change.added),
         (ALTERED, &change.altered),
         (STRAINED, &change.strained),
@@ -186,10 +191,7 @@ fn ended<O: Railway>(
     if matches!(made.status, DeploymentStatus::Stopped) {
         return Ok(Ok(made));
     }
-    // Who writes lines has another clock than who makes deployments.
-    let since = made.created.saturating_sub(MINUTE);
-    let lines = outside.logs(service, since, "", TOLD)?;
-    let said: Vec<String> = lines.iter().map(|line| tame(&line.message, SAID)).collect();
+    let said = said(outside, &made, service)?;
     Ok(Err(if history::moves(&made.status) || matches!(made.status, DeploymentStatus::Success) {
         let last = said.last().map_or("the job runs", String::as_str);
         Pending::after(AGAIN, last).into()
@@ -199,14 +201,23 @@ fn ended<O: Railway>(
     }))
 }
 
+/// Returns the last lines that a job wrote.
+fn said<O: Railway>(outside: &O, made: &Deployment, service: &str) -> Result<Vec<String>, Failure> {
+    // Who writes lines has another clock than who makes deployments.
+    let since = made.created.saturating_sub(MINUTE);
+    let lines = outside.logs(service, since, "", TOLD)?;
+    Ok(lines.iter().map(|line| tame(&line.message, LONGEST)).collect())
+}
+
 fn unended<O: Sql>(
     outside: &O,
     connection: &str,
     context: &Context,
 ) -> Result<Option<Progress>, Failure> {
     let open = unfinished_at(outside, connection, &context.schema)?;
-    let line =
-        |(name, logs): (String, String)| format!("{}: {}", tame(&name, SAID), tame(&logs, SAID));
+    let line = |(name, logs): (String, String)| {
+        format!("{}: {}", tame(&name, LONGEST), tame(&logs, LONGEST))
+    };
     let lines: Vec<String> = open.into_iter().map(line).collect();
     let why = || format!("the job ended well, and migrations did not: {}", some(&lines));
     Ok((!lines.is_empty()).then(|| Progress::Failed(why())))

@@ -14,7 +14,7 @@ use crate::names::{self, DATABASE, JOB_SERVICE, REHEARSAL_SERVICE};
 use crate::statements;
 
 pub(crate) use answers::misfit;
-pub(crate) use job::STRAINED;
+pub(crate) use job::{MIGRATIONS, SAID, STRAINED};
 
 /// Looks whether a step is done.
 pub(crate) fn check<O: Railway + Sql + Http + Effects>(
@@ -29,8 +29,8 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::PIN => pin::check(outside, &[&context.service], facts),
         names::GRACE => graced(outside, &context),
         names::DRY => proxy::same(outside, &context, names::DRY_DEPLOY, memo),
-        names::BACK_SMOKE => answers::again(outside, &context, facts, memo),
-        names::BEFORE => answers::before(outside, &context, memo),
+        names::BACK_SMOKE => answers::again(outside, &context, facts),
+        names::BEFORE => answers::before(outside, &context, facts, memo),
         names::SCRATCH => there(outside, ">"),
         names::SCRATCH_UNDO | names::MIGRATED => there(outside, "="),
         names::SCHEMA => job::copied(outside, &context),
@@ -42,7 +42,6 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         names::SWITCH => proxy::switched(outside, &context, facts, memo),
         names::SWITCH_UNDO => proxy::back(outside, &context, memo),
         names::SMOKE => answers::after(outside, &context, facts, memo),
-        names::KEYS => answers::keys(outside, &context, facts, memo),
         names::SOAK => proxy::serves(outside),
         names::CLOSE => gone(outside),
         other => {

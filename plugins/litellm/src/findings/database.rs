@@ -6,9 +6,14 @@ use lockstep_sdk::text::tame;
 use super::Seen;
 use crate::catalogue::some;
 use crate::names::{MIGRATE, NOTES, REHEARSAL, REHEARSE, SCRATCH};
+use crate::version::Release;
 
 /// Bytes of the log of spend from which on a new index is felt.
 const LARGE: u64 = 1 << 30;
+
+/// From when on, at the latest, the script in the image goes by the history, and from when on by nothing else.
+const HISTORY: Release = Release::plain(1, 74, 9);
+const SECOND: Release = Release::plain(1, 106, 0);
 
 /// How much of what a migration logged is shown.
 const LOGGED: usize = 200;
@@ -62,13 +67,30 @@ fn shared(seen: Seen<'_>) -> Finding {
     let count = inside.foreign.len();
     Finding::warning("shared", title)
         .evidence(format!("{count} tables: {}", some(&inside.foreign)))
+        .evidence(
+            "a proxy that may not migrate writes into its log, at each start, the statements that would drop them (`prisma schema out of \
+             sync with db`): nobody may ever run those",
+        )
         .evidence("the plan migrates by a job that compares nothing, first on a copy, and stops if any of them is other than before")
         .mended_by(REHEARSE)
         .remedy("give each application a database of its own when you next move them")
         .source("domain.md 0, item 1; litellm#3035, #9558, #13046")
 }
 
+/// How the new version's own script migrates, and what the proxy that runs does when it starts.
 fn resolver(seen: Seen<'_>) -> Finding {
+    let to = seen.goal.release;
+    if to < HISTORY && !seen.inside.foreign.is_empty() {
+        let title = format!(
+            "{to} migrates by `prisma db push --accept-data-loss`, which drops every table that it does not know"
+        );
+        return Finding::refusal("resolver", title)
+            .evidence("others' tables are in the same schema")
+            .remedy(format!(
+                "name a version from {HISTORY} on, or give LiteLLM a database of its own first"
+            ))
+            .source("LiteLLM: proxy/prisma_migration.py; litellm#3035, #9558, #13046");
+    }
     let on = |name: &str| seen.survey.proxy.is_on(name);
     let now = if on("DISABLE_SCHEMA_UPDATE") {
         "the proxy that runs changes no schema when it starts"
@@ -77,15 +99,22 @@ fn resolver(seen: Seen<'_>) -> Finding {
     } else {
         "the proxy that runs migrates when it starts, and its first resolver carries out whatever a comparison of schemas finds"
     };
+    let then = if to >= SECOND {
+        format!("{to} applies what its history lacks, and nothing else")
+    } else {
+        format!(
+            "{to} applies what its history lacks; unless it knows the second resolver it may carry out what a comparison finds, which the rehearsal shows"
+        )
+    };
     let check = on("ENFORCE_PRISMA_MIGRATION_CHECK");
-    Finding::note("resolver", "migrations are run by one job, with `migrate deploy` and the second resolver, and not by proxies that start")
+    Finding::note("resolver", "migrations are run by one job, which says `migrate deploy` and the second resolver, and not by proxies that start")
         .evidence(now)
+        .evidence(then)
         .evidence(if check {
             "ENFORCE_PRISMA_MIGRATION_CHECK is set: a proxy whose migration failed does not start"
         } else {
-            "ENFORCE_PRISMA_MIGRATION_CHECK is not set: a proxy whose migration failed would serve and look healthy; the plan sets it"
+            "ENFORCE_PRISMA_MIGRATION_CHECK is not set: a proxy whose migration failed may serve and look healthy; the plan sets it"
         })
-        .evidence("a version that does not know the second resolver uses the first, and the rehearsal shows what that does")
         .mended_by(MIGRATE)
         .source("domain.md B.4")
 }

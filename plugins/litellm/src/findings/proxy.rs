@@ -11,8 +11,11 @@ use crate::version::Release;
 /// The variable with which what is stored of providers is encrypted.
 pub(crate) const SALT: &str = "LITELLM_SALT_KEY";
 
-/// From when on, at the latest, a proxy does not start with a master key that anybody could guess.
+/// From when on, at the latest, a proxy does not start with the master key of every example.
 const STRICT: Release = Release::plain(1, 106, 0);
+
+/// The variable that lets it start all the same.
+const PERMITTED: &str = "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY";
 
 /// A master key that stands in every example.
 const EXAMPLE: &str = "sk-1234";
@@ -71,7 +74,8 @@ fn master(proxy: &Running, to: Release) -> Finding {
         );
     }
     let title = "the master key is one that anybody could guess";
-    let finding = if to >= STRICT {
+    let known = proxy.variable(MASTER_KEY) == Some(EXAMPLE) && !proxy.is_on(PERMITTED);
+    let finding = if known && to >= STRICT {
         Finding::refusal("master-key", title).evidence(format!("{to} does not start with it"))
     } else {
         Finding::warning("master-key", title)

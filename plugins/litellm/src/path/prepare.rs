@@ -3,12 +3,12 @@
 use lockstep_sdk::blocks::pin::{self, Pin};
 use lockstep_sdk::blocks::{grace, keep};
 use lockstep_sdk::step::{MINUTE, SECOND};
-use lockstep_sdk::{Failure, Step, Times};
+use lockstep_sdk::{Drive, Failure, Step, Times};
 
 use super::parts::{Parts, refs};
 use crate::declare::Declares;
-use crate::message::{self, Sender};
-use crate::names::{self, PROXY};
+use crate::message;
+use crate::names::{self, Asked, PROXY};
 
 /// What a person confirms before anything begins.
 const SECRETS: &str = "LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of the databases exist outside Railway too: without the \
@@ -16,6 +16,9 @@ const SECRETS: &str = "LITELLM_SALT_KEY, LITELLM_MASTER_KEY and the passwords of
 
 /// Seconds that Railway waits for a new proxy to answer.
 pub(crate) const HEALTH_TIMEOUT: &str = "900";
+
+/// How often a key is made anew, should the process end that holds it.
+const ROUNDS: u32 = 3;
 
 /// The variable that keeps a proxy from changing the schema when it starts.
 pub(crate) const FROZEN: (&str, &str) = ("DISABLE_SCHEMA_UPDATE", "true");
@@ -96,17 +99,26 @@ impl<D: Declares> Parts<'_, D> {
         self.back_smoke()
     }
 
-    /// The last look on the way back, after everything else was taken back.
+    /// The last look on the way back, after everything else was taken back. It makes no key, so that the host performs it from
+    /// its list whatever becomes of this plugin.
     fn back_smoke(&mut self) -> Result<(), Failure> {
-        let asked = self.asks(names::BACK_ASKED, self.context.from.is_new_contract())?;
-        let pairs: Vec<_> = asked.iter().map(|label| (label.as_str(), names::DRY_DEPLOY)).collect();
+        let [models, version] = names::BACK_ASKED;
+        let keyed = self.context.from.is_new_contract();
+        let service = &self.context.service;
+        self.declare.send(models, PROXY, &message::models(service), &[], &Times::Once)?;
+        if keyed {
+            self.declare.send(version, PROXY, &message::version(service), &[], &Times::Once)?;
+        }
+        let asked: Vec<&str> =
+            [Some(models), keyed.then_some(version)].into_iter().flatten().collect();
+        let pairs: Vec<_> = asked.iter().map(|label| (*label, names::DRY_DEPLOY)).collect();
         self.push_undo(
             Step::new(
                 names::BACK_SMOKE,
-                "Ask the former version for its models and for a mock answer",
+                "Ask the former version for its models",
                 "it must offer again what it offered before",
             )
-            .effects(&refs(&asked))
+            .effects(&asked)
             .if_left("nothing: the former version was asked")
             .reverses(&pairs)
             .needs(&[names::BEFORE])
@@ -117,35 +129,42 @@ impl<D: Declares> Parts<'_, D> {
 
     /// What it offers now is what it must offer afterwards.
     fn before(&mut self) -> Result<(), Failure> {
-        let labels = self.asks(names::ASKED_BEFORE, self.context.from.is_new_contract())?;
-        self.push(
-            Step::new(
-                names::BEFORE,
-                "Ask the proxy for its models and for a mock answer",
-                "what it offers now it must offer afterwards, and what does not work now is no fault of the new version",
-            )
-            .effects(&refs(&labels))
-            .if_left("nothing: the proxy was asked")
-            .expected(10 * SECOND)
-            .limit(10 * MINUTE),
-        );
+        let step = Step::new(
+            names::BEFORE,
+            "Ask the proxy for its models, and with a new key for a mock answer",
+            "what it offers now it must offer afterwards, and what does not work now is no fault of the new version",
+        )
+        .if_left("nothing: the proxy was asked, and a key that nobody knows ends by itself")
+        .expected(20 * SECOND)
+        .limit(15 * MINUTE);
+        let step = self.asking(step, names::ASKED_BEFORE, self.context.from.is_new_contract())?;
+        self.push(step);
         Ok(())
     }
 
-    /// Declares the questions under these labels: models, version where it needs a key, a mock answer where a model is known.
-    pub(super) fn asks(&self, labels: [&str; 3], keyed: bool) -> Result<Vec<String>, Failure> {
-        let [models, version, completion] = labels;
+    /// Lets a step ask: for models, for the version where that needs a key, and, where a model is known, for a key, with it for
+    /// a mock answer, and to delete it.
+    pub(super) fn asking(&self, step: Step, asked: Asked, keyed: bool) -> Result<Step, Failure> {
         let service = &self.context.service;
-        let mut asked = vec![(models, message::models(service))];
-        asked.extend(keyed.then(|| (version, message::version(service))));
+        let send = |label, message, rules: &[_]| {
+            self.declare.send(label, PROXY, &message, rules, &Times::Once)
+        };
+        send(asked.models, message::models(service), &[])?;
+        let mut step = step.effects(&[asked.models]);
+        if keyed {
+            send(asked.version, message::version(service), &[])?;
+            step = step.effects(&[asked.version]);
+        }
         if let Some(model) = &self.context.model {
-            let question = message::completion(Sender::Master(service), model);
-            asked.push((completion, question));
+            let rule = [message::made_by(asked.key)];
+            send(asked.key, message::key(service), &[])?;
+            send(asked.answer, message::completion(model), &rule)?;
+            send(asked.end, message::delete(service), &rule)?;
+            step = step.effects(&[asked.key, asked.answer, asked.end]);
+            step.drive = Drive::Guided;
+            step.rounds = ROUNDS;
         }
-        for (label, question) in &asked {
-            self.declare.send(label, PROXY, question, &[], &Times::Once)?;
-        }
-        Ok(asked.into_iter().map(|(label, _)| label.to_owned()).collect())
+        Ok(step)
     }
 
     fn review(&mut self) {

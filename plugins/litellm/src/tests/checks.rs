@@ -173,7 +173,9 @@ fn every_step_of_the_plan_can_be_observed_and_checked() {
     assert!(crate::probe::probe(&stack, "no-such-watch", &call).is_err());
     for step in draft.steps.iter().chain(&draft.undo) {
         step.id.clone_into(&mut call.step);
-        call.facts.push(Fact::table("strained", []));
+        for name in ["strained", "migrations", "said"] {
+            call.facts.push(Fact::table(name, []));
+        }
         let known = |failure: lockstep_sdk::Failure| !failure.problem().has("plugin:step");
         assert!(crate::observe::observe(&stack, &call).map_or_else(known, |_| true), "{}", step.id);
         assert!(

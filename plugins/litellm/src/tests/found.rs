@@ -70,6 +70,7 @@ fn every_release_in_between_is_told_and_no_other() {
 #[test]
 fn a_schema_that_is_shared_is_found_by_its_tables() {
     says(|_| {}, "shared", &WARNING, "LiteLLM and Langfuse share this schema");
+    says(|_| {}, "shared", &WARNING, "nobody may ever run those");
     says(|it| it.databases.foreign = vec!["media"], "shared", &WARNING, "1 tables: media");
     says(|it| it.databases.foreign.clear(), "shared", &NOTE, "alone");
 }
@@ -77,7 +78,7 @@ fn a_schema_that_is_shared_is_found_by_its_tables() {
 #[test]
 fn how_the_proxy_migrates_when_it_starts_is_told() {
     says(|_| {}, "resolver", &NOTE, "whatever a comparison of schemas finds");
-    says(|_| {}, "resolver", &NOTE, "is not set: a proxy whose migration failed would serve");
+    says(|_| {}, "resolver", &NOTE, "is not set: a proxy whose migration failed may serve");
     says(
         |it| it.set("litellm", "USE_V2_MIGRATION_RESOLVER", "True"),
         "resolver",

@@ -1,11 +1,11 @@
 //! The plugin against a scripted stack.
 
+mod asking;
 mod back;
 mod checks;
 mod declared;
 mod found;
 mod given;
-mod keys;
 mod plans;
 mod refusals;
 mod rehearsal;

@@ -106,6 +106,20 @@ fn a_database_that_can_not_be_migrated_or_rehearsed_is_refused() {
 }
 
 #[test]
+fn a_version_that_migrates_by_comparison_is_refused_beside_others_tables() {
+    let old = |it: &mut Stack| {
+        *it = it.clone().running("1.65.0", "main-v1.65.0-stable", '8');
+        it.published.insert("main-v1.65.0-stable", '8');
+    };
+    refused(old, "1.70.0", "resolver", "db push --accept-data-loss");
+    let mut alone = Stack::healthy();
+    old(&mut alone);
+    alone.databases.foreign.clear();
+    let (draft, _) = drafted(&alone, "1.70.0", &[]);
+    assert!(!finding(&draft, "resolver").refuses() && !draft.steps.is_empty());
+}
+
+#[test]
 fn what_others_are_doing_is_refused() {
     refused(|it| it.staged.push("a variable".to_owned()), TO, "staged", "a variable");
     let under_way = |name: &'static str| {
@@ -158,6 +172,11 @@ fn a_master_key_that_is_missing_or_weak_for_the_target_is_refused() {
     refused(|it| it.unset("litellm", "LITELLM_MASTER_KEY"), TO, "master-key", "whoever reaches it");
     let weak = |it: &mut Stack| it.set("litellm", "LITELLM_MASTER_KEY", "sk-1234");
     refused(weak, "1.106.2", "master-key", "does not start");
+    let mut stack = Stack::healthy();
+    weak(&mut stack);
+    stack.set("litellm", "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY", "true");
+    let (draft, _) = drafted(&stack, "1.106.2", &[]);
+    assert!(!finding(&draft, "master-key").refuses(), "an operator said so");
     let mut stack = Stack::healthy();
     weak(&mut stack);
     let (draft, _) = drafted(&stack, TO, &[]);

@@ -137,6 +137,18 @@ fn what_the_former_version_may_fail_to_write_is_accepted_by_a_person_first() {
 }
 
 #[test]
+fn a_rehearsal_that_found_nothing_to_do_is_doubted() {
+    let mut stack = copied();
+    stack.deployed("rehearse", 'c', DeploymentStatus::Stopped);
+    stack.logs = vec!["Unable to connect to DB"];
+    let mut given = given().after(&stack, "rehearse");
+    let why = moved(&given.observe(&stack, "migrate"), "either 1.84.0 needs none, or its script");
+    assert!(why.ends_with("It said: Unable to connect to DB"), "{why}");
+    given.facts.push(Fact::one("accepted", why));
+    assert!(matches!(given.observe(&stack, "migrate"), Observation::Ready(_)));
+}
+
+#[test]
 fn nobody_migrates_over_what_somebody_else_does() {
     let given = given().after(&rehearsed(), "rehearse");
     assert!(matches!(given.observe(&rehearsed(), "migrate"), Observation::Ready(_)));

@@ -10,7 +10,7 @@ use lockstep_sdk::{
 
 use super::sql::Databases;
 use crate::message::{ANSWER, MODELS, REQUEST, TEXT, VERSION};
-use crate::names;
+use crate::names::{self, Asked};
 
 /// Returns a digest of one repeated digit.
 pub(crate) fn digest(digit: char) -> String {
@@ -188,33 +188,31 @@ impl Stack {
     }
 
     /// Says what the proxy answered under these labels.
-    pub(crate) fn answered(
-        &mut self,
-        [models, version, completion]: [&str; 3],
-        offered: &[&str],
-        told: Option<&str>,
-    ) {
-        let ids: Vec<_> =
-            offered.iter().map(|id| format!("{{\"id\":\"{id}\",\"object\":\"model\"}}")).collect();
-        let list = Value::Other(("json".to_owned(), format!("[{}]", ids.join(","))));
-        self.gave.insert(models.to_owned(), vec![Fact::one(MODELS, list)]);
+    pub(crate) fn answered(&mut self, asked: Asked, offered: &[&str], told: Option<&str>) {
+        self.listed(asked.models, offered);
         if let Some(told) = told {
-            self.gave.insert(version.to_owned(), vec![Fact::one(VERSION, told)]);
-            self.began(version);
+            self.gave.insert(asked.version.to_owned(), vec![Fact::one(VERSION, told)]);
+            self.began(asked.version);
         }
-        let request = format!("chatcmpl-{completion}");
-        self.gave.insert(
-            completion.to_owned(),
-            vec![Fact::one(TEXT, ANSWER), Fact::one(REQUEST, request)],
-        );
-        self.began(models);
-        self.began(completion);
+        let request = format!("chatcmpl-{}", asked.answer);
+        let answer = vec![Fact::one(TEXT, ANSWER), Fact::one(REQUEST, request)];
+        self.gave.insert(asked.answer.to_owned(), answer);
+        self.began(asked.answer);
+    }
+
+    /// Says which models it listed under a label.
+    pub(crate) fn listed(&mut self, label: &str, offered: &[&str]) {
+        let one = |id: &&str| format!("{{\"id\":\"{id}\",\"object\":\"model\"}}");
+        let ids: Vec<_> = offered.iter().map(one).collect();
+        let list = Value::Other(("json".to_owned(), format!("[{}]", ids.join(","))));
+        self.gave.insert(label.to_owned(), vec![Fact::one(MODELS, list)]);
+        self.began(label);
     }
 
     /// Says what it answered before anything changed.
     pub(crate) fn answered_before(&mut self) {
         self.answered(names::ASKED_BEFORE, &["claude", "gpt-4o"], None);
-        self.databases.spent.push("chatcmpl-completion-before");
+        self.databases.spent.push("chatcmpl-answer-before");
     }
 }
 
