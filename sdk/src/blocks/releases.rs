@@ -8,8 +8,12 @@ use crate::outside::Http;
 use crate::text::tame;
 use crate::{Failure, Finding};
 
-/// Releases of one page. Notes are long, and an answer may have a mebibyte.
+/// Releases of one page, and the parts in which it is read where their notes are too long for one answer.
 const PAGE: usize = 30;
+const PARTS: usize = 3;
+
+/// The code of the failure that an answer is too long.
+const TOO_LARGE: &str = "http:too-large";
 
 /// The most pages that are read: who has no token is answered a few times an hour only.
 const PAGES: usize = 10;
@@ -47,17 +51,9 @@ pub fn read<O: Http>(
 ) -> Result<Result<Vec<Release>, String>, Failure> {
     let mut releases = Vec::new();
     for page in 1..=PAGES {
-        let answer = match outside.get(endpoint, &format!("{path}?per_page={PAGE}&page={page}")) {
-            Ok(answer) => answer,
-            Err(failure) if failure.is_denied() => return Err(failure),
-            Err(failure) => return Ok(Err(failure.line())),
-        };
-        if answer.status != 200 {
-            return Ok(Err(format!("{endpoint} answered {}", answer.status)));
-        }
-        let parsed = Json::parse(&answer.body);
-        let Some(items) = parsed.as_ref().and_then(Json::items) else {
-            return Ok(Err(format!("{endpoint} did not answer with a list of releases")));
+        let items = match whole(outside, endpoint, path, page)? {
+            Ok(items) => items,
+            Err(why) => return Ok(Err(why)),
         };
         let last = items.len() < PAGE;
         let found: Vec<Release> = items.iter().filter_map(release).collect();
@@ -68,6 +64,50 @@ pub fn read<O: Http>(
         }
     }
     Ok(Err(format!("there are more than {} releases in between", PAGE * PAGES)))
+}
+
+/// Why something can't be read.
+type Why = String;
+
+/// Reads one page, in parts where the whole is too large for an answer.
+fn whole<O: Http>(
+    outside: &O,
+    endpoint: &str,
+    path: &str,
+    page: usize,
+) -> Result<Result<Vec<Json>, Why>, Failure> {
+    match items(outside, endpoint, path, (PAGE, page)) {
+        Err(failure) if failure.problem().has(TOO_LARGE) => {}
+        Err(failure) if failure.is_denied() => return Err(failure),
+        Err(failure) => return Ok(Err(failure.line())),
+        Ok(found) => return Ok(found),
+    }
+    let mut all = Vec::new();
+    for part in (page - 1) * PARTS + 1..=page * PARTS {
+        match items(outside, endpoint, path, (PAGE / PARTS, part)) {
+            Err(failure) if failure.is_denied() => return Err(failure),
+            Err(failure) => return Ok(Err(failure.line())),
+            Ok(Err(why)) => return Ok(Err(why)),
+            Ok(Ok(found)) => all.extend(found),
+        }
+    }
+    Ok(Ok(all))
+}
+
+fn items<O: Http>(
+    outside: &O,
+    endpoint: &str,
+    path: &str,
+    (size, page): (usize, usize),
+) -> Result<Result<Vec<Json>, Why>, Failure> {
+    let answer = outside.get(endpoint, &format!("{path}?per_page={size}&page={page}"))?;
+    if answer.status != 200 {
+        return Ok(Err(format!("{endpoint} answered {}", answer.status)));
+    }
+    Ok(match Json::parse(&answer.body) {
+        Some(Json::List(items)) => Ok(items),
+        Some(_) | None => Err(format!("{endpoint} did not answer with a list of releases")),
+    })
 }
 
 fn release(item: &Json) -> Option<Release> {
@@ -130,10 +170,26 @@ mod tests {
 
     impl Http for Pages {
         fn get(&self, _: &str, path: &str) -> Result<Response, Failure> {
+            if path.contains("per_page=10&") {
+                return Ok(Response {
+                    status: 200,
+                    headers: Vec::new(),
+                    body: parts(path).into_bytes(),
+                });
+            }
             let page: usize = path.rsplit_once('=').unwrap().1.parse().unwrap();
+            if self.0.get(page - 1).is_some_and(|(status, _)| *status == 0) {
+                return Err(Failure::permanently(TOO_LARGE, "more than a mebibyte"));
+            }
             let (status, body) = self.0.get(page - 1).cloned().unwrap_or((200, "[]".to_owned()));
             Ok(Response { status, headers: Vec::new(), body: body.into_bytes() })
         }
+    }
+
+    /// Answers with a part of a page that is too large.
+    fn parts(path: &str) -> String {
+        let tag = format!("v{}", path.rsplit_once('=').unwrap().1);
+        format!("[{}]", vec![item(&tag, ""); PAGE / PARTS].join(","))
     }
 
     fn item(tag: &str, rest: &str) -> String {
@@ -167,6 +223,15 @@ mod tests {
         let some = read(&Pages(pages), "releases", "/r", |page| page.len() == PAGE).unwrap();
         assert_eq!(some.unwrap().len(), PAGE);
         assert!(all(vec![(200, full); PAGES]).unwrap_err().contains("more than"));
+    }
+
+    #[test]
+    fn a_page_that_is_too_large_is_read_in_parts() {
+        let full = format!("[{}]", vec![item("v1", ""); PAGE].join(","));
+        let found = all(vec![(200, full), (0, String::new())]).unwrap();
+        let tags: Vec<&str> = found[PAGE..].iter().map(|release| release.tag.as_str()).collect();
+        assert_eq!(tags.len(), PAGE);
+        assert_eq!((tags[0], tags[PAGE / 2], tags[PAGE - 1]), ("v4", "v5", "v6"));
     }
 
     #[test]
