@@ -51,8 +51,8 @@ impl Guest for Plugin {
         path::plan(&Live, &Live, &target)
     }
 
-    fn observe(call: StepCall, _: Vec<Fact>) -> Result<Observation, Failure> {
-        observe::observe(&Live, &call)
+    fn observe(call: StepCall, memo: Vec<Fact>) -> Result<Observation, Failure> {
+        observe::observe(&Live, &call, &memo)
     }
 
     fn apply(call: StepCall) -> Result<Vec<Fact>, Failure> {

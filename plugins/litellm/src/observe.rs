@@ -4,7 +4,7 @@ use lockstep_sdk::blocks::keep;
 use lockstep_sdk::blocks::owner::{self, Disturbance};
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, StepCall, Value};
+use lockstep_sdk::{DeploymentStatus, Fact, Facts, Failure, Observation, Pending, StepCall, Value};
 
 use crate::catalogue::some;
 use crate::check::{MIGRATIONS, SAID, STRAINED};
@@ -23,6 +23,9 @@ pub(crate) const PRINTS: &str = "fingerprints";
 /// What a person has gone on with all the same, in the words of the step that stopped.
 const ACCEPTED: &str = "accepted";
 
+/// What a look gives the next one: how many there were.
+const LOOKED: &str = "looks";
+
 /// How often to look again.
 const AGAIN: u64 = 5 * SECOND;
 
@@ -30,18 +33,18 @@ const AGAIN: u64 = 5 * SECOND;
 pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
     outside: &O,
     call: &StepCall,
+    memo: &[Fact],
 ) -> Result<Observation, Failure> {
     let context = Context::of(call)?;
     match call.step.as_str() {
         names::KEEP => first(outside, &context),
         names::MIGRATE => migrate(outside, &context, call),
         names::SWITCH => switch(outside, &context, call),
-        names::BACK_SMOKE
-        | names::SCRATCH_UNDO
-        | names::REHEARSE_UNDO
-        | names::MIGRATE_UNDO
-        | names::SWITCH_UNDO => Ok(Observation::Ready(Vec::new())),
-        names::SMOKE | names::SOAK | names::CLOSE => reported(outside, &context),
+        names::SCRATCH_UNDO | names::REHEARSE_UNDO | names::MIGRATE_UNDO | names::SWITCH_UNDO => {
+            Ok(Observation::Ready(Vec::new()))
+        }
+        names::SMOKE | names::BACK_SMOKE => alone(outside, &context, memo),
+        names::SOAK | names::CLOSE => reported(outside, &context),
         names::PIN
         | names::GRACE
         | names::DRY
@@ -77,6 +80,26 @@ fn reported<O: Railway>(outside: &O, context: &Context) -> Result<Observation, F
             Observation::Ready(vec![Fact::one("disturbed", why)])
         }
     })
+}
+
+/// Waits until one proxy serves: while two do, either may answer, and the old one would be taken for the new one. What is not
+/// over after twice the time that both were given is not waited for any longer.
+fn alone<O: Railway>(
+    outside: &O,
+    context: &Context,
+    memo: &[Fact],
+) -> Result<Observation, Failure> {
+    let deployments = outside.deployments(&context.service, 10)?;
+    let up = deployments.iter().filter(|one| matches!(one.status, DeploymentStatus::Success));
+    let up = up.count();
+    let looks = Facts(memo).maybe_count(LOOKED).unwrap_or(0) + 1;
+    let given = 2 * (u64::from(context.overlap) + u64::from(context.grace().draining));
+    if up > 1 && looks * AGAIN <= given * SECOND {
+        let note = format!("{up} deployments of `{}` serve still", context.service);
+        let wait = Pending::after(AGAIN, note).remembering(vec![Fact::one(LOOKED, looks)]);
+        return Ok(wait.into());
+    }
+    reported(outside, context)
 }
 
 /// Proves that the stack is the one that the plan was made for, and records how it stands.

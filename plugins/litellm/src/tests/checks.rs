@@ -168,7 +168,7 @@ fn every_step_of_the_plan_can_be_observed_and_checked() {
     stack.answered_before();
     let given = given().after(&stack, "before");
     let mut call = given.call("no-such-step");
-    assert!(crate::observe::observe(&stack, &call).is_err());
+    assert!(crate::observe::observe(&stack, &call, &[]).is_err());
     assert!(crate::check::check(&stack, &call, &[]).is_err());
     assert!(crate::probe::probe(&stack, "no-such-watch", &call).is_err());
     for step in draft.steps.iter().chain(&draft.undo) {
@@ -177,7 +177,11 @@ fn every_step_of_the_plan_can_be_observed_and_checked() {
             call.facts.push(Fact::table(name, []));
         }
         let known = |failure: lockstep_sdk::Failure| !failure.problem().has("plugin:step");
-        assert!(crate::observe::observe(&stack, &call).map_or_else(known, |_| true), "{}", step.id);
+        assert!(
+            crate::observe::observe(&stack, &call, &[]).map_or_else(known, |_| true),
+            "{}",
+            step.id
+        );
         assert!(
             crate::check::check(&stack, &call, &[]).map_or_else(known, |_| true),
             "{}",

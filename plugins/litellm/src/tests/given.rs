@@ -65,7 +65,19 @@ impl Given {
     }
 
     pub(crate) fn observe(&self, stack: &Stack, step: &str) -> Observation {
-        observe(stack, &self.call(step)).unwrap()
+        observe(stack, &self.call(step), &[]).unwrap()
+    }
+
+    /// Looks again and again whether a step may start, each time with the memo of the look before.
+    pub(crate) fn observed(&self, stack: &Stack, step: &str) -> Observation {
+        let mut memo = Vec::new();
+        for _ in 0..200 {
+            match observe(stack, &self.call(step), &memo).unwrap() {
+                Observation::Wait(pending) => memo = pending.memo,
+                other => return other,
+            }
+        }
+        panic!("`{step}` never starts")
     }
 
     pub(crate) fn check(&self, stack: &Stack, step: &str) -> Progress {

@@ -1,6 +1,6 @@
 //! What the proxy must still offer, and what a row of spend proves.
 
-use lockstep_sdk::{Fact, Failure, Progress};
+use lockstep_sdk::{DeploymentStatus, Fact, Failure, Observation, Progress};
 
 use super::checks::switched;
 use super::given::{Given, done, failed, pending};
@@ -55,6 +55,22 @@ fn spend_that_was_not_written_before_is_not_demanded_afterwards() {
     let mut after = answering(&["claude", "gpt-4o"], Some("1.84.0"));
     after.databases.spent.clear();
     done(&given.check(&after, "smoke"));
+}
+
+#[test]
+fn nobody_is_asked_while_the_old_version_may_answer() {
+    let given = given();
+    let mut stack = switched();
+    assert!(matches!(given.observe(&stack, "smoke"), Observation::Ready(_)));
+    let new = stack.made["switch-deploy"].clone();
+    stack.deployments.get_mut("litellm").unwrap().insert(0, new);
+    for step in ["smoke", "back-smoke"] {
+        let Observation::Wait(pending) = given.observe(&stack, step) else { panic!() };
+        assert!(pending.note.contains("2 deployments of `litellm`"), "{}", pending.note);
+        assert!(matches!(given.observed(&stack, step), Observation::Ready(_)), "not for ever");
+    }
+    stack.deployments.get_mut("litellm").unwrap()[1].status = DeploymentStatus::Removed;
+    assert!(matches!(given.observe(&stack, "smoke"), Observation::Ready(_)));
 }
 
 #[test]
