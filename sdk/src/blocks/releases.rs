@@ -15,6 +15,9 @@ const PARTS: usize = 3;
 /// The code of the failure that an answer is too long.
 const TOO_LARGE: &str = "http:too-large";
 
+/// The code of the failure that the configuration knows no such endpoint.
+const NO_ENDPOINT: &str = "http:endpoint";
+
 /// The most pages that are read: who has no token is answered a few times an hour only.
 const PAGES: usize = 10;
 
@@ -78,20 +81,25 @@ fn whole<O: Http>(
 ) -> Result<Result<Vec<Json>, Why>, Failure> {
     match items(outside, endpoint, path, (PAGE, page)) {
         Err(failure) if failure.problem().has(TOO_LARGE) => {}
-        Err(failure) if failure.is_denied() => return Err(failure),
+        Err(failure) if is_refused(&failure) => return Err(failure),
         Err(failure) => return Ok(Err(failure.line())),
         Ok(found) => return Ok(found),
     }
     let mut all = Vec::new();
     for part in (page - 1) * PARTS + 1..=page * PARTS {
         match items(outside, endpoint, path, (PAGE / PARTS, part)) {
-            Err(failure) if failure.is_denied() => return Err(failure),
+            Err(failure) if is_refused(&failure) => return Err(failure),
             Err(failure) => return Ok(Err(failure.line())),
             Ok(Err(why)) => return Ok(Err(why)),
             Ok(Ok(found)) => all.extend(found),
         }
     }
     Ok(Ok(all))
+}
+
+/// What is not granted must be granted. That nothing is configured to read from is only a reason why nothing is read.
+fn is_refused(failure: &Failure) -> bool {
+    failure.is_denied() && !failure.problem().has(NO_ENDPOINT)
 }
 
 fn items<O: Http>(
@@ -238,6 +246,22 @@ mod tests {
     fn what_can_not_be_read_says_why() {
         assert!(all(vec![(403, String::new())]).unwrap_err().contains("403"));
         assert!(all(vec![(200, "{}".to_owned())]).unwrap_err().contains("list"));
+    }
+
+    /// Refuses with a code.
+    struct Refusing(&'static str);
+
+    impl Http for Refusing {
+        fn get(&self, _: &str, _: &str) -> Result<Response, Failure> {
+            Err(Failure::Denied(Failure::permanently(self.0, "no").problem().clone()))
+        }
+    }
+
+    #[test]
+    fn what_is_not_granted_is_a_failure_and_what_is_not_there_is_only_not_read() {
+        let read = |code| read(&Refusing(code), "releases", "/r", |_| true);
+        assert!(read("grant").is_err());
+        assert!(matches!(read("http:endpoint"), Ok(Err(_))));
     }
 
     #[test]
