@@ -66,6 +66,11 @@ impl Object {
         by_kind || self.owner.starts_with("LiteLLM_")
     }
 
+    /// Returns whether it is one of the views that a proxy makes when it starts, whatever a migration did.
+    fn is_made_at_start(&self) -> bool {
+        self.kind == "view" && self.is_ours()
+    }
+
     fn words(&self) -> String {
         let Self { kind, owner, name, .. } = self;
         if name.is_empty() { format!("{kind} {owner}") } else { format!("{kind} {owner}.{name}") }
@@ -84,7 +89,7 @@ struct Shape {
 pub(crate) struct Catalogue(BTreeMap<Object, Shape>);
 
 impl Catalogue {
-    /// Asks the database behind a connection.
+    /// Asks the database behind a connection. The views that a proxy makes are left out: it may make them at any time.
     pub(crate) fn read<O: Sql>(outside: &O, connection: &str) -> Result<Self, Failure> {
         let rows = answer::rows(outside, connection, OBJECTS, &[])?;
         let own = |row: &answer::Row, index| row.text(index).map(str::to_owned);
@@ -94,7 +99,9 @@ impl Catalogue {
             let definition = row.maybe_text(4)?.unwrap_or_default().to_owned();
             Ok((name, Shape { definition, strict: row.truth(5)? }))
         };
-        rows.iter().map(object).collect::<Result<_, Failure>>().map(Self)
+        let mut objects = rows.iter().map(object).collect::<Result<BTreeMap<_, _>, Failure>>()?;
+        objects.retain(|name, _| !name.is_made_at_start());
+        Ok(Self(objects))
     }
 
     fn has_table(&self, of: &Object) -> bool {

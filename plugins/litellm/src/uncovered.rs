@@ -7,6 +7,7 @@ pub(crate) fn lines(seen: Seen<'_>) -> Vec<String> {
     let proxy = &seen.survey.proxy;
     let mut lines = vec![
         "what a migration does with rows, and how long it takes on full tables: the copy on which it is rehearsed has none".to_owned(),
+        "how long a new index of the log of spend takes: the job makes it too, and waits for it".to_owned(),
         "spend that the old proxy holds in memory when it ends: it is given the time to write it, and what a version does not write \
          when it is told to end is lost"
             .to_owned(),

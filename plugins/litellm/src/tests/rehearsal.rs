@@ -50,6 +50,13 @@ fn the_database_of_the_rehearsal_must_be_there_and_then_gone() {
 fn a_copy_has_every_object_and_the_whole_history() {
     let stack = copied();
     assert_eq!(done(&given().check(&stack, "schema")), [Fact::one("history", 2_u64)]);
+    let mut viewed = stack.clone();
+    for view in ["MonthlyGlobalSpend", "LiteLLM_VerificationTokenView"] {
+        viewed.databases.objects.push(("view", view, "", "made at a start", false));
+    }
+    done(&given().check(&viewed, "schema"));
+    viewed.databases.objects.push(("view", "somebodys", "", "", false));
+    failed(&given().check(&viewed, "schema"), "view somebodys is gone");
     let mut lacking = stack.clone();
     lacking.databases.copied.truncate(4);
     failed(&given().check(&lacking, "schema"), "table projects is gone");
