@@ -155,6 +155,16 @@ fn rehearsal(seen: Seen<'_>) -> Vec<Finding> {
             .remedy("use an image of PostgreSQL with its usual extensions"),
         );
     }
+    if !seen.inside.superuser {
+        findings.push(
+            Finding::refusal(
+                "rehearsal-role",
+                "the migration can't be rehearsed: the connection's role may not make a database and an extension",
+            )
+            .evidence(format!("role `{}` is no superuser", seen.inside.user))
+            .remedy("let the connection `postgres` use the superuser of its service"),
+        );
+    }
     if room.has_rehearsal {
         findings.push(
             Finding::refusal("rehearsal-left", "the database of another rehearsal is there")

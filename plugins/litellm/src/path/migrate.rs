@@ -84,7 +84,7 @@ impl<D: Declares> Parts<'_, D> {
              for a table that is being changed",
         )
         .undone_by(&[names::MIGRATE_UNDO])
-        .expected(2 * MINUTE)
+        .expected(0)
         .limit(HOUR)
         .needs(&[names::REHEARSE]);
         let accepted = self.seen.options.destructive;

@@ -30,7 +30,7 @@ impl<D: Declares> Parts<'_, D> {
             .effects(&[names::REHEARSE])
             .if_left(COPY)
             .undone_by(&[names::REHEARSE_UNDO])
-            .expected(2 * MINUTE)
+            .expected(0)
             .limit(30 * MINUTE),
         );
         self.push_undo(

@@ -4,7 +4,7 @@ use lockstep_sdk::{DeploymentStatus, Failure};
 
 use super::declared::Declared;
 use super::given::{TO, drafted, finding};
-use super::sql::{CARRIES, HISTORY, NOTES, REHEARSAL};
+use super::sql::{CARRIES, HISTORY, NOTES, REHEARSAL, SUPERUSER};
 use super::stack::{Stack, target};
 use crate::path::plan;
 
@@ -97,6 +97,7 @@ fn a_database_that_can_not_be_migrated_or_rehearsed_is_refused() {
     refused(|it| it.databases.homes.clear(), TO, "tables", "connection `postgres`");
     refused(|it| it.databases.homes.push("other"), TO, "tables", "2");
     refused(|it| it.databases.truths[CARRIES] = false, TO, "rehearsal", "dblink");
+    refused(|it| it.databases.truths[SUPERUSER] = false, TO, "rehearsal-role", "no superuser");
     refused(|it| it.databases.truths[HISTORY] = false, TO, "history", "db push");
     refused(|it| it.databases.truths[REHEARSAL] = true, TO, "rehearsal-left", "DROP DATABASE");
     refused(|it| it.databases.truths[NOTES] = true, TO, "notes-left", "DROP SCHEMA");
