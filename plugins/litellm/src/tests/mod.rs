@@ -6,6 +6,7 @@ mod checks;
 mod declared;
 mod found;
 mod given;
+mod guide;
 mod plans;
 mod refusals;
 mod rehearsal;
