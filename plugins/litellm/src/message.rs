@@ -60,10 +60,12 @@ pub(crate) fn version(service: &str) -> Message {
     get(DETAILS, service, vec![capture(VERSION, "/litellm_version")])
 }
 
-/// Asks a model, with the key that the step made, for an answer that the proxy makes up itself.
+/// Asks a model, with the key that the step made, for an answer that the proxy makes up itself, and not out of its cache: a
+/// row of spend would be the one of an earlier call then.
 pub(crate) fn completion(model: &str) -> Message {
     let body = format!(
-        "{{\"model\":{},\"messages\":[{{\"role\":\"user\",\"content\":\"lockstep\"}}],\"mock_response\":{}}}",
+        "{{\"model\":{},\"messages\":[{{\"role\":\"user\",\"content\":\"lockstep\"}}],\"mock_response\":{},\
+         \"cache\":{{\"no-cache\":true,\"no-store\":true}}}}",
         quoted(model),
         quoted(ANSWER)
     );

@@ -108,7 +108,7 @@ fn batch(proxy: &Running) -> Finding {
 fn model(seen: Seen<'_>) -> Finding {
     match seen.options.model.as_deref().or_else(|| seen.inside.model()) {
         Some(_) => Finding::note("smoke", "the proxy is asked for models, a mock answer and a key before and after the switch, which costs nothing")
-            .evidence("no provider is called: the answer stands in the request")
+            .evidence("no provider is called: the answer stands in the request, and LiteLLM books it to a key that is made for it and deleted")
             .mended_by(SMOKE)
             .source("domain.md B.7"),
         None => Finding::warning("smoke", "no model is known that could be asked for a mock answer, so none is asked")

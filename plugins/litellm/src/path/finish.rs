@@ -46,7 +46,7 @@ impl<D: Declares> Parts<'_, D> {
         let close = close::step(names::CLOSE, &["notes-end", "stage-delete", "job-delete"]);
         self.push(Step { undo: Undo::Impossible(OVER.to_owned()), ..close });
         self.block.findings.push(close::finding(&[
-            "DISABLE_SCHEMA_UPDATE=true: an image that is set by hand later does not migrate by itself; plan its upgrade",
+            "DISABLE_SCHEMA_UPDATE=true, also after going back: an image that is set by hand later does not migrate by itself; plan its upgrade",
             "ENFORCE_PRISMA_MIGRATION_CHECK=true",
             "the pinned image, the time to end, and the path by which Railway asks",
             "the locked backup of the database's volume",

@@ -52,7 +52,7 @@ impl<D: Declares> Parts<'_, D> {
                 "it changes no schema when it starts, and does not start where a migration failed; the old proxy ends when this one is up",
             )
             .effects(&refs(&there))
-            .if_left("nothing: one of both versions serves, and the schema is good for either")
+            .if_left("nothing: one of both versions serves, and the database is migrated for the new one")
             .undone_by(&[names::SWITCH_UNDO])
             .expected(boot)
             .limit(limit),
@@ -66,7 +66,7 @@ impl<D: Declares> Parts<'_, D> {
                 "the former image, by its digest; the schema has what it needs",
             )
             .effects(&refs(&back))
-            .if_left("nothing: one of both versions serves, and the schema is good for either")
+            .if_left("nothing: one of both versions serves, and the database is migrated for the new one")
             .reverses(&pairs)
             .expected(boot)
             .limit(limit),

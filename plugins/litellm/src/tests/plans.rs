@@ -9,7 +9,7 @@ use crate::path::plan;
 
 const MASTER: &str = "[x-litellm-api-key: Bearer <ServiceRef::Named(\"litellm\") LITELLM_MASTER_KEY>] \
     [api-key: <ServiceRef::Named(\"litellm\") LITELLM_MASTER_KEY>]";
-const COMPLETION: &str = "{\"model\":\"claude\",\"messages\":[{\"role\":\"user\",\"content\":\"lockstep\"}],\"mock_response\":\"lockstep: ok\"}";
+const COMPLETION: &str = "{\"model\":\"claude\",\"messages\":[{\"role\":\"user\",\"content\":\"lockstep\"}],\"mock_response\":\"lockstep: ok\",\"cache\":{\"no-cache\":true,\"no-store\":true}}";
 
 const STEPS: [&str; 18] = [
     "keep", "pin", "grace", "dry", "before", "review", "scratch", "schema", "stage", "rehearse",
