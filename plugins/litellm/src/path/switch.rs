@@ -6,7 +6,6 @@ use super::draft::reference;
 use super::parts::{Parts, refs};
 use super::prepare::HEALTH_TIMEOUT;
 use crate::declare::Declares;
-use crate::findings::OPEN_PATHS;
 use crate::names;
 
 /// The variable that keeps a proxy from serving a schema that is not its own.
@@ -19,7 +18,9 @@ impl<D: Declares> Parts<'_, D> {
         let (service, context) = (self.context.service.as_str(), self.context);
         let mut pairs: Vec<(String, String)> = Vec::new();
         let proxy = &self.seen.survey.proxy;
-        if !proxy.is_on(ENFORCED) {
+        // What can't be seen could not be put back, so it is left as somebody set it.
+        let is_hidden = proxy.has(ENFORCED) && proxy.variable(ENFORCED).is_none();
+        if !proxy.is_on(ENFORCED) && !is_hidden {
             self.declare.set_variables("switch-variables", service, &[(ENFORCED, "true")])?;
             let back = "back-variables";
             if let Some(former) = proxy.variable(ENFORCED) {
@@ -31,7 +32,7 @@ impl<D: Declares> Parts<'_, D> {
         }
         // Every open path is answered by every version; only the one for 1.84 and later tells whether the database is there.
         let path = context.to.health_path();
-        if context.health != path && OPEN_PATHS.contains(&path) {
+        if context.health != path && context.to.is_new_contract() {
             let set = |path| [("healthcheck-path", path), ("healthcheck-timeout", HEALTH_TIMEOUT)];
             self.declare.set_settings("switch-health", service, &set(path))?;
             self.declare.set_settings("back-health", service, &set(&context.health))?;

@@ -41,6 +41,12 @@ fn a_variable_that_was_there_gets_its_former_text() {
         declared.line("back-variables"),
         "set-variables litellm [(\"ENFORCE_PRISMA_MIGRATION_CHECK\", \"False\")]"
     );
+    stack.set("litellm", "ENFORCE_PRISMA_MIGRATION_CHECK", "***hidden");
+    let (_, declared) = planned(&stack, TO);
+    assert!(
+        !declared.labels().contains(&"switch-variables".to_owned()),
+        "it could not be put back"
+    );
 }
 
 #[test]

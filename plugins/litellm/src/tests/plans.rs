@@ -239,6 +239,21 @@ fn both_proxies_serve_for_as_long_as_the_old_one_needs_to_write_its_spend() {
 }
 
 #[test]
+fn a_path_that_needs_no_key_is_left_where_the_new_version_has_no_better_one() {
+    let mut stack = Stack::healthy();
+    stack.setting("litellm", "healthcheck-path", "/health/liveness");
+    let (_, declared) = planned(&stack, "v1.83.3-stable.patch.2");
+    assert_eq!(
+        declared.line("health"),
+        "set-settings litellm [(\"healthcheck-timeout\", \"900\")]"
+    );
+    assert!(!declared.labels().contains(&"switch-health".to_owned()));
+    let (_, declared) = planned(&stack, TO);
+    assert!(declared.line("switch-health").contains("/health/readiness"));
+    assert!(declared.line("back-health").contains("/health/liveness"));
+}
+
+#[test]
 fn without_a_model_nothing_is_asked_of_one() {
     let mut stack = Stack::healthy();
     stack.databases.models = vec!["openai/*"];
