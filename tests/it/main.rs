@@ -18,6 +18,7 @@ mod ledger;
 mod liars;
 mod lying_steps;
 mod many;
+mod matrix;
 mod moving;
 mod paths;
 mod plans;

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use lockstep_drivers::{Connection, ConnectionKind, Drivers};
-use lockstep_engine::model::{Failure, HttpMethod, Node, Read, Reading, Request, Value};
+use lockstep_drivers::{Connection, ConnectionKind, Drivers, Origin};
+use lockstep_engine::model::{Failure, HttpMethod, Node, Read, Reading, Request, Service, Value};
 use lockstep_engine::run::World as _;
+
+use crate::config::{connections, endpoints};
+use crate::error::CliError;
+use crate::session::Opened;
 
 /// How long one server may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,6 +20,24 @@ pub(crate) struct Live {
     pub(crate) service: String,
     /// Its version, or why it is not known.
     pub(crate) version: Result<String, String>,
+}
+
+/// Asks a service for its version, where there is a way to ask.
+pub(crate) async fn of_service(
+    opened: &Opened,
+    service: &Service,
+) -> Result<Option<Live>, CliError> {
+    for (name, connection) in connections(&opened.document)? {
+        if connection.service == service.name {
+            return Ok(Some(of_connection(&opened.drivers, &name, &connection).await));
+        }
+    }
+    for (name, endpoint) in endpoints(&opened.document) {
+        if matches!(&endpoint.origin, Origin::Service { service: of, .. } if *of == service.name) {
+            return Ok(of_endpoint(&opened.drivers, &name, &service.name).await);
+        }
+    }
+    Ok(None)
 }
 
 /// Asks the server of a connection.

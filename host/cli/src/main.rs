@@ -11,6 +11,7 @@ mod failure;
 mod hints;
 mod lab;
 mod live;
+mod matrix;
 mod metrics;
 mod output;
 mod programs;
@@ -86,6 +87,7 @@ async fn run(
         },
         Command::Prune(arguments) => commands::prune(&open().await?, &arguments, output).await,
         Command::Status => commands::status(&open().await?, output).await,
+        Command::Matrix(arguments) => commands::matrix(&open().await?, &arguments, output).await,
         Command::Lab(command) => commands::lab(&global, &surroundings, command, output).await,
         Command::Doctor(arguments) => {
             commands::doctor(&global, &surroundings, &arguments, output).await

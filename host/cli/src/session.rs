@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lockstep_drivers::{Connection, Drivers, Endpoint, Settings};
-use lockstep_engine::model::{Description, Digest, PluginPin};
+use lockstep_engine::model::{Description, Digest, PluginPin, Rule};
 use lockstep_engine::policy::Grant;
 use lockstep_engine::run::Guest as _;
 use lockstep_runtime::{Limits, Plugin, Runtime};
@@ -213,6 +213,23 @@ impl Session {
         }
         Err(CliError::words(Exit::Usage, format!("no plugin upgrades `{component}`"))
             .hint(format!("this lockstep upgrades: {}", known.join(", "))))
+    }
+
+    /// Returns the rules of every plugin that this binary has, and of those that `lockstep.toml` names.
+    ///
+    /// # Errors
+    /// One can't be loaded.
+    pub(crate) async fn rules(&self) -> Result<Vec<Rule>, CliError> {
+        let runtime = self.runtime()?;
+        let mut rules = Vec::new();
+        for bundled in lockstep_bundle::bundled() {
+            let loaded = load(&runtime, bundled.bytes.to_vec(), Origin::Bundled).await?;
+            rules.extend(loaded.description.rules);
+        }
+        for component in self.document.iter().flat_map(|document| document.plugins.keys()) {
+            rules.extend(self.plugin_for(component).await?.description.rules);
+        }
+        Ok(rules)
     }
 
     /// Loads a plugin from bytes that the store kept.

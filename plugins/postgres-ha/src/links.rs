@@ -46,6 +46,39 @@ pub(crate) fn publish(link: Link, tables: &[TableName]) -> Vec<Vec<Piece>> {
     statements([format!("CREATE PUBLICATION {}{tables}", link.name)])
 }
 
+/// How many tables a copy begins with.
+const FIRST: usize = 5;
+
+/// Returns the statements that publish only the largest of these tables at first: what takes longest had better begin first, and
+/// a subscriber begins with tables by their names.
+pub(crate) fn publish_largest(link: Link, tables: &[TableName]) -> Vec<Vec<Piece>> {
+    let small = format!(
+        "DO $$ DECLARE small text; BEGIN SELECT string_agg(prrelid::regclass::text, ', ') INTO small \
+         FROM (SELECT r.prrelid, row_number() OVER (ORDER BY pg_table_size(r.prrelid) DESC) AS place FROM pg_publication_rel r \
+           JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = {}) AS sized WHERE place > {FIRST}; \
+         IF small IS NOT NULL THEN EXECUTE 'ALTER PUBLICATION {} DROP TABLE ' || small; END IF; END $$",
+        Literal(link.name),
+        link.name
+    );
+    let mut all = publish(link, tables);
+    if tables.len() > FIRST {
+        all.extend(statements([small]));
+    }
+    all
+}
+
+/// Returns the statement that publishes the other ones too; none where there are no more.
+pub(crate) fn publish_rest(link: Link, tables: &[TableName]) -> Option<Vec<Vec<Piece>>> {
+    let list: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    let all = format!("ALTER PUBLICATION {} SET TABLE {}", link.name, list.join(", "));
+    (tables.len() > FIRST).then(|| statements([all]))
+}
+
+/// Returns the statement that has the subscriber copy what is published since.
+pub(crate) fn refresh(link: Link) -> String {
+    format!("ALTER SUBSCRIPTION {} REFRESH PUBLICATION", link.name)
+}
+
 /// Returns the statement that subscribes, by the private address that `seen_by` dials.
 pub(crate) fn subscribe(link: Link, seen_by: &str, options: &str) -> Vec<Piece> {
     let peer = Peer {

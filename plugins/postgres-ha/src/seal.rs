@@ -57,6 +57,37 @@ pub(crate) fn end_clients() -> Vec<Vec<Piece>> {
     ])
 }
 
+/// Stops writers where they wait for the server, and waits until no answer is on its way to anybody, but not for long.
+///
+/// `PgPool` 4.3 leaves a client without an answer, and without an end, whose session ends while it passes an answer on. Tables are
+/// locked as the host does for a block: only the first is waited for, and one that was not free is the first next time, because
+/// nobody knows in which order writers lock.
+const HUSH: &str = "\
+    DO $$ DECLARE tables text[]; busy int := 1; at int; BEGIN \
+    SELECT array_agg(format('%I.%I', n.nspname, c.relname) ORDER BY c.oid) INTO tables \
+      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+      WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'; \
+    FOR attempt IN 1..32 LOOP BEGIN \
+      FOR i IN 1..coalesce(array_length(tables, 1), 0) LOOP at := i; \
+        PERFORM set_config('lock_timeout', CASE WHEN i = 1 THEN '1s' WHEN i <= busy THEN '200ms' ELSE '5ms' END, true); \
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', tables[i]); END LOOP; \
+      EXIT; \
+    EXCEPTION WHEN lock_not_available THEN \
+      IF at > busy THEN busy := busy + 1; END IF; \
+      tables := tables[at] || tables[1:at - 1] || tables[at + 1:]; \
+    END; END LOOP; \
+    FOR look IN 1..100 LOOP PERFORM pg_stat_clear_snapshot(); \
+      EXIT WHEN NOT EXISTS (SELECT 1 FROM {clients} AND CASE WHEN a.state = 'active' \
+        THEN a.wait_event_type IS DISTINCT FROM 'Lock' ELSE a.state_change > clock_timestamp() - interval '30 ms' END); \
+      PERFORM pg_sleep(0.01); END LOOP; END $$";
+
+/// Returns the transaction that ends every client's session at a server behind `PgPool`.
+pub(crate) fn end_pooled_clients() -> Vec<Vec<Piece>> {
+    let mut all = statements([HUSH.replace("{clients}", CLIENTS)]);
+    all.extend(end_clients());
+    all
+}
+
 /// Returns the transaction that takes the seal off.
 pub(crate) fn lift(database: &str) -> Vec<Vec<Piece>> {
     statements([format!("ALTER DATABASE {} RESET default_transaction_read_only", Ident(database))])

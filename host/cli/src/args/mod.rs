@@ -114,6 +114,11 @@ pub(crate) enum Command {
     /// Shows what runs in the environment, and runs in progress.
     #[command(after_help = "Example:\n  lockstep status -e lab")]
     Status,
+    /// Shows which versions run, whether they fit together, and whether others would.
+    #[command(
+        after_help = "Examples:\n  lockstep matrix -e lab\n  lockstep matrix langfuse@4.16.0 clickhouse@26.4.1.1 -e lab"
+    )]
+    Matrix(MatrixArguments),
     /// The local twin of Railway and of the stack.
     #[command(subcommand)]
     Lab(LabCommand),
@@ -141,6 +146,14 @@ pub(crate) struct PlanArguments {
     /// Writes the plan to this file, to be applied later or by somebody else.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// What to judge.
+#[derive(Debug, Args)]
+pub(crate) struct MatrixArguments {
+    /// What would run instead: `langfuse@3.225.4`. Without any, what runs is judged.
+    #[arg(value_name = "COMPONENT@VERSION")]
+    pub(crate) targets: Vec<String>,
 }
 
 /// What to apply.

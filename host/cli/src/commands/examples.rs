@@ -57,6 +57,7 @@ fn is_taken(call: &str) {
         | Command::Export(_)
         | Command::Prune(_)
         | Command::Status
+        | Command::Matrix(_)
         | Command::Doctor(_) => {}
     }
 }

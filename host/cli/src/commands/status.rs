@@ -1,8 +1,7 @@
 //! `lockstep status`: what runs in the environment, and runs in progress.
 
-use lockstep_drivers::Origin;
 use lockstep_engine::journal::Phase;
-use lockstep_engine::model::{DeploymentStatus, Read, Reading, Service, ServiceRef};
+use lockstep_engine::model::{DeploymentStatus, Read, Reading, ServiceRef};
 use lockstep_engine::run::World as _;
 use lockstep_store::RunSummary;
 use serde_json::{Value, json};
@@ -11,10 +10,9 @@ use super::resume::{Kept, find};
 use super::stages::Known;
 use crate::args::RunArguments;
 use crate::clock::written;
-use crate::config::{connections, endpoints};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
-use crate::live::{self, Live};
+use crate::live;
 use crate::output::Output;
 use crate::render::{standing, tame};
 use crate::session::{Opened, Session};
@@ -64,7 +62,7 @@ async fn services(opened: &Opened, output: &Output) -> Result<Vec<Value>, CliErr
         let state = newest
             .as_ref()
             .map_or_else(|| "never deployed".to_owned(), |newest| word(&newest.status));
-        let live = live(opened, &service).await?;
+        let live = live::of_service(opened, &service).await?;
         let version = match live.as_ref().map(|live| &live.version) {
             Some(Ok(version)) => tame(version),
             Some(Err(_)) => "?".to_owned(),
@@ -87,21 +85,6 @@ async fn services(opened: &Opened, output: &Output) -> Result<Vec<Value>, CliErr
         }));
     }
     Ok(rows)
-}
-
-/// Asks a service for its version, where there is a way to ask.
-async fn live(opened: &Opened, service: &Service) -> Result<Option<Live>, CliError> {
-    for (name, connection) in connections(&opened.document)? {
-        if connection.service == service.name {
-            return Ok(Some(live::of_connection(&opened.drivers, &name, &connection).await));
-        }
-    }
-    for (name, endpoint) in endpoints(&opened.document) {
-        if matches!(&endpoint.origin, Origin::Service { service: of, .. } if *of == service.name) {
-            return Ok(live::of_endpoint(&opened.drivers, &name, &service.name).await);
-        }
-    }
-    Ok(None)
 }
 
 /// Shows the environment's runs that are not over.

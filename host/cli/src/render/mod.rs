@@ -22,4 +22,4 @@ pub(crate) use news::{Announcer, lines_to_add};
 pub(crate) use plan::plan;
 pub(crate) use report::{Report, StageLine, Stages, report};
 pub(crate) use run::{event, standing};
-pub(crate) use text::{brief, length, plural, put, shortened, tame, visible};
+pub(crate) use text::{brief, hang, length, plural, put, shortened, tame, visible};

@@ -14,7 +14,7 @@ pub struct Version {
     pub text: String,
     /// Compared number by number; made by the plugin that owns the component.
     pub order: Vec<u64>,
-    /// True for a tag that moves, which has no order.
+    /// True for a tag that moves: its order is what all that it may be begin with, if that is known.
     pub floating: bool,
     /// The image's digest.
     pub digest: Option<String>,

@@ -54,7 +54,7 @@ impl<D: Declares> Parts<'_, D> {
     fn seal_new(&mut self, first: &str) -> Result<String, Failure> {
         let database = self.context.database.as_str();
         self.declare.transaction(names::SEAL_NEW, NEW, seal::set(database))?;
-        self.declare.transaction("end-new", NEW, seal::end_clients())?;
+        self.declare.transaction("end-new", NEW, seal::end_pooled_clients())?;
         let mut step = Step::new(
             names::SEAL_NEW,
             "Seal the database at the cluster, and end its clients' sessions",

@@ -5,7 +5,7 @@ use lockstep_sdk::{Failure, SchemaPart, Scope, Step};
 
 use super::parts::{Parts, refs};
 use crate::declare::Declares;
-use crate::links::{self, FORTH, publish, subscribe, subscribed};
+use crate::links::{self, FORTH, publish_largest, publish_rest, refresh, subscribe, subscribed};
 use crate::names::{self, NEW, OLD};
 use crate::seal;
 
@@ -75,16 +75,23 @@ impl<D: Declares> Parts<'_, D> {
 
     fn rows(&mut self) -> Result<(), Failure> {
         let primary = self.seen.cluster.primary.clone().unwrap_or_default();
-        self.declare.transaction("copy-pub", OLD, publish(FORTH, &self.tables()))?;
+        let tables = self.tables();
+        self.declare.transaction("copy-pub", OLD, publish_largest(FORTH, &tables))?;
         let link = subscribe(FORTH, &primary, "copy_data = true");
         self.declare.alone("copy-sub", NEW, link, &subscribed(FORTH))?;
+        let mut labels = vec!["copy-pub", "copy-sub"];
+        if let Some(rest) = publish_rest(FORTH, &tables) {
+            self.declare.transaction("copy-pub-all", OLD, rest)?;
+            self.declare.again("copy-sub-all", NEW, &refresh(FORTH))?;
+            labels.extend(["copy-pub-all", "copy-sub-all"]);
+        }
         self.push(
             Step::new(
                 names::COPY,
                 "Copy the rows, and follow what is written meanwhile",
                 "copy and log meet at one point, so no row falls between them",
             )
-            .effects(&["copy-pub", "copy-sub"])
+            .effects(&labels)
             .if_left(FOLLOWS)
             .undone_by(&[names::COPY_UNDO])
             .limit(LONG),

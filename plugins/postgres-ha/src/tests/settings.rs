@@ -43,3 +43,23 @@ fn as_many_tables_are_copied_at_once_as_the_servers_let_and_no_more() {
     stack.databases.new.set(COPIERS, 3_u64);
     assert_eq!(settings(&stack), (None, None));
 }
+
+#[test]
+fn the_largest_tables_are_copied_first() {
+    let mut stack = Stack::healthy();
+    let (draft, _) = planned(&stack);
+    assert_eq!(step(&draft.steps, "copy").effects, ["copy-pub", "copy-sub"]);
+    for name in ["one", "two"] {
+        stack.databases.tables.push(("public", name, "r", "p", false));
+    }
+    let (draft, declared) = planned(&stack);
+    assert_eq!(
+        step(&draft.steps, "copy").effects,
+        ["copy-pub", "copy-sub", "copy-pub-all", "copy-sub-all"]
+    );
+    assert!(declared.line("copy-pub").contains("pg_table_size(r.prrelid) DESC"));
+    let published = declared.line("copy-pub-all");
+    let (_, all) = published.split_once(" SET TABLE ").unwrap();
+    assert!(declared.line("copy-pub").contains(&format!(" FOR TABLE {all}; DO ")));
+    assert!(declared.line("copy-sub-all").ends_with("lockstep_fwd REFRESH PUBLICATION"));
+}
