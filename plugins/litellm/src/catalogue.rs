@@ -71,6 +71,11 @@ impl Object {
         self.kind == "view" && self.is_ours()
     }
 
+    /// Returns whether it belongs to a table and goes with it.
+    fn is_part(&self) -> bool {
+        ["column", "default", "constraint", "index"].contains(&self.kind.as_str())
+    }
+
     fn words(&self) -> String {
         let Self { kind, owner, name, .. } = self;
         if name.is_empty() { format!("{kind} {owner}") } else { format!("{kind} {owner}.{name}") }
@@ -125,6 +130,8 @@ impl Catalogue {
                     );
                     change.add(name, weight(name, shape, Some(now)), line);
                 }
+                // What was part of a table that is gone adds nothing to that.
+                None if name.is_part() && self.has_table(name) && !after.has_table(name) => {}
                 None => {
                     let line = format!("{} is gone", name.words());
                     change.add(name, weight(name, shape, None), line);
@@ -273,6 +280,15 @@ mod tests {
         assert_eq!((change.added.len(), change.altered.len()), (4, 1));
         assert!(change.breaking.is_empty() && change.foreign.is_empty(), "{change:?}");
         assert!(after(|_| {}).is_none());
+    }
+
+    #[test]
+    fn a_table_that_is_gone_is_one_line_and_not_one_for_each_of_its_parts() {
+        let change = after(|it| it.retain(|(_, owner, ..)| *owner != "projects"));
+        assert_eq!(change.foreign, ["table projects is gone"]);
+        let change =
+            after(|it| it.retain(|(kind, owner, ..)| (*kind, *owner) != ("column", "projects")));
+        assert_eq!(change.foreign, ["column projects.id is gone"]);
     }
 
     #[test]
