@@ -1,7 +1,11 @@
 //! Declaring effects, as a trait, so that native tests see what a plan declares.
 
-use crate::bindings::lockstep::plugin::{railway_effects, redis_effects, sql_effects};
-use crate::{Failure, Live, Piece, Proof, SchemaPart, Scope, ServiceRef, Times};
+use crate::bindings::lockstep::plugin::{
+    http_effects, railway_effects, redis_effects, sql_effects,
+};
+use crate::{
+    ArgumentRule, Failure, Live, Message, Piece, Proof, SchemaPart, Scope, ServiceRef, Times,
+};
 
 /// Declares effects on named services and on connections. Callable in `plan` only; nothing is sent.
 ///
@@ -277,6 +281,32 @@ impl DeclareSql for Live {
         let (once, proof) = (Times::Once, Proof::Read(happened.to_owned()));
         let alone = sql_effects::Atomicity::Alone;
         sql_effects::execute(label, connection, &[statement(text)], &alone, &[], &once, &proof)
+    }
+}
+
+/// Declares requests that change something. A trait of its own, for the same reason.
+pub trait DeclareHttp {
+    /// Declares one request, performed at most `times` in a round, which may be sent again without harm.
+    fn send(
+        &self,
+        label: &str,
+        endpoint: &str,
+        message: &Message,
+        rules: &[ArgumentRule],
+        times: &Times,
+    ) -> Result<(), Failure>;
+}
+
+impl DeclareHttp for Live {
+    fn send(
+        &self,
+        label: &str,
+        endpoint: &str,
+        message: &Message,
+        rules: &[ArgumentRule],
+        times: &Times,
+    ) -> Result<(), Failure> {
+        http_effects::send(label, endpoint, message, rules, times, &Proof::Repeatable)
     }
 }
 

@@ -6,29 +6,35 @@
 //!
 //! The crate decides nothing for a plugin. [`blocks`] holds the parts that plans of several components share.
 
+pub mod answer;
 pub mod bindings;
 pub mod blocks;
 pub mod declare;
+pub mod draft;
 pub mod fact;
 pub mod failure;
 pub mod finding;
 pub mod history;
 pub mod image;
+pub mod json;
 pub mod outside;
+pub mod quote;
 pub mod step;
+pub mod text;
 pub mod version;
 
 mod contract;
 mod export;
 
 pub use contract::{
-    ArgumentRule, Backup, Bound, Deployment, DeploymentStatus, Description, Draft, Drive, Fact,
-    Failure, Finding, Gate, Guest, Job, KeySummary, Location, LogLine, MovedVariable, Node,
-    Observation, Outage, OutageKind, Peer, Pending, Piece, Print, Problem, Progress, Proof,
-    Publication, Request, Response, Rows, Rule, Sample, SchemaPart, Scope, Service, ServiceRef,
-    Severity, Step, StepCall, Tally, Target, Template, TemplateService, Times, Undo, Value,
-    Variable, VariableValue, Verdict, Version, Volume, Watch,
+    Allowed, Argument, ArgumentRule, Assignment, Backup, Bound, Capture, Deployment,
+    DeploymentStatus, Description, Draft, Drive, Fact, Failure, Finding, Gate, Guest, Job,
+    KeySummary, Location, LogLine, Message, Method, MovedVariable, Node, Observation, Outage,
+    OutageKind, Peer, Pending, Piece, Print, Problem, Progress, Proof, Publication, Request,
+    Response, Rows, Rule, Sample, SchemaPart, Scope, Service, ServiceRef, Severity, Step, StepCall,
+    Tally, Target, Template, TemplateService, Times, Undo, Value, Variable, VariableValue, Verdict,
+    Version, Volume, Watch,
 };
-pub use declare::{Declare, DeclareBlocks, DeclareSql, DeclareTransfers};
+pub use declare::{Declare, DeclareBlocks, DeclareHttp, DeclareSql, DeclareTransfers};
 pub use fact::Facts;
 pub use outside::Live;

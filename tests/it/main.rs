@@ -16,6 +16,7 @@ mod far_side;
 mod guests;
 mod ledger;
 mod liars;
+mod litellm;
 mod lying_steps;
 mod many;
 mod matrix;

@@ -6,7 +6,7 @@ use lockstep_drivers::{Connection, ConnectionKind, Drivers, Origin};
 use lockstep_engine::model::{Failure, HttpMethod, Node, Read, Reading, Request, Service, Value};
 use lockstep_engine::run::World as _;
 
-use crate::config::{connections, endpoints};
+use crate::config::{SCRATCH, connections, endpoints};
 use crate::error::CliError;
 use crate::session::Opened;
 
@@ -28,7 +28,7 @@ pub(crate) async fn of_service(
     service: &Service,
 ) -> Result<Option<Live>, CliError> {
     for (name, connection) in connections(&opened.document)? {
-        if connection.service == service.name {
+        if connection.service == service.name && name != SCRATCH {
             return Ok(Some(of_connection(&opened.drivers, &name, &connection).await));
         }
     }

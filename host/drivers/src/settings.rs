@@ -96,6 +96,8 @@ pub enum Origin {
     },
     /// Somewhere else. Private, loopback and link-local addresses are refused.
     Public(Url),
+    /// The lab on this machine, which stands in for somewhere else.
+    Lab(Url),
 }
 
 /// A header that the host adds to each request of an endpoint, so that plugins never see it.

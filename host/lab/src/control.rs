@@ -143,6 +143,7 @@ fn unknown_service(twin: &Arc<Twin>, fault: &Fault) -> Option<String> {
         | Fault::GatewayTimeout { .. }
         | Fault::DropReply { .. }
         | Fault::Slow { .. }
+        | Fault::DropsForeign
         | Fault::Down => return None,
     };
     twin.read(|state| state.named(service).is_none()).then(|| service.clone())

@@ -64,6 +64,8 @@ pub enum Fault {
         /// The name of the service that can't reach it.
         from: String,
     },
+    /// Migrations of LiteLLM drop Langfuse's table, in jobs that are started from now on.
+    DropsForeign,
     /// Another fault, from the moment at which a mutation was carried out and answered.
     After {
         /// The mutation's name.
@@ -120,6 +122,7 @@ impl Faults {
                 | Fault::Frozen { .. }
                 | Fault::Killed { .. }
                 | Fault::Unreachable { .. }
+                | Fault::DropsForeign
                 | Fault::After { .. } => continue,
             };
             match times {
@@ -195,6 +198,7 @@ impl Faults {
             | Fault::Down
             | Fault::Killed { .. }
             | Fault::Unreachable { .. }
+            | Fault::DropsForeign
             | Fault::After { .. } => None,
         });
         frozen.collect()
@@ -211,6 +215,11 @@ impl Faults {
             None
         });
         cut.collect()
+    }
+
+    /// Returns whether migrations of LiteLLM drop what is Langfuse's.
+    pub(crate) fn drops_foreign(&self) -> bool {
+        self.0.contains(&Fault::DropsForeign)
     }
 
     /// Takes the services whose processes are to be killed: that happens once.
@@ -238,6 +247,7 @@ impl Faults {
             | Fault::Frozen { .. }
             | Fault::Killed { .. }
             | Fault::Unreachable { .. }
+            | Fault::DropsForeign
             | Fault::After { .. } => None,
         });
         held.sum()
@@ -265,6 +275,7 @@ impl Faults {
             | Fault::Frozen { .. }
             | Fault::Killed { .. }
             | Fault::Unreachable { .. }
+            | Fault::DropsForeign
             | Fault::After { .. } => false,
         })
     }

@@ -17,7 +17,7 @@ use crate::state::{Header, Mutation, Rights, State, Trigger};
 use crate::status::LabStatus;
 use crate::store::{self, StoreError};
 use crate::twin::{Parts, Twin};
-use crate::{api, deploy, identity, registry, strike};
+use crate::{api, deploy, identity, registry, releases, strike};
 
 /// The port of the API on 127.77.N.1, which nothing else of a lab has.
 const PORT: u16 = 8077;
@@ -115,7 +115,8 @@ impl Lab {
         };
         let twin = Twin::new(state, parts);
         let address = SocketAddr::from((Ipv4Addr::new(127, 77, block, 1), PORT));
-        let routes = registry::routes().merge(control::routes()).with_state(Arc::clone(&twin));
+        let routes = registry::routes().merge(releases::routes()).merge(control::routes());
+        let routes = routes.with_state(Arc::clone(&twin));
         let routes = routes.merge(api::routes(Arc::clone(&twin), schema));
         let service = routes.into_make_service_with_connect_info::<api::Cut>();
         twin.spawn(async move {

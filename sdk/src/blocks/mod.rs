@@ -10,6 +10,7 @@ pub mod keep;
 pub mod owner;
 pub mod pin;
 pub mod proof;
+pub mod releases;
 pub mod smoke;
 pub mod soak;
 

@@ -1,10 +1,10 @@
 //! The real outside: the contract's imports.
 
-use super::{Effects, Http, Railway, Redis, Sql};
+use super::{Effects, Http, Perform, Railway, Redis, Sql};
 use crate::bindings::lockstep::plugin::{effects, http, railway, redis, sql};
 use crate::{
-    Backup, Deployment, Failure, Job, KeySummary, Location, LogLine, Node, Publication, Response,
-    Rows, Service, ServiceRef, Tally, Value, Variable,
+    Argument, Backup, Deployment, Fact, Failure, Job, KeySummary, Location, LogLine, Node,
+    Publication, Response, Rows, Service, ServiceRef, Tally, Value, Variable,
 };
 
 /// The outside as the host answers it. Calling it anywhere but inside a component ends the process.
@@ -99,6 +99,12 @@ impl Sql for Live {
 impl Effects for Live {
     fn progress(&self, label: &str) -> Result<Option<Job>, Failure> {
         effects::progress(label)
+    }
+}
+
+impl Perform for Live {
+    fn perform(&self, label: &str, arguments: &[Argument]) -> Result<Vec<Fact>, Failure> {
+        effects::perform(label, arguments)
     }
 }
 

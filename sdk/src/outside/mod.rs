@@ -6,6 +6,7 @@
 mod effects;
 mod http;
 mod live;
+mod perform;
 mod railway;
 mod redis;
 mod sql;
@@ -13,6 +14,7 @@ mod sql;
 pub use effects::Effects;
 pub use http::Http;
 pub use live::Live;
+pub use perform::Perform;
 pub use railway::Railway;
 pub use redis::{Redis, info, second, text, whole};
 pub use sql::Sql;

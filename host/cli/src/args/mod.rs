@@ -331,7 +331,7 @@ pub(crate) enum LabCommand {
 /// How to start a lab.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LabUp {
-    /// The stack to start with: as-run, as-written, redis-6 or beside-cluster.
+    /// The stack to start with: as-run, as-written, redis-6, beside-cluster or litellm-1.80.
     #[arg(long, default_value = "as-run")]
     pub(crate) stack: String,
 

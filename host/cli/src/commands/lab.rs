@@ -255,6 +255,7 @@ Faults that can be injected:
   freeze SERVICE              the service's process answers nothing
   kill SERVICE                the service's process is killed, once
   unreachable SERVICE FROM    processes of FROM that start from now on don't find SERVICE
+  drops-foreign               migrations of LiteLLM drop Langfuse's table
   after MUTATION N FAULT…     another of these faults, once the Nth mutation was carried out and answered
   move-tag IMAGE              the tag stands for another build from now on
   vanish IMAGE                the tag or digest is gone from the registry
@@ -299,6 +300,7 @@ pub(super) fn control(words: &[&str]) -> Result<Control, CliError> {
         }
         ["unhealthy", image] => Fault::Unhealthy { image: (*image).to_owned() },
         ["down"] => Fault::Down,
+        ["drops-foreign"] => Fault::DropsForeign,
         ["slow", milliseconds] => Fault::Slow { milliseconds: u64::from(count(milliseconds)?) },
         ["unauthorized", rest @ ..] => Fault::Unauthorized { times: optional(rest.first())? },
         ["gateway-timeout", rest @ ..] => Fault::GatewayTimeout { times: optional(rest.first())? },

@@ -16,7 +16,7 @@ pub(crate) use dialled::{Dialled, dialled};
 pub(crate) use document::{Document, EnvironmentDocument, LAB};
 pub(crate) use notify::{NotifyDocument, notice_secrets};
 pub(crate) use resolve::{
-    CLUSTER_FRONT, PATRONI, choose, connections, endpoints, on_failure, settings, token,
+    CLUSTER_FRONT, PATRONI, SCRATCH, choose, connections, endpoints, on_failure, settings, token,
 };
 pub(crate) use store::access;
 pub(crate) use windows::{WindowDocument, window};

@@ -28,6 +28,13 @@ pub(crate) const PATRONI: &str = "patroni";
 /// The service in front of the cluster that it becomes. Without it there is no Patroni either.
 pub(crate) const CLUSTER_FRONT: &str = "Postgres HA";
 
+/// The connection to the database in which a migration is rehearsed. It is there only meanwhile, so nobody is to dial it for
+/// anything else.
+pub(crate) const SCRATCH: &str = "litellm-scratch";
+
+/// The endpoint that lists the releases of public projects, as GitHub's API does.
+const RELEASES: &str = "releases";
+
 /// Railway's GraphQL endpoint.
 pub(super) const RAILWAY: &str = "https://backboard.railway.com/graphql/v2";
 
@@ -74,9 +81,17 @@ fn of_lab(lab: &Address, written: Option<&EnvironmentDocument>) -> EnvironmentDo
     let written = written.cloned().unwrap_or_default();
     let mut options = written.options;
     // Whoever rehearses wants to see the end of a soak, and of a server that never answers.
-    let of_redis = options.entry("redis".to_owned()).or_default();
-    for (name, value) in [("soak", "1"), ("boot-limit", "20")] {
-        of_redis.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+    let usual = [
+        ("redis", "soak", "1"),
+        ("redis", "boot-limit", "20"),
+        ("litellm", "soak", "1"),
+        ("litellm", "boot-limit", "60"),
+        // The only one that the stand-in offers.
+        ("litellm", "model", lockstep_lab::MODEL),
+    ];
+    for (plugin, name, value) in usual {
+        let of_plugin = options.entry(plugin.to_owned()).or_default();
+        of_plugin.entry(name.to_owned()).or_insert_with(|| value.to_owned());
     }
     EnvironmentDocument {
         project: lab.project_id.clone(),
@@ -148,7 +163,12 @@ pub(crate) fn settings(
         known_hosts: environment.ssh.known_hosts.clone(),
     };
     settings.connections = connections(environment)?;
+    settings.connections.entry(SCRATCH.to_owned()).or_insert_with(|| scratch(via(environment.via)));
     settings.endpoints = endpoints(environment);
+    if let Some(lab) = settings.registry.clone().filter(|_| name == LAB) {
+        let endpoint = Endpoint { origin: Origin::Lab(lab), credentials: Vec::new() };
+        settings.endpoints.entry(RELEASES.to_owned()).or_insert(endpoint);
+    }
     Ok(settings)
 }
 
@@ -281,6 +301,20 @@ fn usual_connections(via: Via) -> BTreeMap<String, Connection> {
             connection(ConnectionKind::Postgres, CLUSTER_FRONT, 5432, "DATABASE_URL"),
         ),
     ])
+}
+
+/// The database in which a migration is rehearsed, on the same server as the real one.
+fn scratch(via: Via) -> Connection {
+    Connection {
+        kind: ConnectionKind::Postgres,
+        service: "postgres".to_owned(),
+        nodes: Vec::new(),
+        port: 5432,
+        variable: "POSTGRES_PASSWORD".to_owned(),
+        user: Some("postgres".to_owned()),
+        database: Some("lockstep_rehearsal".to_owned()),
+        via,
+    }
 }
 
 /// The HTTP endpoints of the nine services, and Patroni's API at a server that is converted.

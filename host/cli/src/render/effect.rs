@@ -1,8 +1,8 @@
 //! Effects in the host's own words, so that an untrusted plugin can't describe one as something else.
 
 use lockstep_engine::model::{
-    Assignment, Atomicity, Composed, DeploySource, Effect, Kind, Label, Message, Millis, Piece,
-    Proof, Recipe, ServiceRef, Statement, Times,
+    Allowed, Assignment, Atomicity, Composed, DeploySource, Effect, Kind, Label, Message, Millis,
+    Piece, Proof, Recipe, ServiceRef, Statement, Times,
 };
 
 use super::conversion::conversion;
@@ -21,7 +21,7 @@ pub(super) fn conditions(effect: &Effect) -> String {
         words.push(format!(", at most {most} times a round"));
     }
     for rule in &effect.rules {
-        words.push(format!(" (argument `{}`: {:?})", tame(&rule.name), rule.allowed));
+        words.push(format!(" (argument `{}`: {})", tame(&rule.name), allowed(&rule.allowed)));
     }
     match &effect.proof {
         Proof::ByKind => {}
@@ -35,6 +35,21 @@ pub(super) fn conditions(effect: &Effect) -> String {
         Proof::Ask => words.push(" (if its answer is lost, a person is asked)".to_owned()),
     }
     words.concat()
+}
+
+/// Returns which values an argument may take.
+fn allowed(allowed: &Allowed) -> String {
+    match allowed {
+        Allowed::Among(values) => format!("one of {}", tame(&format!("{values:?}"))),
+        Allowed::Between(least, most) => format!("a number from {least} to {most}"),
+        Allowed::Observed(fact, column) => {
+            format!("what is found as `{}` (column {column}) when the step begins", tame(fact))
+        }
+        Allowed::GivenBy(label, fact) => {
+            format!("what `{}` gave as `{}`", tame(label.as_str()), tame(fact))
+        }
+        Allowed::Any => "ANY value".to_owned(),
+    }
 }
 
 /// Returns what a kind of effect does.

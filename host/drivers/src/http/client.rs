@@ -223,6 +223,7 @@ impl Endpoints {
     async fn base(&self, name: &str, endpoint: &Endpoint) -> Result<Base, Failure> {
         match &endpoint.origin {
             Origin::Public(url) => Ok(Base { url: url.clone(), inside: false, _address: None }),
+            Origin::Lab(url) => Ok(Base { url: url.clone(), inside: true, _address: None }),
             Origin::Service { service, port, via } => {
                 let address = self.reach.dial(service, *port, *via).await?;
                 if address.open && !matches!(via, Via::TcpProxy { clear_text: true }) {

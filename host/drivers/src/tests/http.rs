@@ -67,6 +67,10 @@ async fn drivers(world: &World, port: u16) -> Drivers {
             settings
                 .endpoints
                 .insert("inside".to_owned(), Endpoint { origin: inside, credentials: Vec::new() });
+            let lab = Origin::Lab(format!("http://127.0.0.1:{port}").parse().unwrap());
+            settings
+                .endpoints
+                .insert("lab".to_owned(), Endpoint { origin: lab, credentials: Vec::new() });
         })
         .await
 }
@@ -108,6 +112,18 @@ async fn a_read_carries_the_credential_unseen_and_a_redirect_is_not_followed() {
         drivers.read(&Read::Http(HttpMethod::Get, request)).await,
         Err(Failure::Denied(_))
     ));
+}
+
+#[tokio::test]
+async fn only_what_the_lab_serves_in_the_place_of_another_may_be_on_this_machine() {
+    const OK: &[(&str, &str)] = &[("/ok", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")];
+    let world = World::up(Stack::AsRun, &[]).await;
+    let server = serve("127.0.0.1".parse().unwrap(), OK).await;
+    let drivers = drivers(&world, server.port).await;
+    assert!(matches!(drivers.read(&get("inside", "/ok")).await, Err(Failure::Denied(_))));
+    let Reading::Http(answer) = drivers.read(&get("lab", "/ok")).await.unwrap() else { panic!() };
+    assert_eq!(answer.status, 200);
+    assert!(matches!(drivers.read(&get("lab", "//evil.example/")).await, Err(Failure::Denied(_))));
 }
 
 #[tokio::test]

@@ -173,20 +173,22 @@ impl<W: World, R: Reporter> Look<'_, W, R> {
         else {
             return Ok(None);
         };
-        if let Some(facts) = &performed.ended {
-            return Ok(Some(job(true, String::new(), facts.clone())));
+        let mut given = performed.given();
+        if performed.ended.is_some() {
+            return Ok(Some(job(true, String::new(), given)));
         }
         let steps = authority.steps.iter().map(|frozen| &frozen.step);
         let mut all = steps.chain(authority.undo.iter().map(|frozen| &frozen.step));
         let Some(step) = all.find(|step| step.effects.contains(label)) else { return Ok(None) };
         let admitted = admit(authority, state, run, step, label, &performed.intent.arguments, 0)?;
-        Ok(Some(
-            match self.world.follow(&admitted, &performed.intent, &performed.given()).await? {
-                Follow::Finished(facts) => job(true, String::new(), facts),
-                Follow::Going { note, .. } => job(false, note, Vec::new()),
-                Follow::Failed(why) => return Err(Failure::permanent("effect:failed", why)),
-            },
-        ))
+        Ok(Some(match self.world.follow(&admitted, &performed.intent, &given).await? {
+            Follow::Finished(facts) => {
+                given.extend(facts);
+                job(true, String::new(), given)
+            }
+            Follow::Going { note, .. } => job(false, note, given),
+            Follow::Failed(why) => return Err(Failure::permanent("effect:failed", why)),
+        }))
     }
 }
 

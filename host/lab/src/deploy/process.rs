@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::record::Step;
 use crate::launcher::{self, Launch, Mounted, Running};
+use crate::stand_in::litellm::DROPS_VARIABLE;
 use crate::state::{Deployment, State};
 use crate::twin::Twin;
 
@@ -93,6 +94,9 @@ impl Process {
             for value in variables.values_mut() {
                 *value = led_nowhere(value, address);
             }
+        }
+        if twin.faults(|faults| faults.drops_foreign()) {
+            variables.insert(DROPS_VARIABLE.to_owned(), "true".to_owned());
         }
         Self {
             deployment: deployment.id.clone(),

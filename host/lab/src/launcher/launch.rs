@@ -9,7 +9,7 @@ use std::{
 use super::{
     etcd, haproxy,
     image::{Image, Role},
-    migration_job, patroni, pgpool, postgres, process, redis, repmgr,
+    litellm, migration_job, patroni, pgpool, postgres, process, redis, repmgr,
     running::Running,
     stand_in,
 };
@@ -148,6 +148,9 @@ pub async fn launch(launch: &Launch) -> Result<Running, LaunchError> {
         Role::Etcd => etcd::prepare(launch)?.spawn(&launch.log),
         Role::HaProxy => haproxy::prepare(launch)?.spawn(&launch.log),
         Role::StandIn(Kind::MigrationJob) => migration_job::prepare(launch)?.spawn(&launch.log),
+        Role::StandIn(Kind::LiteLlm) if litellm::migrates(launch) => {
+            litellm::prepare(launch)?.spawn(&launch.log)
+        }
         Role::StandIn(kind) => stand_in::prepare(launch, kind)?.spawn(&launch.log),
     }
 }

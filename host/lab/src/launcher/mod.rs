@@ -12,6 +12,7 @@ mod identity;
 mod image;
 mod launch;
 mod leftover;
+mod litellm;
 mod migration_job;
 mod patroni;
 mod patroni_settings;

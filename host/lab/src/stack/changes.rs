@@ -51,12 +51,19 @@ const REDIS_6: &[Change] = &[
 const POSTGRES_15: &[Change] =
     &[Change::Image("postgres", "ghcr.io/railwayapp-templates/postgres-ssl:15")];
 
+const LITELLM_1_80: &[Change] = &[
+    Change::Image("postgres", "ghcr.io/railwayapp-templates/postgres-ssl:15"),
+    Change::Image("litellm", "ghcr.io/berriai/litellm-database:main-v1.80.0-stable"),
+    Change::Variable("litellm", "USE_PRISMA_MIGRATE", "True"),
+];
+
 pub(super) fn of(stack: Stack) -> impl Iterator<Item = Change> {
     let (first, second): (&[_], &[_]) = match stack {
         Stack::AsWritten => (&[], &[]),
         Stack::AsRun => (REPAIRS, &[]),
         Stack::Redis6 => (REPAIRS, REDIS_6),
         Stack::BesideCluster => (REPAIRS, POSTGRES_15),
+        Stack::LiteLlm180 => (REPAIRS, LITELLM_1_80),
     };
     first.iter().chain(second).copied()
 }

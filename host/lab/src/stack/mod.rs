@@ -25,12 +25,15 @@ pub enum Stack {
     /// As [`Stack::AsRun`], with PostgreSQL 15 and, beside it, an empty cluster of PostgreSQL 16 behind `PgPool`.
     #[serde(rename = "beside-cluster")]
     BesideCluster,
+    /// As [`Stack::AsRun`], with PostgreSQL 15 and `LiteLLM` 1.80.0, whose tables are in it.
+    #[serde(rename = "litellm-1.80")]
+    LiteLlm180,
 }
 
 /// A name that no stack has.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no stack is named `{0}`; there are `as-run`, `as-written`, `redis-6` and `beside-cluster`"
+    "no stack is named `{0}`; there are `as-run`, `as-written`, `redis-6`, `beside-cluster` and `litellm-1.80`"
 )]
 pub struct UnknownStack(String);
 
@@ -42,6 +45,7 @@ impl Stack {
             Self::AsWritten => "as-written",
             Self::Redis6 => "redis-6",
             Self::BesideCluster => "beside-cluster",
+            Self::LiteLlm180 => "litellm-1.80",
         }
     }
 }
@@ -56,7 +60,7 @@ impl FromStr for Stack {
     type Err = UnknownStack;
 
     fn from_str(text: &str) -> Result<Self, UnknownStack> {
-        [Self::AsRun, Self::AsWritten, Self::Redis6, Self::BesideCluster]
+        [Self::AsRun, Self::AsWritten, Self::Redis6, Self::BesideCluster, Self::LiteLlm180]
             .into_iter()
             .find(|stack| stack.name() == text)
             .ok_or_else(|| UnknownStack(text.to_owned()))

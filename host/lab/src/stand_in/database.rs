@@ -37,6 +37,13 @@ pub(crate) enum DatabaseError {
     Slow,
 }
 
+impl DatabaseError {
+    /// The innermost cause, which for a server's refusal is its own message.
+    pub(crate) fn cause(&self) -> String {
+        cause(self)
+    }
+}
+
 /// A database that may be away for a while.
 pub(crate) struct Database {
     config: Config,

@@ -21,13 +21,15 @@ pub enum Kind {
     PostgresNode,
     /// Railway's runner around a real Patroni, which the stand-in starts.
     PatroniRunner,
+    /// The job that migrates `LiteLLM`'s database.
+    LiteLlmMigration,
     /// The job that copies a single PostgreSQL's databases into a cluster.
     MigrationJob,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LiteLlm,
         Self::LangfuseWeb,
         Self::LangfuseWorker,
@@ -37,6 +39,7 @@ impl Kind {
         Self::HealthMonitor,
         Self::PostgresNode,
         Self::PatroniRunner,
+        Self::LiteLlmMigration,
         Self::MigrationJob,
     ];
 
@@ -57,6 +60,7 @@ impl Kind {
             Self::HealthMonitor => "health-monitor",
             Self::PostgresNode => "postgresql-repmgr",
             Self::PatroniRunner => "patroni-runner",
+            Self::LiteLlmMigration => "litellm-migration",
             Self::MigrationJob => "pg-migrate-ha",
         }
     }
@@ -73,6 +77,7 @@ impl Kind {
             Self::HealthMonitor => "the health monitor",
             Self::PostgresNode => "repmgr",
             Self::PatroniRunner => "Railway's runner of Patroni",
+            Self::LiteLlmMigration => "LiteLLM's migration",
             Self::MigrationJob => "pg-migrate-ha",
         }
     }
@@ -80,13 +85,13 @@ impl Kind {
     /// The port that the program listens on unless its variables name another.
     pub const fn port(self) -> u16 {
         match self {
-            Self::LiteLlm => 4000,
+            // A job listens nowhere; it has to have a number.
+            Self::LiteLlm | Self::LiteLlmMigration => 4000,
             Self::LangfuseWeb => 3000,
             Self::LangfuseWorker => 3030,
             Self::ClickHouse => 8123,
             Self::MinIo => 9000,
             Self::BackupService | Self::HealthMonitor => 8080,
-            // The job listens nowhere; it has to have a number.
             Self::PostgresNode | Self::PatroniRunner | Self::MigrationJob => 5432,
         }
     }
@@ -103,6 +108,7 @@ impl Kind {
             | Self::MinIo
             | Self::PostgresNode
             | Self::PatroniRunner
+            | Self::LiteLlmMigration
             | Self::MigrationJob => false,
         }
     }

@@ -13,7 +13,7 @@ mod health_monitor;
 mod kind;
 mod langfuse_web;
 mod langfuse_worker;
-mod litellm;
+pub(crate) mod litellm;
 pub(crate) mod migration_job;
 mod minio;
 pub(crate) mod patroni_runner;
@@ -25,6 +25,7 @@ mod settings;
 
 pub use self::{
     kind::Kind,
+    litellm::MODEL,
     migration_job::MigrationFailed,
     patroni_runner::RunnerError,
     repmgr::NodeError,

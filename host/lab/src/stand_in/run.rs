@@ -97,6 +97,7 @@ pub async fn run(
             Kind::HealthMonitor => health_monitor::run(settings, stop).await,
             Kind::PostgresNode => repmgr::run(settings, stop).await,
             Kind::PatroniRunner => patroni_runner::run(settings, stop).await,
+            Kind::LiteLlmMigration => litellm::migrate(settings, stop).await,
             Kind::MigrationJob => migration_job::run(settings, stop).await,
         }
     };

@@ -59,6 +59,11 @@ impl Settings {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether a variable is set to `true`, in any spelling.
+    pub(crate) fn says(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     /// A variable without which the real program does not start.
     pub(crate) fn required(&self, name: &str) -> Result<&str, StandInError> {
         self.get(name)

@@ -10,9 +10,12 @@ use lockstep_engine::model::{
 use lockstep_engine::run::World as _;
 
 use super::{Finding, machine};
-use crate::config::{CLUSTER_FRONT, PATRONI};
+use crate::config::{CLUSTER_FRONT, PATRONI, SCRATCH};
 use crate::error::CliError;
 use crate::session::{Opened, Session};
+
+/// The code of the failure that a server has no such database.
+const NO_DATABASE: &str = "sql:3D000";
 
 /// Looks at the environment that is meant and at everything that it names.
 pub(super) async fn look(session: &Session) -> Vec<Finding> {
@@ -120,6 +123,9 @@ async fn connection_is(
             other => odd(what, &format!("{other:?}")),
         },
         Ok(other) => odd(what, &format!("{other:?}")),
+        Err(failure) if name == SCRATCH && failure.problem().code == NO_DATABASE => {
+            Finding::absent(what, "no migration is being rehearsed", "nothing to do")
+        }
         Err(failure) => Finding::wrong(what, &CliError::from(failure)),
     }
 }
@@ -140,6 +146,7 @@ async fn endpoint_is(
             by(*via)
         }
         Origin::Public(_) => "over the internet",
+        Origin::Lab(_) => "in the lab's place",
     };
     // A path of its own could be one that does something, as some do even when they are only read.
     let request = Request { endpoint: name.to_owned(), path: "/".to_owned(), headers: Vec::new() };

@@ -1,6 +1,6 @@
 //! The stand-in for `LiteLLM`.
 
-use super::stack::{DRAINING, ask, get, number, postgres, redis, until, url, use_redis};
+use super::stack::{DRAINING, ask, execute, get, number, postgres, redis, until, url, use_redis};
 use crate::launcher::tests::harness::Service;
 
 const ROWS: &str = "SELECT count(*) FROM lab_litellm_requests";
@@ -85,4 +85,55 @@ async fn a_database_url_of_another_protocol_is_refused() {
     litellm.set("DATABASE_URL", "mysql://u:p@h/d");
     let status = litellm.deploy().await.exited().await;
     assert!(!status.success());
+}
+
+const APPLIED: &str = "SELECT count(*) FROM _prisma_migrations WHERE finished_at IS NOT NULL";
+const LANGFUSES: &str = "SELECT count(*) FROM pg_tables WHERE tablename = 'lab_langfuse_events'";
+
+#[tokio::test]
+async fn its_job_applies_what_the_history_lacks_of_its_version_and_ends() {
+    let mut database = postgres(57);
+    let database_runs = database.deploy().await;
+    database.until(async || number(&database, "SELECT 1::bigint").await).await;
+    let mut job = litellm(58, "main-v1.80.0-stable")
+        .with_start_command("python litellm/proxy/prisma_migration.py");
+    job.set("DATABASE_URL", &url(&database, "secret"));
+    for (version, applied) in [("1.80.0", 1), ("1.106.2", 2), ("1.106.2", 2)] {
+        job.launch.image = format!("ghcr.io/berriai/litellm-database:{version}");
+        let status = job.deploy().await.exited().await;
+        assert!(status.success(), "{status}: {}", job.log());
+        assert_eq!(number(&database, APPLIED).await.unwrap(), applied);
+    }
+    assert!(job.log().contains("stand-in for LiteLLM's migration"), "{}", job.log());
+    job.set("DISABLE_SCHEMA_UPDATE", "true");
+    assert!(job.deploy().await.exited().await.success());
+    assert!(job.log().contains("nothing is migrated"), "{}", job.log());
+    drop(database_runs);
+}
+
+#[tokio::test]
+async fn its_job_drops_what_is_langfuses_only_where_a_fault_says_so() {
+    let mut database = postgres(59);
+    let database_runs = database.deploy().await;
+    database.until(async || number(&database, "SELECT 1::bigint").await).await;
+    execute(&database, "CREATE TABLE lab_langfuse_events (id int)").await;
+    let mut job =
+        litellm(60, "1.106.2").with_start_command("python litellm/proxy/prisma_migration.py");
+    job.set("DATABASE_URL", &url(&database, "secret"));
+    assert!(job.deploy().await.exited().await.success());
+    assert_eq!(number(&database, LANGFUSES).await.unwrap(), 1);
+    job.set(crate::stand_in::litellm::DROPS_VARIABLE, "true");
+    assert!(job.deploy().await.exited().await.success());
+    assert_eq!(number(&database, LANGFUSES).await.unwrap(), 0);
+    drop(database_runs);
+}
+
+#[tokio::test]
+async fn its_job_ends_well_without_a_database_unless_it_is_told_to_check() {
+    let mut job =
+        litellm(61, "1.106.2").with_start_command("python litellm/proxy/prisma_migration.py");
+    job.set("DATABASE_URL", "postgresql://u:p@127.255.255.254:5432/d");
+    assert!(job.deploy().await.exited().await.success());
+    job.set("ENFORCE_PRISMA_MIGRATION_CHECK", "true");
+    assert!(!job.deploy().await.exited().await.success());
 }

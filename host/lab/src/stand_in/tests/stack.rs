@@ -48,6 +48,15 @@ pub(super) async fn number(postgres: &Service, sql: &str) -> Result<i64, tokio_p
     result
 }
 
+/// Runs statements in the database.
+pub(super) async fn execute(postgres: &Service, sql: &str) {
+    let url = url(postgres, "secret").replace("?connection_limit=3", "");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+    let driver = tokio::spawn(connection);
+    client.batch_execute(sql).await.unwrap();
+    driver.abort();
+}
+
 /// Asks Redis.
 pub(super) async fn ask<T: redis::FromRedisValue>(
     service: &Service,

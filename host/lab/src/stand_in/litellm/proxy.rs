@@ -10,19 +10,26 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    Kind, StandInError,
-    cache::Cache,
-    database::Database,
-    server::{self, Stop},
-    settings::Settings,
+    super::{
+        Kind, StandInError,
+        cache::Cache,
+        database::{Database, DatabaseError},
+        server::{self, Stop},
+        settings::Settings,
+    },
+    migration, virtual_key,
 };
+
+/// The model that it offers.
+pub const MODEL: &str = "stand-in";
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS lab_litellm_requests (id bigserial PRIMARY KEY, \
                      at timestamptz NOT NULL DEFAULT now(), model text NOT NULL)";
 const PAUSE: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_millis(200);
 
 struct Proxy {
     settings: Settings,
@@ -40,6 +47,9 @@ pub(crate) async fn run(settings: Settings, stop: Stop) -> Result<(), StandInErr
     let cache = Cache::named(&settings, "REDIS_URL", "REDIS_PASSWORD").map_err(refused)?;
     let version =
         HeaderValue::from_str(&settings.version).unwrap_or(HeaderValue::from_static("unknown"));
+    if let Some(database) = database.as_ref().filter(|_| migrates(&settings)) {
+        migrate(database, &settings, &stop).await;
+    }
     let proxy =
         Arc::new(Proxy { settings, database, cache, table_made: tokio::sync::OnceCell::new() });
     let routes = Router::new()
@@ -53,6 +63,8 @@ pub(crate) async fn run(settings: Settings, stop: Stop) -> Result<(), StandInErr
         .route("/models", get(models))
         .route("/chat/completions", post(complete))
         .route("/v1/chat/completions", post(complete))
+        .route("/key/generate", post(make_key))
+        .route("/key/delete", post(delete_keys))
         .layer(map_response(move |mut response: Response| {
             let version = version.clone();
             async move {
@@ -68,6 +80,21 @@ pub(crate) async fn run(settings: Settings, stop: Stop) -> Result<(), StandInErr
         stop.every(PAUSE, || proxy.work("background"))
     );
     served
+}
+
+/// Whether it migrates when it starts. Without `USE_PRISMA_MIGRATE` the real one pushes its schema, which has no stand-in.
+fn migrates(settings: &Settings) -> bool {
+    settings.says("USE_PRISMA_MIGRATE") && !settings.says("DISABLE_SCHEMA_UPDATE")
+}
+
+/// Migrates, and tries again while the database is not there yet.
+async fn migrate(database: &Database, settings: &Settings, stop: &Stop) {
+    while !stop.requested() && migration::apply(database, settings).await.is_err() {
+        tokio::select! {
+            () = stop.wait() => {}
+            () = tokio::time::sleep(RETRY) => {}
+        }
+    }
 }
 
 impl Proxy {
@@ -109,8 +136,8 @@ impl Proxy {
     /// Refuses a request without the master key, if there is a master key.
     fn admit(&self, headers: &HeaderMap) -> Result<(), Box<Response>> {
         let Some(key) = self.settings.get("LITELLM_MASTER_KEY") else { return Ok(()) };
-        let given = headers.get("authorization").and_then(|value| value.to_str().ok());
-        if given.and_then(|value| value.strip_prefix("Bearer ")) == Some(key) {
+        let given = given(headers);
+        if given == Some(key) {
             return Ok(());
         }
         let reason = if given.is_some() {
@@ -122,6 +149,13 @@ impl Proxy {
         let body = json!({"error": {"message": message, "type": "auth_error", "param": "None", "code": "401"}});
         Err(Box::new(server::json(StatusCode::UNAUTHORIZED, &body)))
     }
+}
+
+/// The key that a request is sent with: that of the header of its own counts before the usual one.
+fn given(headers: &HeaderMap) -> Option<&str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let given = text("x-litellm-api-key").or_else(|| text("authorization"))?;
+    given.strip_prefix("Bearer ")
 }
 
 async fn introduction(State(proxy): State<Arc<Proxy>>) -> String {
@@ -168,7 +202,7 @@ async fn details(State(proxy): State<Arc<Proxy>>, headers: HeaderMap) -> Respons
 }
 
 impl Proxy {
-    fn described(&self, state: &str) -> serde_json::Value {
+    fn described(&self, state: &str) -> Value {
         json!({
             "status": "healthy", "db": state, "cache": self.cache.as_ref().map(|_| "redis"),
             "litellm_version": self.settings.version, "success_callbacks": ["lockstep-lab stand-in"]
@@ -180,19 +214,92 @@ async fn models(State(proxy): State<Arc<Proxy>>, headers: HeaderMap) -> Response
     if let Err(refusal) = proxy.admit(&headers) {
         return *refusal;
     }
-    let model = json!({"id": "stand-in", "object": "model", "owned_by": "lockstep-lab"});
+    let model = json!({"id": MODEL, "object": "model", "owned_by": "lockstep-lab"});
     server::json(StatusCode::OK, &json!({"object": "list", "data": [model]}))
 }
 
-async fn complete(State(proxy): State<Arc<Proxy>>, headers: HeaderMap) -> Response {
-    if let Err(refusal) = proxy.admit(&headers) {
-        return *refusal;
+/// Answers with the mock answer that stands in the request, or by saying what it is: no model is called.
+async fn complete(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: String) -> Response {
+    let made = match proxy.made_key(&headers).await {
+        Ok(made) => made,
+        Err(refusal) => return *refusal,
+    };
+    proxy.work(MODEL).await;
+    let moment = jiff::Timestamp::now().as_nanosecond().to_string();
+    let request = format!("chatcmpl-lab-{moment}");
+    if let (Some(database), Some(key)) = (&proxy.database, made)
+        && let Err(error) = virtual_key::spend(database, &request, &key).await
+    {
+        tracing::warn!(%error, "no row of spend for this request");
     }
-    proxy.work("stand-in").await;
-    let message = json!({"role": "assistant", "content": proxy.settings.introduction()});
+    let asked: Value = serde_json::from_str(&body).unwrap_or_default();
+    let mock = asked.get("mock_response").and_then(Value::as_str).map(str::to_owned);
+    let content = mock.unwrap_or_else(|| proxy.settings.introduction());
+    let message = json!({"role": "assistant", "content": content});
     let choice = json!({"index": 0, "finish_reason": "stop", "message": message});
     server::json(
         StatusCode::OK,
-        &json!({"object": "chat.completion", "model": "stand-in", "choices": [choice]}),
+        &json!({"id": request, "object": "chat.completion", "model": MODEL, "choices": [choice]}),
     )
+}
+
+impl Proxy {
+    /// Refuses a request that has neither the master key nor one that was made here; returns the latter.
+    async fn made_key(&self, headers: &HeaderMap) -> Result<Option<String>, Box<Response>> {
+        let Err(refusal) = self.admit(headers) else { return Ok(None) };
+        let (Some(database), Some(key)) = (&self.database, given(headers)) else {
+            return Err(refusal);
+        };
+        match virtual_key::is_known(database, key).await {
+            Ok(true) => Ok(Some(key.to_owned())),
+            Ok(false) => Err(refusal),
+            Err(error) => Err(Box::new(unwritten(&error))),
+        }
+    }
+
+    /// The database, for a request with the master key.
+    fn with_database(&self, headers: &HeaderMap) -> Result<&Database, Box<Response>> {
+        self.admit(headers)?;
+        self.database.as_ref().ok_or_else(|| {
+            let body =
+                json!({"error": {"message": "No connected db.", "type": "no_db_connection"}});
+            Box::new(server::json(StatusCode::INTERNAL_SERVER_ERROR, &body))
+        })
+    }
+}
+
+fn unwritten(error: &DatabaseError) -> Response {
+    let body = json!({"error": {"message": error.to_string(), "type": "no_db_connection"}});
+    server::json(StatusCode::INTERNAL_SERVER_ERROR, &body)
+}
+
+async fn make_key(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: String) -> Response {
+    let database = match proxy.with_database(&headers) {
+        Ok(database) => database,
+        Err(refusal) => return *refusal,
+    };
+    let asked: Value = serde_json::from_str(&body).unwrap_or_default();
+    let metadata = asked.get("metadata").cloned().unwrap_or_else(|| json!({}));
+    match virtual_key::make(database, &metadata).await {
+        Ok(key) => server::json(StatusCode::OK, &json!({"key": key})),
+        Err(error) => unwritten(&error),
+    }
+}
+
+async fn delete_keys(
+    State(proxy): State<Arc<Proxy>>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let database = match proxy.with_database(&headers) {
+        Ok(database) => database,
+        Err(refusal) => return *refusal,
+    };
+    let asked: Value = serde_json::from_str(&body).unwrap_or_default();
+    let named = asked.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let keys: Vec<String> = named.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    match virtual_key::delete(database, &keys).await {
+        Ok(deleted) => server::json(StatusCode::OK, &deleted),
+        Err(error) => unwritten(&error),
+    }
 }
