@@ -90,7 +90,7 @@ impl Entry {
             )),
             // Another user's password says nothing of this one's.
             Password::Plain if !is_the_users => Password::Unseen,
-            other => other,
+            Password::Plain | Password::Escaped | Password::Unseen | Password::Unfit(_) => password,
         };
         let address = location
             .map_or_else(|| format!("{}.railway.internal", front.name()), |location| location.host);
