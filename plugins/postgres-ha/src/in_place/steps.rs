@@ -251,7 +251,9 @@ impl<D: Declares> Parts<'_, D> {
                 .effects(&refs(&hidden))
                 .if_left(LEADING)
                 .restored()
-                .expected(5 * SECOND),
+                .expected(5 * SECOND)
+                // What the host derives as the way back deploys each of these services, one after the other.
+                .limit(60 * MINUTE),
             );
         }
         Ok(())
