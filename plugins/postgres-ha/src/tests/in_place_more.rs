@@ -4,6 +4,7 @@ use lockstep_sdk::{Observation, Progress, Undo};
 
 use super::given::{Given, IN_PLACE, ids, pending, planned_with, step};
 use super::in_place::{EDGE, converted};
+use super::refusals::refused_with;
 use super::stack::Stack;
 use crate::in_place::moved_text;
 
@@ -71,6 +72,18 @@ fn addresses_are_read_back_where_they_are_urls() {
     assert!(matches!(given.check(&stack, "hidden-addresses"), Progress::Done(_)));
     stack.leads("litellm", "DATABASE_URL", HOST);
     super::given::failed(&given.check(&stack, "hidden-addresses"), "should lead to `front`");
+}
+
+#[test]
+fn another_service_behind_the_same_public_host_is_not_the_server() {
+    let mut stack = Stack::healthy();
+    stack.set("postgres", "DATABASE_PUBLIC_URL", "***p");
+    stack.leads("postgres", "DATABASE_PUBLIC_URL", "proxy.rlwy.net");
+    stack.set("litellm", "REDIS_PUBLIC_URL", "redis://default@proxy.rlwy.net:9998");
+    let (draft, _) = planned_with(&stack, IN_PLACE);
+    assert!(draft.steps.len() > 1, "{:?}", draft.findings);
+    stack.set("litellm", "REDIS_PUBLIC_URL", "redis://default@proxy.rlwy.net:5432");
+    refused_with(&stack, IN_PLACE, "references-stuck");
 }
 
 /// A server with a limit that Patroni takes less of by itself.
