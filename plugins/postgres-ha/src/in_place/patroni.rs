@@ -51,16 +51,14 @@ pub(super) fn caught_up<O: Http>(outside: &O) -> Result<bool, Failure> {
     }
 }
 
-/// Returns whether a setting has this value for all nodes.
-pub(super) fn is_configured<O: Http>(
-    outside: &O,
-    name: &str,
-    value: &str,
-) -> Result<bool, Failure> {
-    let wanted = format!("\"{name}\":{value}");
+/// Returns whether a limit is at least this for all nodes, from their next starts on. What runs may be more until then.
+pub(super) fn allows<O: Http>(outside: &O, name: &str, wanted: &str) -> Result<bool, Failure> {
     let found = answer(outside, CONFIG)?;
-    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
-    Ok(found.split(wanted.as_str()).skip(1).any(ends))
+    let Some((_, behind)) = found.split_once(&format!("\"{name}\":")) else { return Ok(false) };
+    let behind = behind.strip_prefix('"').unwrap_or(behind);
+    let figure = behind.split(|next: char| !next.is_ascii_digit()).next().unwrap_or_default();
+    let pair = (figure.parse::<u64>(), wanted.parse::<u64>());
+    Ok(matches!(pair, (Ok(figure), Ok(wanted)) if figure >= wanted))
 }
 
 /// Returns whether a node says that it waits for a restart. Where nothing is said it is taken for yes.

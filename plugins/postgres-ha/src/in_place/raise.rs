@@ -72,8 +72,9 @@ impl<D: Declares> Parts<'_, D> {
     }
 }
 
-/// Looks whether there is something to do: a limit that counts already needs nothing, and where all count nobody is restarted.
-pub(super) fn observe<O: Railway + Sql>(
+/// Looks whether there is something to do. What runs does not tell: a server starts under Patroni with the limits that it had
+/// even where less is configured, and has less from its next start on.
+pub(super) fn observe<O: Railway + Sql + Http>(
     outside: &O,
     context: &Conversion,
     step: &str,
@@ -81,22 +82,31 @@ pub(super) fn observe<O: Railway + Sql>(
     if let Some(found) = disturbed(outside, context)? {
         return Ok(found);
     }
-    let now = server::settings(outside)?;
-    let lower: Vec<(String, String)> = limits(&context.settings)
-        .into_iter()
-        .filter(|(name, _)| is_of(step, name))
-        .filter(|limit| !server::less(std::slice::from_ref(limit), &now).is_empty())
-        .collect();
-    Ok(if lower.is_empty() {
-        Observation::NothingToDo("the server allows as much as it did before".to_owned())
+    let done = if [names::RAISE_REPLICAS, names::RAISE_SERVER].contains(&step) {
+        let now = server::settings(outside)?;
+        server::less(&limits(&context.settings), &now).is_empty()
+            && !patroni::waits_for_restart(outside)?
+    } else {
+        is_configured(outside, context, step)?
+    };
+    Ok(if done {
+        Observation::NothingToDo(
+            "the server may have as much as before, also when it starts anew".to_owned(),
+        )
     } else {
         Observation::Ready(Vec::new())
     })
 }
 
-/// Returns whether a step is about a limit: one of its own, or a restart.
-fn is_of(step: &str, name: &str) -> bool {
-    [names::RAISE_REPLICAS, names::RAISE_SERVER].contains(&step) || step == names::raise(name)
+/// Returns whether Patroni is told already to allow what a step is about.
+fn is_configured<O: Http>(outside: &O, context: &Conversion, step: &str) -> Result<bool, Failure> {
+    let limits = limits(&context.settings);
+    let limit = limits.iter().find(|(name, _)| names::raise(name) == step);
+    let Some((name, value)) = limit else {
+        let why = format!("`{step}` raises no limit of this plan");
+        return Err(Failure::permanently("plugin:step", why));
+    };
+    patroni::allows(outside, name, value)
 }
 
 /// Looks whether a step that raises limits has reached its end.
@@ -108,20 +118,8 @@ pub(super) fn check<O: Railway + Sql + Http + Effects>(
     match step {
         names::RAISE_REPLICAS => restarted(outside, context),
         names::RAISE_SERVER => raised(outside, context),
-        _ => {
-            let limits = limits(&context.settings);
-            let limit = limits.iter().find(|(name, _)| names::raise(name) == step);
-            let Some((name, value)) = limit else {
-                let why = format!("`{step}` raises no limit of this plan");
-                return Err(Failure::permanently("plugin:step", why));
-            };
-            Ok(if patroni::is_configured(outside, name, value)? {
-                Progress::Done(Vec::new())
-            } else {
-                Pending::after(SECOND, format!("Patroni does not say yet that {name} is {value}"))
-                    .into()
-            })
-        }
+        _ if is_configured(outside, context, step)? => Ok(Progress::Done(Vec::new())),
+        _ => Ok(Pending::after(SECOND, "Patroni does not say yet that it allows as much").into()),
     }
 }
 

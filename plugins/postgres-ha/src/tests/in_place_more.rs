@@ -119,27 +119,42 @@ fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
 }
 
 #[test]
-fn a_limit_is_raised_only_where_it_is_lower_and_read_back_from_every_node() {
+fn a_limit_is_raised_only_where_less_is_configured_and_read_back_from_every_node() {
     let mut given = Given::kept_with(&limited(), IN_PLACE);
     let Observation::Ready(facts) = given.observe(&limited(), "adopt") else { panic!() };
     given.facts.extend(facts);
     let mut stack = converted();
     assert!(matches!(given.check(&stack, "adopt"), Progress::Done(_)), "it is raised later");
-    for step in ["raise-max-connections", "raise-replicas", "raise-server"] {
-        assert!(matches!(given.observe(&stack, step), Observation::Ready(_)), "{step}");
-        let done = given.observe(&limited(), step);
-        assert!(matches!(done, Observation::NothingToDo(_)), "{step}");
-    }
-
+    let done = |stack: &Stack, step: &str| {
+        matches!(given.observe(stack, step), Observation::NothingToDo(_))
+    };
     pending(&given.check(&stack, "raise-max-connections"), "does not say yet");
+    // What runs says nothing of what it starts with.
+    stack.databases.overridden[0].1 = "300";
     for (says, is_done) in [
-        (r#"{"parameters": {"max_connections": 3000}}"#, false),
+        (r#"{"parameters": {}}"#, false),
+        (r#"{"parameters": {"max_connections": 200}}"#, false),
+        (r#"{"parameters": {"max_connections": 3000}}"#, true),
+        (r#"{"parameters": {"max_connections": "300"}}"#, true),
         (r#"{"parameters": {"max_connections": 300}}"#, true),
     ] {
         stack.patroni.says = says;
         let found = given.check(&stack, "raise-max-connections");
         assert_eq!(matches!(found, Progress::Done(_)), is_done, "{says}");
+        assert_eq!(done(&stack, "raise-max-connections"), is_done, "{says}");
     }
+    for (says, limit, is_done) in [
+        (r#"{"members": [{"name": "postgres-2", "pending_restart": true}]}"#, "300", false),
+        (r#"{"members": [{"name": "postgres-2"}]}"#, "100", false),
+        (r#"{"members": [{"name": "postgres-2"}]}"#, "300", true),
+    ] {
+        stack.patroni.says = says;
+        stack.databases.overridden[0].1 = limit;
+        for step in ["raise-replicas", "raise-server"] {
+            assert_eq!(done(&stack, step), is_done, "{step}: {says}");
+        }
+    }
+    stack.databases.overridden[0].1 = "100";
     pending(&given.check(&stack, "raise-replicas"), "`Postgres-2` is restarting");
     stack = stack.began("again-postgres-2").began("again-postgres-3");
     assert!(matches!(given.check(&stack, "raise-replicas"), Progress::Done(_)));
