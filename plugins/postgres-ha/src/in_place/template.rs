@@ -58,8 +58,6 @@ pub(crate) trait DeclareConversion {
     ) -> Result<(), Failure>;
     /// Declares a deployment of a service of the cluster.
     fn deploy_cluster(&self, label: &str, name: &str) -> Result<(), Failure>;
-    /// Declares that the container of a service of the cluster is restarted.
-    fn restart_cluster(&self, label: &str, name: &str) -> Result<(), Failure>;
     /// Declares an order to Patroni that gives the same end when it is sent again.
     fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure>;
 }
@@ -145,10 +143,6 @@ impl DeclareConversion for Live {
 
     fn deploy_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
         railway_effects::deploy(label, &made(name), &railway_effects::DeploySource::Configured)
-    }
-
-    fn restart_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
-        railway_effects::restart(label, &made(name))
     }
 
     fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure> {

@@ -94,7 +94,7 @@ fn limited() -> Stack {
 }
 
 #[test]
-fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
+fn limits_that_patroni_keeps_lower_are_raised_before_there_are_replicas() {
     let (plain, _) = planned_with(&Stack::healthy(), IN_PLACE);
     assert!(
         ids(&plain.steps).iter().all(|id| !id.starts_with("raise")),
@@ -102,15 +102,10 @@ fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
     );
     let (draft, declared) = planned_with(&limited(), IN_PLACE);
     let all = ids(&draft.steps);
-    let from = all.iter().position(|id| *id == "replicas").unwrap();
-    let expected =
-        ["replicas", "raise-max-connections", "raise-replicas", "raise-server", "synchronous"];
-    assert_eq!(&all[from..from + 5], &expected);
+    let from = all.iter().position(|id| *id == "adopt").unwrap();
+    let expected = ["adopt", "raise-max-connections", "raise-server", "replicas"];
+    assert_eq!(&all[from..from + 4], &expected);
     assert!(declared.line("raise-max-connections").contains("Raise(\"max_connections\", \"300\")"));
-    assert_eq!(
-        step(&draft.steps, "raise-replicas").effects,
-        ["again-postgres-2", "again-postgres-3"]
-    );
     assert_eq!(
         step(&draft.steps, "raise-server").outage.len(),
         6,
@@ -119,7 +114,7 @@ fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
 }
 
 #[test]
-fn a_limit_is_raised_only_where_less_is_configured_and_read_back_from_every_node() {
+fn a_limit_is_raised_only_where_less_is_configured_and_read_back() {
     let mut given = Given::kept_with(&limited(), IN_PLACE);
     let Observation::Ready(facts) = given.observe(&limited(), "adopt") else { panic!() };
     given.facts.extend(facts);
@@ -150,23 +145,15 @@ fn a_limit_is_raised_only_where_less_is_configured_and_read_back_from_every_node
     ] {
         stack.patroni.says = says;
         stack.databases.overridden[0].1 = limit;
-        for step in ["raise-replicas", "raise-server"] {
-            assert_eq!(done(&stack, step), is_done, "{step}: {says}");
-        }
+        assert_eq!(done(&stack, "raise-server"), is_done, "{says}");
     }
     stack.databases.overridden[0].1 = "100";
-    pending(&given.check(&stack, "raise-replicas"), "`Postgres-2` is restarting");
-    stack = stack.began("again-postgres-2").began("again-postgres-3");
-    assert!(matches!(given.check(&stack, "raise-replicas"), Progress::Done(_)));
-
     pending(&given.check(&stack, "raise-server"), "max_connections is 100 and was 300");
     stack.databases.overridden[0].1 = "300";
     stack.patroni.says = r#"{"members": [{"name": "postgres-2", "pending_restart": true}]}"#;
     pending(&given.check(&stack, "raise-server"), "waits for a restart");
     stack.patroni.says = r#"{"members": [{"name": "postgres-2"}]}"#;
     assert!(matches!(given.check(&stack, "raise-server"), Progress::Done(_)));
-    stack.databases.following.0 = 1;
-    pending(&given.check(&stack, "raise-server"), "1 of 2");
     stack.patroni.leads = Some(false);
     pending(&given.check(&stack, "raise-server"), "does not lead");
 }
