@@ -1,11 +1,11 @@
-//! What Patroni says of the server's own node and of all nodes. Its answers are read by their status, or by one word in them.
+//! What Patroni says of the server's own node, and what holds for all nodes. Its answers are read by their status, or by one word in them.
 
 use lockstep_sdk::outside::Http;
 use lockstep_sdk::{Failure, Response};
 
 use super::PATRONI;
 
-/// Answers 200 where the node leads.
+/// Answers 200 where the node leads, with what it says of itself.
 pub(super) const LEADER: &str = "/leader";
 
 /// Answers 200 where the node follows and has everything that the leader had when nodes last looked.
@@ -14,11 +14,8 @@ pub(super) const CAUGHT_UP: &str = "/replica?lag=0";
 /// Answers with what holds for all nodes.
 const CONFIG: &str = "/config";
 
-/// Answers with what each node says of itself.
-const CLUSTER: &str = "/cluster";
-
 /// Every path that is read.
-pub(crate) const PATHS: [&str; 4] = [LEADER, CAUGHT_UP, CONFIG, CLUSTER];
+pub(crate) const PATHS: [&str; 3] = [LEADER, CAUGHT_UP, CONFIG];
 
 /// Whether the server's own node leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +58,10 @@ pub(super) fn allows<O: Http>(outside: &O, name: &str, wanted: &str) -> Result<b
     Ok(matches!(pair, (Ok(figure), Ok(wanted)) if figure >= wanted))
 }
 
-/// Returns whether a node says that it waits for a restart. Where nothing is said it is taken for yes.
-pub(super) fn waits_for_restart<O: Http>(outside: &O) -> Result<bool, Failure> {
-    let found = answer(outside, CLUSTER)?;
-    Ok(!found.contains("\"members\"") || found.contains("\"pending_restart\""))
+/// Returns whether the server's own node waits for a restart, by its own word; none where it does not lead or says nothing.
+pub(super) fn waits_for_restart<O: Http>(outside: &O) -> Result<Option<bool>, Failure> {
+    let found = answer(outside, LEADER)?;
+    Ok(found.contains("\"patroni\"").then(|| found.contains("\"pending_restart\":true")))
 }
 
 /// Returns an answer without its spaces; nothing where none comes.

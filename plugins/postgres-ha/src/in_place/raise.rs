@@ -5,11 +5,11 @@
 use lockstep_sdk::blocks::soon;
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::step::{MINUTE, SECOND};
-use lockstep_sdk::{Failure, Observation, Pending, Progress, Step};
+use lockstep_sdk::{Fact, Facts, Failure, Observation, Pending, Progress, Step};
 
 use super::context::Conversion;
 use super::names;
-use super::observe::disturbed;
+use super::observe::{AGAIN, LOOKS, disturbed};
 use super::patroni::{self, Leads};
 use super::plan::Parts;
 use super::server::{self, limits};
@@ -61,23 +61,48 @@ pub(super) fn observe<O: Railway + Sql + Http>(
     outside: &O,
     context: &Conversion,
     step: &str,
+    memo: &[Fact],
 ) -> Result<Observation, Failure> {
     if let Some(found) = disturbed(outside, context)? {
         return Ok(found);
     }
-    let done = if step == names::RAISE_SERVER {
-        let now = server::settings(outside)?;
-        server::less(&limits(&context.settings), &now).is_empty()
-            && !patroni::waits_for_restart(outside)?
-    } else {
-        is_configured(outside, context, step)?
-    };
-    Ok(if done {
-        Observation::NothingToDo(
-            "the server may have as much as before, also when it starts anew".to_owned(),
-        )
+    if step == names::RAISE_SERVER {
+        return restart(outside, context, memo);
+    }
+    Ok(if is_configured(outside, context, step)? {
+        Observation::NothingToDo("Patroni allows as much already".to_owned())
     } else {
         Observation::Ready(Vec::new())
+    })
+}
+
+/// Patroni restarts the server only while that waits for it. It says so of a limit that is lower than it is told, and says so
+/// no more of one that is not, once it has taken up what it is told, which is within a few looks.
+fn restart<O: Sql + Http>(
+    outside: &O,
+    context: &Conversion,
+    memo: &[Fact],
+) -> Result<Observation, Failure> {
+    let lower = server::less(&limits(&context.settings), &server::settings(outside)?).join(", ");
+    let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
+    let patient = looks <= LOOKS;
+    let waits = patroni::waits_for_restart(outside)?;
+    let why = match (lower.is_empty(), waits) {
+        (true, Some(false)) => {
+            let done = "the server has what it had before, and waits for no restart";
+            return Ok(Observation::NothingToDo(done.to_owned()));
+        }
+        (false, Some(true)) => return Ok(Observation::Ready(Vec::new())),
+        // It waits for more than this plan has told it, and would change whenever somebody restarts it.
+        (true, Some(true)) if !patient => return Ok(Observation::Ready(Vec::new())),
+        (true, Some(true)) => "the server waits for a restart still".to_owned(),
+        (false, Some(false)) => format!("{lower}, and the server waits for no restart"),
+        (_, None) => "whether the server waits for a restart can't be told".to_owned(),
+    };
+    Ok(if patient {
+        Pending::after(AGAIN, why).remembering(vec![Fact::one("looks", looks)]).into()
+    } else {
+        Observation::Moved(format!("{why}: see `patronictl list` and Patroni's log"))
     })
 }
 
@@ -123,8 +148,9 @@ fn raised<O: Sql + Http>(outside: &O, context: &Conversion) -> Result<Progress, 
     if !less.is_empty() {
         return Ok(Pending::after(SECOND, less.join(", ")).into());
     }
-    if patroni::waits_for_restart(outside)? {
-        return Ok(Pending::after(SECOND, "the server waits for a restart").into());
-    }
-    Ok(Progress::Done(Vec::new()))
+    Ok(if patroni::waits_for_restart(outside)? == Some(false) {
+        Progress::Done(Vec::new())
+    } else {
+        Pending::after(SECOND, "the server waits for a restart").into()
+    })
 }

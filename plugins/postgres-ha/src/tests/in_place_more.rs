@@ -2,7 +2,7 @@
 
 use lockstep_sdk::{Observation, Progress, Undo};
 
-use super::given::{Given, IN_PLACE, ids, pending, planned_with, step};
+use super::given::{Given, IN_PLACE, ids, moved, pending, planned_with, step, waits};
 use super::in_place::{EDGE, converted};
 use super::refusals::refused_with;
 use super::stack::Stack;
@@ -138,24 +138,40 @@ fn a_limit_is_raised_only_where_less_is_configured_and_read_back() {
         assert_eq!(matches!(found, Progress::Done(_)), is_done, "{says}");
         assert_eq!(done(&stack, "raise-max-connections"), is_done, "{says}");
     }
-    for (says, limit, is_done) in [
-        (r#"{"members": [{"name": "postgres-2", "pending_restart": true}]}"#, "300", false),
-        (r#"{"members": [{"name": "postgres-2"}]}"#, "100", false),
-        (r#"{"members": [{"name": "postgres-2"}]}"#, "300", true),
-    ] {
-        stack.patroni.says = says;
-        stack.databases.overridden[0].1 = limit;
-        assert_eq!(done(&stack, "raise-server"), is_done, "{says}");
+}
+
+/// What the server's own node says while it waits for a restart, and while it does not.
+const WAITS: &str = r#"{"pending_restart": true, "patroni": {"version": "3.0.2"}}"#;
+const AT_EASE: &str = r#"{"patroni": {"version": "3.0.2"}}"#;
+
+#[test]
+fn the_server_restarts_only_while_it_waits_for_that_and_is_judged_by_what_is_seen_afterwards() {
+    let given = Given::kept_with(&limited(), IN_PLACE);
+    let with = |limit: &'static str, says: &'static str| {
+        let mut stack = converted();
+        (stack.databases.overridden[0].1, stack.patroni.says) = (limit, says);
+        stack
+    };
+    let step = "raise-server";
+    let done = given.observe(&with("300", AT_EASE), step);
+    assert!(matches!(done, Observation::NothingToDo(_)), "{done:?}");
+    let ready = given.observe(&with("100", WAITS), step);
+    assert!(matches!(ready, Observation::Ready(_)), "{ready:?}");
+    waits(&given.observe(&with("100", AT_EASE), step), "waits for no restart");
+    moved(&given.observed(&with("100", AT_EASE), step), "max_connections is 100 and was 300");
+    waits(&given.observe(&with("300", WAITS), step), "waits for a restart still");
+    let ready = given.observed(&with("300", WAITS), step);
+    assert!(matches!(ready, Observation::Ready(_)), "{ready:?}");
+    waits(&given.observe(&with("300", ""), step), "can't be told");
+
+    assert!(matches!(given.check(&with("300", AT_EASE), step), Progress::Done(_)));
+    pending(&given.check(&with("100", AT_EASE), step), "max_connections is 100 and was 300");
+    for says in [WAITS, ""] {
+        pending(&given.check(&with("300", says), step), "waits for a restart");
     }
-    stack.databases.overridden[0].1 = "100";
-    pending(&given.check(&stack, "raise-server"), "max_connections is 100 and was 300");
-    stack.databases.overridden[0].1 = "300";
-    stack.patroni.says = r#"{"members": [{"name": "postgres-2", "pending_restart": true}]}"#;
-    pending(&given.check(&stack, "raise-server"), "waits for a restart");
-    stack.patroni.says = r#"{"members": [{"name": "postgres-2"}]}"#;
-    assert!(matches!(given.check(&stack, "raise-server"), Progress::Done(_)));
+    let mut stack = with("300", AT_EASE);
     stack.patroni.leads = Some(false);
-    pending(&given.check(&stack, "raise-server"), "does not lead");
+    pending(&given.check(&stack, step), "does not lead");
 }
 
 #[test]
