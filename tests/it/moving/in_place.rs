@@ -274,6 +274,8 @@ fn while_a_replica_leads_going_back_switches_over_first_and_loses_no_row() {
     it.stage.lockstep(&["resume", &it.stage.run(), "--yes", "--until", "prove"]).expect(10);
     assert_ne!(text(&it.url, STARTED), started, "Patroni has restarted it");
     it.keeps([200, 10, 16]);
+    // Its answer may have been lost, so it may be ordered again.
+    assert_eq!(it.patroni("POST /restart", r#"{"restart_pending":true}"#).0, 503);
     let front = it.front();
     let standby = poll(|| {
         let (_, cluster) = it.patroni("GET /cluster", "");
