@@ -22,6 +22,10 @@ use crate::server::Server;
 /// What is left while the server starts anew.
 const STARTING: &str = "Patroni starts the server anew by itself; until it is up every service is without its database";
 
+/// How many looks Patroni gets to take up what it is told. It does so in its next round, which an order begins at once and which
+/// begins every 10 s anyway; a server that restarts before has the limits of before, also those that are lower.
+const TAKEN_UP: u64 = 2;
+
 impl<D: Declares> Parts<'_, D> {
     /// Lays out how Patroni is told the limits of which it may take less than there is now; nothing where there are none.
     pub(super) fn raise(&mut self) -> Result<(), Failure> {
@@ -92,7 +96,8 @@ fn restart<O: Sql + Http>(
             let done = "the server has what it had before, and waits for no restart";
             return Ok(Observation::NothingToDo(done.to_owned()));
         }
-        (false, Some(true)) => return Ok(Observation::Ready(Vec::new())),
+        (false, Some(true)) if looks > TAKEN_UP => return Ok(Observation::Ready(Vec::new())),
+        (false, Some(true)) => "Patroni may not have taken up all limits yet".to_owned(),
         // It waits for more than this plan has told it, and would change whenever somebody restarts it.
         (true, Some(true)) if !patient => return Ok(Observation::Ready(Vec::new())),
         (true, Some(true)) => "the server waits for a restart still".to_owned(),

@@ -155,7 +155,8 @@ fn the_server_restarts_only_while_it_waits_for_that_and_is_judged_by_what_is_see
     let step = "raise-server";
     let done = given.observe(&with("300", AT_EASE), step);
     assert!(matches!(done, Observation::NothingToDo(_)), "{done:?}");
-    let ready = given.observe(&with("100", WAITS), step);
+    waits(&given.observe(&with("100", WAITS), step), "may not have taken up");
+    let ready = given.observed(&with("100", WAITS), step);
     assert!(matches!(ready, Observation::Ready(_)), "{ready:?}");
     waits(&given.observe(&with("100", AT_EASE), step), "waits for no restart");
     moved(&given.observed(&with("100", AT_EASE), step), "max_connections is 100 and was 300");
