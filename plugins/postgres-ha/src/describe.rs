@@ -111,11 +111,6 @@ fn requests() -> Vec<Request> {
     add("sql", NEW, &both);
     add("railway", "*", &services);
     add("railway", "*", &CLUSTER);
-    add(
-        "railway",
-        "*",
-        &[("restart", "lets the replicas of a converted server take up higher limits")],
-    );
     add("railway", crate::options::SERVICE, &own);
     add("railway", crate::options::SERVICE, &CONVERSION);
     add("railway", crate::job::SERVICE, &job);
@@ -126,7 +121,7 @@ fn requests() -> Vec<Request> {
         in_place::PATRONI,
         &[(
             "send",
-            "lets a commit wait for a second node, raises limits, and lets the server lead before its cluster is taken back",
+            "lets a commit wait for a second node, raises limits, restarts the server where one is lower, and lets it lead before its cluster is taken back",
         )],
     );
     let why = "looks whether the converted server leads its cluster";

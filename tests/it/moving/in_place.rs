@@ -34,8 +34,11 @@ const SETTINGS: &str = "SELECT string_agg(name || '=' || setting, ' ' ORDER BY n
     ('max_connections', 'max_wal_senders', 'max_replication_slots', 'cluster_name', 'synchronous_standby_names', 'wal_log_hints')";
 
 /// Limits that count from a start on.
-const LIMITS: &str =
-    "SELECT current_setting('max_connections') || ' ' || current_setting('max_wal_senders')";
+const LIMITS: &str = "SELECT concat_ws(' ', current_setting('max_connections'), current_setting('max_wal_senders'), \
+    current_setting('max_replication_slots'))";
+
+/// When the server was started.
+const STARTED: &str = "SELECT pg_postmaster_start_time()::text";
 
 pub(super) struct Place {
     pub(super) stage: Stage,
@@ -56,16 +59,46 @@ impl Place {
         Self { stage, url, settings }
     }
 
-    /// Gives the server limits that Patroni would keep lower.
-    fn with_limits(mut self) -> Self {
-        run(&self.url, "ALTER SYSTEM SET max_connections = 300");
-        run(&self.url, "ALTER SYSTEM SET max_wal_senders = 20");
+    /// Gives the server limits that Patroni takes less of by itself.
+    fn with_limits(mut self, connections: u32, senders: u32, slots: u32) -> Self {
+        for (name, value) in [
+            ("max_connections", connections),
+            ("max_wal_senders", senders),
+            ("max_replication_slots", slots),
+        ] {
+            run(&self.url, &format!("ALTER SYSTEM SET {name} = {value}"));
+        }
         deploy(&self.stage, "postgres");
-        let shows =
-            || block_on(async { dial(&self.url).await.ok()?.query_one(LIMITS, &[]).await.ok() });
-        poll(|| shows().filter(|row| row.get::<_, &str>(0) == "300 20").map(drop));
+        self.shows(&format!("{connections} {senders} {slots}"));
         self.settings = text(&self.url, SETTINGS);
         self
+    }
+
+    /// Waits until the server has these limits.
+    #[track_caller]
+    fn shows(&self, limits: &str) {
+        let shows =
+            || block_on(async { dial(&self.url).await.ok()?.query_one(LIMITS, &[]).await.ok() });
+        poll(|| shows().filter(|row| row.get::<_, &str>(0) == limits).map(drop));
+    }
+
+    /// Every node has these limits, and would start with them again.
+    #[track_caller]
+    fn keeps(&self, limits: [u32; 3]) {
+        let (_, config) = self.patroni("GET /config", "");
+        let config: Value = serde_json::from_str(&config).unwrap();
+        let told = &config["postgresql"]["parameters"];
+        let names = ["max_connections", "max_wal_senders", "max_replication_slots"];
+        assert_eq!(names.map(|name| told[name].as_u64()), limits.map(|it| Some(it.into())));
+        poll(|| {
+            let (_, cluster) = self.patroni("GET /cluster", "");
+            let waits = cluster.contains("pending_restart");
+            (cluster.contains("postgres-3") && !waits).then_some(())
+        });
+        for node in ["postgres", "Postgres-2", "Postgres-3"] {
+            let limits = limits.map(|it| it.to_string()).join(" ");
+            assert_eq!(text(&self.node(node), LIMITS), limits, "{node}");
+        }
     }
 
     /// Lets services have the server's address instead of references: one with a password, one with a reference beside it.
@@ -149,11 +182,14 @@ fn text(url: &str, query: &str) -> String {
 
 #[test]
 fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_row() {
-    let it = Place::begin().with_limits().with_addresses();
+    let it = Place::begin().with_limits(300, 20, 10).with_addresses();
     let writers = Writers::start(4, [&it.url, &it.url], LEISURE);
     writers.have_written();
     writers.forget_times();
-    it.apply(Some("prove"), 10);
+    it.apply(Some("adopt"), 10);
+    let started = text(&it.url, STARTED);
+    it.stage.lockstep(&["resume", &it.stage.run(), "--yes", "--until", "prove"]).expect(10);
+    assert_eq!(text(&it.url, STARTED), started, "no limit was lower, so it did not restart");
     writers.have_written();
     let told = writers.told();
     println!("without an acknowledgement on the way there, each writer: {:?}", told.longest);
@@ -162,9 +198,7 @@ fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_ro
     for service in ["litellm", "backup-service", "langfuse-web"] {
         assert_eq!(it.url_of(service), front, "{service}");
     }
-    for node in ["postgres", "Postgres-2", "Postgres-3"] {
-        assert_eq!(text(&it.node(node), LIMITS), "300 20", "{node}");
-    }
+    it.keeps([300, 20, 10]);
     let after = write(&front, 90, 500);
     assert_ne!(
         text(&it.url, "SHOW synchronous_standby_names"),
@@ -174,6 +208,10 @@ fn a_server_becomes_a_cluster_in_place_and_a_single_server_again_and_loses_no_ro
     for service in CLUSTER.into_iter().chain(SERVICES) {
         assert!(it.stage.status().service(service).unwrap().serving, "{service}");
     }
+    assert_eq!(it.patroni("POST /restart", "{}").0, 200);
+    it.shows("300 20 10");
+    it.keeps([300, 20, 10]);
+    writers.have_written();
 
     writers.forget_times();
     it.stage.lockstep(&["rollback", &it.stage.run(), "--yes"]).expect(11);
@@ -228,9 +266,16 @@ fn what_is_staged_and_not_planned_is_never_committed_and_everything_stays_a_sing
 
 #[test]
 fn while_a_replica_leads_going_back_switches_over_first_and_loses_no_row() {
-    let it = Place::begin();
+    // Under Patroni there are fewer slots, so that the server restarts.
+    let it = Place::begin().with_limits(100, 10, 16);
     let before = write(&it.url, 1, 500);
-    it.apply(Some("prove"), 10);
+    it.apply(Some("adopt"), 10);
+    let started = text(&it.url, STARTED);
+    it.stage.lockstep(&["resume", &it.stage.run(), "--yes", "--until", "prove"]).expect(10);
+    assert_ne!(text(&it.url, STARTED), started, "Patroni has restarted it");
+    it.keeps([200, 10, 16]);
+    // Its answer may have been lost, so it may be ordered again.
+    assert_eq!(it.patroni("POST /restart", r#"{"restart_pending":true}"#).0, 503);
     let front = it.front();
     let standby = poll(|| {
         let (_, cluster) = it.patroni("GET /cluster", "");

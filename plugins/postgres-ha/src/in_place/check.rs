@@ -159,7 +159,7 @@ fn adopted<O: Railway + Sql + Http>(
             now.position, now.tables
         )));
     }
-    // What is raised once the replicas follow may be lower until then.
+    // What is raised next may be lower until then.
     let raised = server::limits(&context.settings);
     let fixed: Vec<_> =
         context.settings.iter().filter(|setting| !raised.contains(setting)).cloned().collect();
@@ -181,7 +181,20 @@ fn followed<O: Railway + Sql>(outside: &O, context: &Conversion) -> Result<Progr
             return Ok(found);
         }
     }
-    raise::followed(outside, context)
+    let following = server::following(outside, &context.replicas, context.lag_bytes);
+    let (follow, _) = match soon(following, "the server")? {
+        Ok(counts) => counts,
+        Err(pending) => return Ok(pending.into()),
+    };
+    let wanted = u64::try_from(context.replicas.len()).unwrap_or(u64::MAX);
+    Ok(if follow < wanted {
+        let mut pending =
+            Pending::after(SECOND, format!("{follow} of {wanted} replicas follow closely"));
+        (pending.done, pending.total) = (Some(follow), Some(wanted));
+        pending.into()
+    } else {
+        Progress::Done(Vec::new())
+    })
 }
 
 fn synchronous<O: Sql>(outside: &O, context: &Conversion) -> Result<Progress, Failure> {

@@ -186,8 +186,9 @@ pub(super) fn going(survey: &Survey, inside: &Inside, cluster: &Cluster, now: u6
     );
     let limits = limits(&inside.settings);
     if !limits.is_empty() {
-        let finding = Finding::warning("limits", "Patroni may keep limits lower than they are, until they are raised and every node has started anew")
-            .evidence("every service is without its database once more then, while the server restarts; until then fewer can be connected")
+        let finding = Finding::warning("limits", "Patroni may be told less of these limits than there is, so it is told them as soon as the server leads")
+            .evidence("the server starts under Patroni with what it had of each but max_replication_slots, and would have less from its next start on")
+            .evidence("every service is without its database once more only where a limit is lower then: Patroni restarts the server before there are replicas")
             .mended_by(RAISE_SERVER)
             .source("plans.md 3.7 step 9");
         let lines = limits.iter().map(|(name, value)| format!("{name} = {value}"));

@@ -33,28 +33,55 @@ pub(super) struct Sides<'a> {
     pub(super) server: &'a str,
     /// Hosts that mean it inside the environment.
     pub(super) hosts: &'a [String],
-    /// Hosts that mean it from outside, which Railway leads to the front by itself.
-    pub(super) public: &'a [String],
+    /// Where it is from outside, which Railway leads to the front by itself. Others have the same host with other ports.
+    pub(super) public: &'a [Location],
     /// Where its own URL leads.
     pub(super) own: Option<&'a Location>,
     /// The front.
     pub(super) edge: &'a TemplateService,
 }
 
+/// Whether a text names the server by its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Named {
+    /// It does not.
+    No,
+    /// It names a host that others have too, and no port.
+    Perhaps,
+    /// It does.
+    Yes,
+}
+
 impl Sides<'_> {
-    /// Returns whether a host is the server.
-    pub(super) fn are_at(&self, host: &str) -> bool {
-        self.hosts.iter().chain(self.public).any(|known| known.eq_ignore_ascii_case(host))
+    /// Returns whether a location is the server.
+    pub(super) fn are_at(&self, location: &Location) -> bool {
+        self.hosts.iter().any(|known| known.eq_ignore_ascii_case(&location.host))
+            || self.are_outside_at(location)
+    }
+
+    fn are_outside_at(&self, location: &Location) -> bool {
+        let is_it = |known: &Location| {
+            known.host.eq_ignore_ascii_case(&location.host) && port(known) == port(location)
+        };
+        self.public.iter().any(is_it)
     }
 
     /// Returns whether a text names the server by its address.
-    pub(super) fn are_named(&self, text: &str) -> bool {
-        self.hosts.iter().chain(self.public).any(|host| is_named(text, host))
+    pub(super) fn are_named(&self, text: &str) -> Named {
+        if self.hosts.iter().any(|host| is_named(text, host)) {
+            return Named::Yes;
+        }
+        self.are_outside(text)
+    }
+
+    fn are_outside(&self, text: &str) -> Named {
+        let named = self.public.iter().map(|location| named_outside(text, location));
+        named.max().unwrap_or(Named::No)
     }
 
     /// Returns the text that leads to the front, or why there is none. Before it stands the text as Railway leaves it.
     pub(super) fn seen(&self, text: &str, location: Option<&Location>) -> Result<String, String> {
-        if self.public.iter().any(|host| is_named(text, host)) {
+        if self.are_outside(text) != Named::No {
             return Err("it leads to the server from outside, by an address that Railway itself leads to the front".to_owned());
         }
         if let Some(port) = location.and_then(|location| location.port).filter(|port| *port != PORT)
@@ -64,7 +91,7 @@ impl Sides<'_> {
         let front = format!("${{{{{}.RAILWAY_PRIVATE_DOMAIN}}}}", self.edge.name);
         let moved = moved_text(text, self.server, &self.edge.name);
         let wanted = self.hosts.iter().fold(moved, |text, host| replaced(&text, host, &front));
-        if self.are_named(&wanted) {
+        if self.are_named(&wanted) != Named::No {
             return Err(
                 "it writes the server's address in another way than Railway does".to_owned()
             );
@@ -75,7 +102,7 @@ impl Sides<'_> {
     /// Returns the text that leads to the front in place of one that holds a password, or why there is none.
     pub(super) fn hidden(&self, location: &Location) -> Result<String, String> {
         let has = |what: &str| location.extra.iter().any(|(name, _)| name == what);
-        if self.public.iter().any(|host| host.eq_ignore_ascii_case(&location.host)) {
+        if self.are_outside_at(location) {
             return Err("it leads to the server from outside, by an address that Railway itself leads to the front".to_owned());
         }
         if has("references") {
@@ -85,9 +112,9 @@ impl Sides<'_> {
             return Err("what it ends with after `?` can't be seen, and would be lost".to_owned());
         }
         let same = |own: &Location| {
-            let port = location.port.unwrap_or(PORT) == PORT;
-            port && (&own.scheme, &own.user, &own.path)
-                == (&location.scheme, &location.user, &location.path)
+            port(location) == PORT
+                && (&own.scheme, &own.user, &own.path)
+                    == (&location.scheme, &location.user, &location.path)
         };
         if !self.own.is_some_and(same) || template::variable(self.edge, URL).is_none() {
             return Err(format!(
@@ -97,6 +124,32 @@ impl Sides<'_> {
         }
         Ok(format!("${{{{{}.{URL}}}}}", self.edge.name))
     }
+}
+
+fn port(location: &Location) -> u16 {
+    location.port.unwrap_or(PORT)
+}
+
+/// Returns whether a text names a location by its host and port.
+fn named_outside(text: &str, location: &Location) -> Named {
+    let (text, host) = (text.to_ascii_lowercase(), location.host.to_ascii_lowercase());
+    let parts: Vec<&str> = text.split(host.as_str()).collect();
+    let named = parts.windows(2).filter_map(|pair| {
+        let [before, after] = pair else { return None };
+        if before.chars().next_back().is_some_and(is_of_a_host)
+            || after.chars().next().is_some_and(is_of_a_host)
+        {
+            return None;
+        }
+        let behind = after.strip_prefix(':').unwrap_or_default();
+        let digits = behind.split(|next: char| !next.is_ascii_digit()).next().unwrap_or_default();
+        Some(match digits.parse::<u16>() {
+            Ok(found) if found == port(location) => Named::Yes,
+            Ok(_) => Named::No,
+            Err(_) => Named::Perhaps,
+        })
+    });
+    named.max().unwrap_or(Named::No)
 }
 
 /// Returns a text in which a host stands for another, where it is named as a whole.
@@ -139,8 +192,13 @@ mod tests {
         location
     }
 
+    fn outside(location: &mut Location) {
+        (location.host, location.port) = ("proxy.rlwy.net".to_owned(), Some(9999));
+    }
+
     fn with<T>(look: impl FnOnce(Sides<'_>) -> T) -> T {
-        let (hosts, public) = ([HOST.to_owned()], ["proxy.rlwy.net".to_owned()]);
+        let hosts = [HOST.to_owned()];
+        let public = [location(outside)];
         let edge = TemplateService {
             name: "Postgres HA".to_owned(),
             role: None,
@@ -181,13 +239,34 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_others_have_too_is_the_server_only_with_its_port() {
+        for (text, expected) in [
+            ("redis://a:b@proxy.rlwy.net:9999/0", Named::Yes),
+            ("redis://a:b@proxy.rlwy.net:9998", Named::No),
+            ("proxy.rlwy.net:999", Named::No),
+            ("a-proxy.rlwy.net:9999", Named::No),
+            ("proxy.rlwy.net:1,PROXY.rlwy.net:9999", Named::Yes),
+            ("proxy.rlwy.net:1,proxy.rlwy.net", Named::Perhaps),
+            ("host=proxy.rlwy.net port=9999", Named::Perhaps),
+            ("proxy.rlwy.net:${{shared.PORT}}", Named::Perhaps),
+        ] {
+            assert_eq!(with(|sides| sides.are_named(text)), expected, "{text}");
+        }
+        let at = |port| {
+            let location = location(|it| (it.host, it.port) = ("proxy.rlwy.net".to_owned(), port));
+            with(|sides| sides.are_at(&location))
+        };
+        assert!(at(Some(9999)) && !at(Some(9998)) && !at(None));
+    }
+
+    #[test]
     fn a_text_that_nobody_may_see_is_set_anew_only_where_the_fronts_own_url_means_the_same() {
         let whole = with(|sides| sides.hidden(&location(|it| it.port = None)));
         assert_eq!(whole.unwrap(), "${{Postgres HA.DATABASE_URL}}");
         breaks(|it| it.user = Some("app".to_owned()), "in another writing");
         breaks(|it| it.path = "/other".to_owned(), "in another writing");
         breaks(|it| it.port = Some(6432), "in another writing");
-        breaks(|it| it.host = "proxy.rlwy.net".to_owned(), "from outside");
+        breaks(outside, "from outside");
         breaks(|it| it.extra.push(("query".to_owned(), "some".to_owned())), "after `?`");
         breaks(|it| it.extra.push(("references".to_owned(), "some".to_owned())), "and references");
     }

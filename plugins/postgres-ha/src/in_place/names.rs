@@ -11,7 +11,6 @@ pub(super) const ADOPT: &str = "adopt";
 pub(super) const REPLICAS: &str = "replicas";
 /// What the names of the steps begin with that raise a limit.
 pub(super) const RAISE: &str = "raise-";
-pub(super) const RAISE_REPLICAS: &str = "raise-replicas";
 pub(super) const RAISE_SERVER: &str = "raise-server";
 pub(super) const SYNCHRONOUS: &str = "synchronous";
 pub(super) const ASYNCHRONOUS: &str = "asynchronous";
@@ -43,11 +42,6 @@ pub(super) fn start(service: &str) -> String {
 /// Returns the step that raises a limit, and the label of its effect.
 pub(super) fn raise(setting: &str) -> String {
     format!("{RAISE}{}", slug(&setting.replace('_', "-")))
-}
-
-/// Returns the label with which a replica is restarted.
-pub(super) fn again(service: &str) -> String {
-    format!("again-{}", slug(service))
 }
 
 /// Returns the undo step that lets the server lead before a client goes back to it.

@@ -15,10 +15,10 @@ use crate::server::Server;
 use crate::smoke;
 
 /// How often to look again.
-const AGAIN: u64 = 5 * SECOND;
+pub(super) const AGAIN: u64 = 5 * SECOND;
 
-/// How long to wait, in looks, for a node that is to have everything, or to tell whether it leads.
-const LOOKS: u64 = 24;
+/// How long to wait, in looks, for a node that is to have everything, to tell whether it leads, or to take up what it is told.
+pub(super) const LOOKS: u64 = 24;
 
 /// The facts that say where the log ended and how many tables there were before the server stopped.
 pub(super) const POSITION: &str = "position";
@@ -38,7 +38,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::REVERT => revert(outside, &context, memo),
         step if step.starts_with(names::LEAD) => lead(outside, &context, call, memo),
         step if step.starts_with(RETURN) => returns(outside, &context, call, memo),
-        step if step.starts_with(names::RAISE) => raise::observe(outside, &context, step),
+        step if step.starts_with(names::RAISE) => raise::observe(outside, &context, step, memo),
         names::ASYNCHRONOUS | names::SLOTS | names::ADDRESSES_BACK => {
             Ok(Observation::Ready(Vec::new()))
         }

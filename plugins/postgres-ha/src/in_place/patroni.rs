@@ -1,11 +1,11 @@
-//! What Patroni says of the server's own node and of all nodes. Its answers are read by their status, or by one word in them.
+//! What Patroni says of the server's own node, and what holds for all nodes. Its answers are read by their status, or by one word in them.
 
 use lockstep_sdk::outside::Http;
 use lockstep_sdk::{Failure, Response};
 
 use super::PATRONI;
 
-/// Answers 200 where the node leads.
+/// Answers 200 where the node leads, with what it says of itself.
 pub(super) const LEADER: &str = "/leader";
 
 /// Answers 200 where the node follows and has everything that the leader had when nodes last looked.
@@ -14,11 +14,8 @@ pub(super) const CAUGHT_UP: &str = "/replica?lag=0";
 /// Answers with what holds for all nodes.
 const CONFIG: &str = "/config";
 
-/// Answers with what each node says of itself.
-const CLUSTER: &str = "/cluster";
-
 /// Every path that is read.
-pub(crate) const PATHS: [&str; 4] = [LEADER, CAUGHT_UP, CONFIG, CLUSTER];
+pub(crate) const PATHS: [&str; 3] = [LEADER, CAUGHT_UP, CONFIG];
 
 /// Whether the server's own node leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,22 +48,20 @@ pub(super) fn caught_up<O: Http>(outside: &O) -> Result<bool, Failure> {
     }
 }
 
-/// Returns whether a setting has this value for all nodes.
-pub(super) fn is_configured<O: Http>(
-    outside: &O,
-    name: &str,
-    value: &str,
-) -> Result<bool, Failure> {
-    let wanted = format!("\"{name}\":{value}");
+/// Returns whether a limit is at least this for all nodes, from their next starts on. What runs may be more until then.
+pub(super) fn allows<O: Http>(outside: &O, name: &str, wanted: &str) -> Result<bool, Failure> {
     let found = answer(outside, CONFIG)?;
-    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_digit());
-    Ok(found.split(wanted.as_str()).skip(1).any(ends))
+    let Some((_, behind)) = found.split_once(&format!("\"{name}\":")) else { return Ok(false) };
+    let behind = behind.strip_prefix('"').unwrap_or(behind);
+    let figure = behind.split(|next: char| !next.is_ascii_digit()).next().unwrap_or_default();
+    let pair = (figure.parse::<u64>(), wanted.parse::<u64>());
+    Ok(matches!(pair, (Ok(figure), Ok(wanted)) if figure >= wanted))
 }
 
-/// Returns whether a node says that it waits for a restart. Where nothing is said it is taken for yes.
-pub(super) fn waits_for_restart<O: Http>(outside: &O) -> Result<bool, Failure> {
-    let found = answer(outside, CLUSTER)?;
-    Ok(!found.contains("\"members\"") || found.contains("\"pending_restart\""))
+/// Returns whether the server's own node waits for a restart, by its own word; none where it does not lead or says nothing.
+pub(super) fn waits_for_restart<O: Http>(outside: &O) -> Result<Option<bool>, Failure> {
+    let found = answer(outside, LEADER)?;
+    Ok(found.contains("\"patroni\"").then(|| found.contains("\"pending_restart\":true")))
 }
 
 /// Returns an answer without its spaces; nothing where none comes.

@@ -3,7 +3,7 @@
 use lockstep_sdk::outside::Railway;
 use lockstep_sdk::{Failure, Location, MovedVariable, TemplateService, Variable, VariableValue};
 
-use super::literals::{Literal, Sides};
+use super::literals::{Literal, Named, Sides};
 use super::template;
 use crate::references::{may_lead_anywhere, references, speaks_of_databases};
 use crate::service::Running;
@@ -66,8 +66,10 @@ impl Found {
         let all = text.map(references).into_iter().flatten();
         let named: Vec<&str> =
             all.filter(|(owner, _)| *owner == sides.server).map(|(_, name)| name).collect();
-        let literal = text.is_some_and(|text| sides.are_named(text));
-        let may_lead = speaks_of_databases(&variable.name) && text.is_none_or(may_lead_anywhere);
+        let is_named = text.map_or(Named::No, |text| sides.are_named(text));
+        let speaks = speaks_of_databases(&variable.name);
+        let literal = is_named == Named::Yes || (speaks && is_named == Named::Perhaps);
+        let may_lead = is_named == Named::Perhaps || (speaks && text.is_none_or(may_lead_anywhere));
         if named.is_empty() && !literal && !may_lead {
             return Ok(());
         }
@@ -90,7 +92,7 @@ impl Found {
                 return Ok(());
             }
         }
-        let leads = location.as_ref().map(|location| sides.are_at(&location.host));
+        let leads = location.as_ref().map(|location| sides.are_at(location));
         let wanted = match (text, &location, leads) {
             (Some(text), _, _) if literal => sides.seen(text, location.as_ref()),
             (_, _, Some(false)) => return Ok(()),

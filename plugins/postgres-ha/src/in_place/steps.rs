@@ -184,6 +184,7 @@ impl<D: Declares> Parts<'_, D> {
         );
         let step = self.without_database(step).effects(&[names::ADOPT]).approved(ADOPT).in_window();
         self.push(step.if_left(ADOPTING).limit(20 * MINUTE));
+        self.raise()?;
         let replicas: Vec<String> =
             context.replicas.iter().map(|(service, _)| service.clone()).collect();
         let words = (
@@ -191,7 +192,6 @@ impl<D: Declares> Parts<'_, D> {
             "one must be able to take over",
         );
         self.cluster_step(names::REPLICAS, &replicas, words)?;
-        self.raise()?;
         self.declare.order(names::SYNCHRONOUS, Order::Synchronous(true))?;
         self.declare.order(names::ASYNCHRONOUS, Order::Synchronous(false))?;
         self.push(
@@ -251,7 +251,9 @@ impl<D: Declares> Parts<'_, D> {
                 .effects(&refs(&hidden))
                 .if_left(LEADING)
                 .restored()
-                .expected(5 * SECOND),
+                .expected(5 * SECOND)
+                // What the host derives as the way back deploys each of these services, one after the other.
+                .limit(60 * MINUTE),
             );
         }
         Ok(())

@@ -4,7 +4,7 @@ use lockstep_sdk::blocks::pin::{self, Pin};
 use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::outside::{Http, Railway, Sql};
-use lockstep_sdk::{Failure, Finding, Service, Variable};
+use lockstep_sdk::{Failure, Finding, Location, Service, Variable};
 
 use super::literals::Sides;
 use super::patroni::{self, Leads};
@@ -97,13 +97,13 @@ pub(super) fn survey<O: Railway + Sql + Http + Templates>(
     };
     let (password, own) = Password::of(outside, &root)?;
     let public = root_has(&root, PUBLIC).then(|| outside.destination(root.name(), PUBLIC));
-    let public: Vec<String> = match public {
-        Some(Ok(location)) => location.map(|location| location.host).into_iter().collect(),
+    let public: Vec<Location> = match public {
+        Some(Ok(location)) => location.into_iter().collect(),
         Some(Err(failure)) if failure.is_denied() || failure.may_pass() => return Err(failure),
         Some(Err(_)) | None => Vec::new(),
     };
     let mut hosts = hosts(outside, root.name(), &root.variables)?;
-    hosts.retain(|host| !public.contains(host));
+    hosts.retain(|host| !public.iter().any(|location| location.host == *host));
     let mut others: Vec<&Running> =
         all.iter().filter(|running| running.name() != root.name()).collect();
     others.sort_by_key(|running| (running.uses(), running.name().to_owned()));

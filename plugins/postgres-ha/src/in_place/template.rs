@@ -58,8 +58,6 @@ pub(crate) trait DeclareConversion {
     ) -> Result<(), Failure>;
     /// Declares a deployment of a service of the cluster.
     fn deploy_cluster(&self, label: &str, name: &str) -> Result<(), Failure>;
-    /// Declares that the container of a service of the cluster is restarted.
-    fn restart_cluster(&self, label: &str, name: &str) -> Result<(), Failure>;
     /// Declares an order to Patroni that gives the same end when it is sent again.
     fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure>;
 }
@@ -71,7 +69,7 @@ pub(crate) enum Order<'a> {
     Synchronous(bool),
     /// A setting of all nodes has this value from their next starts on.
     Raise(&'a str, &'a str),
-    /// The server starts anew.
+    /// The server starts anew, if it waits for that.
     Restart,
     /// This node is to lead.
     Lead(&'a str),
@@ -87,13 +85,17 @@ impl Order<'_> {
                 let body = format!("{{\"postgresql\":{{\"parameters\":{{\"{name}\":{value}}}}}}}");
                 (http_effects::Method::Patch, "/config", body)
             }
-            Self::Restart => (http_effects::Method::Post, "/restart", "{}".to_owned()),
+            Self::Restart => {
+                let body = "{\"restart_pending\":true}".to_owned();
+                (http_effects::Method::Post, "/restart", body)
+            }
             Self::Lead(node) => {
                 (http_effects::Method::Post, "/failover", format!("{{\"candidate\":\"{node}\"}}"))
             }
         };
         let text = |text: &str| vec![Piece::Text(text.to_owned())];
-        // An order that comes again while the server restarts is turned away, and whether it has done so is looked at afterwards.
+        // An order that comes again is turned away: while the server restarts, and afterwards because it waits for no restart any
+        // more. It is also turned away where nothing came of it, so the step's check alone tells.
         let success = match self {
             Self::Restart => vec![200, 503],
             Self::Synchronous(_) | Self::Raise(..) | Self::Lead(_) => vec![200],
@@ -145,10 +147,6 @@ impl DeclareConversion for Live {
 
     fn deploy_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
         railway_effects::deploy(label, &made(name), &railway_effects::DeploySource::Configured)
-    }
-
-    fn restart_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
-        railway_effects::restart(label, &made(name))
     }
 
     fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure> {
@@ -241,4 +239,16 @@ pub(crate) fn variable<'a>(service: &'a TemplateService, name: &str) -> Option<&
 
 const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_that_is_ordered_again_does_not_come_again() {
+        let message = Order::Restart.message();
+        let body = message.body.as_slice();
+        assert!(matches!(body, [Piece::Text(text)] if text == r#"{"restart_pending":true}"#));
+    }
 }

@@ -231,10 +231,6 @@ impl DeclareConversion for Declared {
         self.add(format!("{label}: deploy-made {name}"))
     }
 
-    fn restart_cluster(&self, label: &str, name: &str) -> Result<(), Failure> {
-        self.add(format!("{label}: restart-made {name}"))
-    }
-
     fn order(&self, label: &str, order: Order<'_>) -> Result<(), Failure> {
         self.add(format!("{label}: order {order:?}"))
     }

@@ -2,8 +2,9 @@
 
 use lockstep_sdk::{Observation, Progress, Undo};
 
-use super::given::{Given, IN_PLACE, ids, pending, planned_with, step};
+use super::given::{Given, IN_PLACE, ids, moved, pending, planned_with, step, waits};
 use super::in_place::{EDGE, converted};
+use super::refusals::refused_with;
 use super::stack::Stack;
 use crate::in_place::moved_text;
 
@@ -73,6 +74,18 @@ fn addresses_are_read_back_where_they_are_urls() {
     super::given::failed(&given.check(&stack, "hidden-addresses"), "should lead to `front`");
 }
 
+#[test]
+fn another_service_behind_the_same_public_host_is_not_the_server() {
+    let mut stack = Stack::healthy();
+    stack.set("postgres", "DATABASE_PUBLIC_URL", "***p");
+    stack.leads("postgres", "DATABASE_PUBLIC_URL", "proxy.rlwy.net");
+    stack.set("litellm", "REDIS_PUBLIC_URL", "redis://default@proxy.rlwy.net:9998");
+    let (draft, _) = planned_with(&stack, IN_PLACE);
+    assert!(draft.steps.len() > 1, "{:?}", draft.findings);
+    stack.set("litellm", "REDIS_PUBLIC_URL", "redis://default@proxy.rlwy.net:5432");
+    refused_with(&stack, IN_PLACE, "references-stuck");
+}
+
 /// A server with a limit that Patroni takes less of by itself.
 fn limited() -> Stack {
     let mut stack = Stack::healthy();
@@ -81,7 +94,7 @@ fn limited() -> Stack {
 }
 
 #[test]
-fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
+fn limits_that_patroni_keeps_lower_are_raised_before_there_are_replicas() {
     let (plain, _) = planned_with(&Stack::healthy(), IN_PLACE);
     assert!(
         ids(&plain.steps).iter().all(|id| !id.starts_with("raise")),
@@ -89,15 +102,10 @@ fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
     );
     let (draft, declared) = planned_with(&limited(), IN_PLACE);
     let all = ids(&draft.steps);
-    let from = all.iter().position(|id| *id == "replicas").unwrap();
-    let expected =
-        ["replicas", "raise-max-connections", "raise-replicas", "raise-server", "synchronous"];
-    assert_eq!(&all[from..from + 5], &expected);
+    let from = all.iter().position(|id| *id == "adopt").unwrap();
+    let expected = ["adopt", "raise-max-connections", "raise-server", "replicas"];
+    assert_eq!(&all[from..from + 4], &expected);
     assert!(declared.line("raise-max-connections").contains("Raise(\"max_connections\", \"300\")"));
-    assert_eq!(
-        step(&draft.steps, "raise-replicas").effects,
-        ["again-postgres-2", "again-postgres-3"]
-    );
     assert_eq!(
         step(&draft.steps, "raise-server").outage.len(),
         6,
@@ -106,41 +114,65 @@ fn limits_that_patroni_keeps_lower_are_raised_and_the_server_restarts_last() {
 }
 
 #[test]
-fn a_limit_is_raised_only_where_it_is_lower_and_read_back_from_every_node() {
+fn a_limit_is_raised_only_where_less_is_configured_and_read_back() {
     let mut given = Given::kept_with(&limited(), IN_PLACE);
     let Observation::Ready(facts) = given.observe(&limited(), "adopt") else { panic!() };
     given.facts.extend(facts);
     let mut stack = converted();
     assert!(matches!(given.check(&stack, "adopt"), Progress::Done(_)), "it is raised later");
-    for step in ["raise-max-connections", "raise-replicas", "raise-server"] {
-        assert!(matches!(given.observe(&stack, step), Observation::Ready(_)), "{step}");
-        let done = given.observe(&limited(), step);
-        assert!(matches!(done, Observation::NothingToDo(_)), "{step}");
-    }
-
+    let done = |stack: &Stack, step: &str| {
+        matches!(given.observe(stack, step), Observation::NothingToDo(_))
+    };
     pending(&given.check(&stack, "raise-max-connections"), "does not say yet");
+    // What runs says nothing of what it starts with.
+    stack.databases.overridden[0].1 = "300";
     for (says, is_done) in [
-        (r#"{"parameters": {"max_connections": 3000}}"#, false),
+        (r#"{"parameters": {}}"#, false),
+        (r#"{"parameters": {"max_connections": 200}}"#, false),
+        (r#"{"parameters": {"max_connections": 3000}}"#, true),
+        (r#"{"parameters": {"max_connections": "300"}}"#, true),
         (r#"{"parameters": {"max_connections": 300}}"#, true),
     ] {
         stack.patroni.says = says;
         let found = given.check(&stack, "raise-max-connections");
         assert_eq!(matches!(found, Progress::Done(_)), is_done, "{says}");
+        assert_eq!(done(&stack, "raise-max-connections"), is_done, "{says}");
     }
-    pending(&given.check(&stack, "raise-replicas"), "`Postgres-2` is restarting");
-    stack = stack.began("again-postgres-2").began("again-postgres-3");
-    assert!(matches!(given.check(&stack, "raise-replicas"), Progress::Done(_)));
+}
 
-    pending(&given.check(&stack, "raise-server"), "max_connections is 100 and was 300");
-    stack.databases.overridden[0].1 = "300";
-    stack.patroni.says = r#"{"members": [{"name": "postgres-2", "pending_restart": true}]}"#;
-    pending(&given.check(&stack, "raise-server"), "waits for a restart");
-    stack.patroni.says = r#"{"members": [{"name": "postgres-2"}]}"#;
-    assert!(matches!(given.check(&stack, "raise-server"), Progress::Done(_)));
-    stack.databases.following.0 = 1;
-    pending(&given.check(&stack, "raise-server"), "1 of 2");
+/// What the server's own node says while it waits for a restart, and while it does not.
+const WAITS: &str = r#"{"pending_restart": true, "patroni": {"version": "3.0.2"}}"#;
+const AT_EASE: &str = r#"{"patroni": {"version": "3.0.2"}}"#;
+
+#[test]
+fn the_server_restarts_only_while_it_waits_for_that_and_is_judged_by_what_is_seen_afterwards() {
+    let given = Given::kept_with(&limited(), IN_PLACE);
+    let with = |limit: &'static str, says: &'static str| {
+        let mut stack = converted();
+        (stack.databases.overridden[0].1, stack.patroni.says) = (limit, says);
+        stack
+    };
+    let step = "raise-server";
+    let done = given.observe(&with("300", AT_EASE), step);
+    assert!(matches!(done, Observation::NothingToDo(_)), "{done:?}");
+    waits(&given.observe(&with("100", WAITS), step), "may not have taken up");
+    let ready = given.observed(&with("100", WAITS), step);
+    assert!(matches!(ready, Observation::Ready(_)), "{ready:?}");
+    waits(&given.observe(&with("100", AT_EASE), step), "waits for no restart");
+    moved(&given.observed(&with("100", AT_EASE), step), "max_connections is 100 and was 300");
+    waits(&given.observe(&with("300", WAITS), step), "waits for a restart still");
+    let ready = given.observed(&with("300", WAITS), step);
+    assert!(matches!(ready, Observation::Ready(_)), "{ready:?}");
+    waits(&given.observe(&with("300", ""), step), "can't be told");
+
+    assert!(matches!(given.check(&with("300", AT_EASE), step), Progress::Done(_)));
+    pending(&given.check(&with("100", AT_EASE), step), "max_connections is 100 and was 300");
+    for says in [WAITS, ""] {
+        pending(&given.check(&with("300", says), step), "waits for a restart");
+    }
+    let mut stack = with("300", AT_EASE);
     stack.patroni.leads = Some(false);
-    pending(&given.check(&stack, "raise-server"), "does not lead");
+    pending(&given.check(&stack, step), "does not lead");
 }
 
 #[test]
