@@ -178,7 +178,9 @@ async fn a_canary_that_is_led_elsewhere_while_it_waits_is_counted_there_and_nowh
     beside(&world, async {
         until(&world, &rows(), &mut known, |known| known.acknowledged.count() >= 2).await;
         admin.batch_execute("BEGIN; LOCK TABLE lockstep.canary IN SHARE MODE").await.unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
         while copy.query_one(WAITS, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            assert!(tokio::time::Instant::now() < deadline, "no canary waits for the lock");
             tokio::time::sleep(LOOK).await;
         }
         add(&world, &rows(), &mut known);
