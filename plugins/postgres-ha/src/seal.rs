@@ -67,7 +67,8 @@ pub(crate) fn end_clients() -> Vec<Vec<Piece>> {
 ///
 /// `PgPool` 4.3 leaves a client without an answer, and without an end, whose session ends while it passes an answer on. Tables are
 /// locked as the host does for a block: only the first is waited for, and one that was not free is the first next time, because
-/// nobody knows in which order writers lock. Whoever holds one for seconds is ended all the same.
+/// nobody knows in which order writers lock. Whoever holds one for seconds is ended all the same, and whatever goes wrong with
+/// this keeps nobody from being sealed.
 const HUSH: &str = "\
     DO $$ DECLARE tables text[]; busy int := 1; at int; began timestamptz := clock_timestamp(); BEGIN \
     SELECT array_agg(format('%I.%I', n.nspname, c.relname) ORDER BY c.oid) INTO tables \
