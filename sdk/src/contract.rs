@@ -15,7 +15,7 @@ pub use crate::bindings::lockstep::plugin::railway::{
 pub use crate::bindings::lockstep::plugin::railway_effects::{Assignment, MovedVariable};
 pub use crate::bindings::lockstep::plugin::redis::{KeySummary, Node, Print};
 pub use crate::bindings::lockstep::plugin::sql::Rows;
-pub use crate::bindings::lockstep::plugin::sql_effects::{Part as SchemaPart, Scope};
+pub use crate::bindings::lockstep::plugin::sql_effects::{Indexes, Part as SchemaPart, Scope};
 pub use crate::bindings::lockstep::plugin::types::{
     Allowed, ArgumentRule, Fact, Failure, Peer, Piece, Problem, Proof, ServiceRef, Times, Value,
 };

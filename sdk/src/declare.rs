@@ -4,7 +4,8 @@ use crate::bindings::lockstep::plugin::{
     http_effects, railway_effects, redis_effects, sql_effects,
 };
 use crate::{
-    ArgumentRule, Failure, Live, Message, Piece, Proof, SchemaPart, Scope, ServiceRef, Times,
+    ArgumentRule, Failure, Indexes, Live, Message, Piece, Proof, SchemaPart, Scope, ServiceRef,
+    Times,
 };
 
 /// Declares effects on named services and on connections. Callable in `plan` only; nothing is sent.
@@ -166,6 +167,14 @@ pub trait DeclareTransfers {
         target: &str,
         part: &SchemaPart,
     ) -> Result<(), Failure>;
+    /// Declares that indexes of `source` are built in `target` where it has none of their name.
+    fn build_indexes(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        which: &Indexes,
+    ) -> Result<(), Failure>;
     /// Declares that every sequence of `target` is set to where it stands at `source`, and `ahead` further.
     fn copy_sequences(
         &self,
@@ -203,6 +212,16 @@ impl DeclareTransfers for Live {
         part: &SchemaPart,
     ) -> Result<(), Failure> {
         sql_effects::copy_schema(label, source, target, part)
+    }
+
+    fn build_indexes(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        which: &Indexes,
+    ) -> Result<(), Failure> {
+        sql_effects::build_indexes(label, source, target, which)
     }
 
     fn copy_sequences(

@@ -28,7 +28,7 @@ mod export;
 
 pub use contract::{
     Allowed, Argument, ArgumentRule, Assignment, Backup, Bound, Capture, Deployment,
-    DeploymentStatus, Description, Draft, Drive, Fact, Failure, Finding, Gate, Guest, Job,
+    DeploymentStatus, Description, Draft, Drive, Fact, Failure, Finding, Gate, Guest, Indexes, Job,
     KeySummary, Location, LogLine, Message, Method, MovedVariable, Node, Observation, Outage,
     OutageKind, Peer, Pending, Piece, Print, Problem, Progress, Proof, Publication, Request,
     Response, Rows, Rule, Sample, SchemaPart, Scope, Service, ServiceRef, Severity, Step, StepCall,

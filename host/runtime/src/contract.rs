@@ -64,6 +64,7 @@ const INTERFACES: &[(&str, &[&str])] = &[
             "hold-writes",
             "release-writes",
             "copy-schema",
+            "build-indexes",
             "copy-sequences",
             "hold-snapshots",
             "compare",

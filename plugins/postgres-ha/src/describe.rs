@@ -58,6 +58,7 @@ fn requests() -> Vec<Request> {
     ];
     let both = [
         ("copy-schema", "copies the tables' definitions"),
+        ("build-indexes", "builds keys and indexes over the copied rows"),
         ("copy-sequences", "lets numbers go on where they stood"),
         ("hold-snapshots", "keeps both sides to be compared as they stood at the cut"),
         ("compare", "proves that nothing is missing"),

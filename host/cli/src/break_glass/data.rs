@@ -73,7 +73,7 @@ fn between(transfer: &Transfer) -> Option<String> {
     match transfer {
         Transfer::CopySchema { part, .. } => {
             let section = match part {
-                SchemaPart::BeforeRows => "pre-data",
+                SchemaPart::BeforeRows | SchemaPart::BeforeBulkLoad => "pre-data",
                 SchemaPart::AfterRows => "post-data",
             };
             let dump = "pg_dump --schema-only --no-publications --no-subscriptions";
@@ -81,6 +81,9 @@ fn between(transfer: &Transfer) -> Option<String> {
                 "{dump} --section={section} {source} | psql {target} -1 -v ON_ERROR_STOP=1\n\
                  # Primary keys are among post-data here, so make both parts before any rows follow.\n"
             ))
+        }
+        Transfer::BuildIndexes { .. } => {
+            Some("# Nothing by hand: they are among the post-data of the schema.\n".to_owned())
         }
         Transfer::CopySequences { ahead, .. } => {
             let query = SEQUENCES.replace("@AHEAD@", &ahead.to_string());

@@ -55,6 +55,9 @@ pub(crate) fn short(kind: &Kind) -> String {
             format!("psql: {}", super::data::LIFT)
         }
         Kind::Transfer(Transfer::CopySchema { .. }) => "pg_dump | psql".to_owned(),
+        Kind::Transfer(Transfer::BuildIndexes { .. }) => {
+            "nothing: post-data of the schema has them".to_owned()
+        }
         Kind::Transfer(Transfer::CopySequences { .. }) => {
             "psql: setval of every sequence".to_owned()
         }

@@ -1,6 +1,6 @@
 //! Work between two databases in words.
 
-use lockstep_engine::model::{SchemaPart, Scope, Transfer};
+use lockstep_engine::model::{Indexes, SchemaPart, Scope, Transfer};
 
 use super::text::{exactly, tame};
 
@@ -12,7 +12,16 @@ pub(super) fn transfer(transfer: &Transfer) -> String {
             "sql `{to}` in one transaction: make {} of the schema of `{from}`, as pg_dump tells it",
             match part {
                 SchemaPart::BeforeRows => "what rows need (tables, primary keys, identity indexes)",
+                SchemaPart::BeforeBulkLoad =>
+                    "what rows need (tables, keys of tables up to 32 MiB)",
                 SchemaPart::AfterRows => "the rest (other indexes, constraints, triggers)",
+            }
+        ),
+        Transfer::BuildIndexes { which, .. } => format!(
+            "sql `{to}`, each by itself and several at once: build {} of `{from}` that are missing",
+            match which {
+                Indexes::Keys => "primary keys and identity indexes",
+                Indexes::Others => "the other indexes",
             }
         ),
         Transfer::CopySequences { ahead, .. } => format!(

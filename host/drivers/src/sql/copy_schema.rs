@@ -1,79 +1,95 @@
-//! Copying a schema in two parts, with the definitions that `pg_dump` gives.
+//! Copying a schema in parts, with the definitions that `pg_dump` gives.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
-use lockstep_engine::model::{Digest, Failure, SchemaPart};
+use lockstep_engine::model::{self, Failure, SchemaPart};
+use tempfile::TempDir;
 
-use super::index_builds::{self, Builds};
+use super::index_builds::{Build, Builds, by_size};
+use super::indexes::{Index, Indexes, Role};
 use super::session::{Databases, failure};
 use super::tools::DumpTools;
-
-/// What makes a part of a schema.
-pub(super) struct Script {
-    /// What builds indexes before the rest: for each of several sessions what it sends, one transaction after the other.
-    pub(super) beside: Vec<Vec<String>>,
-    /// The rest, for one transaction.
-    pub(super) rest: String,
-}
-
-impl Script {
-    /// Returns a digest of everything that is sent.
-    pub(super) fn digest(&self) -> Digest {
-        Digest::of([self.beside.concat().concat().as_str(), &self.rest].concat().as_bytes())
-    }
-
-    /// Returns how many bytes are sent.
-    pub(super) fn bytes(&self) -> usize {
-        self.beside.iter().flatten().chain([&self.rest]).map(String::len).sum()
-    }
-}
 
 /// What of a database is not copied: rows, what only its own server needs, and what Lockstep keeps there.
 const WITHOUT: [&str; 4] =
     ["--schema-only", "--no-publications", "--no-subscriptions", "--exclude-schema=lockstep"];
 
-/// Constraints and indexes by which rows are identified, by the catalogue that they are in: rows that change need them.
-const IDENTITIES: &str = "\
-    SELECT 2606::oid, k.oid FROM pg_catalog.pg_constraint k WHERE k.contype = 'p' \
-    UNION ALL SELECT 2606::oid, k.oid FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_index i ON i.indexrelid = k.conindid \
-      AND i.indrelid = k.conrelid WHERE k.contype = 'u' AND i.indisreplident \
-    UNION ALL SELECT 1259::oid, i.indexrelid FROM pg_catalog.pg_index i WHERE i.indisreplident";
-
 const MAJOR: &str = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000";
 
+/// The definitions of a database.
+struct Archive<'a> {
+    tools: &'a DumpTools,
+    folder: TempDir,
+    indexes: Indexes,
+}
+
 impl Databases {
-    /// Returns the SQL that makes a part of the schema of `source` in `target`, but for the indexes of the later part that are
-    /// there already.
+    /// Returns the SQL that makes a part of the schema of `source` in `target`.
     pub(super) async fn schema_script(
         &self,
         source: &str,
         target: &str,
         part: SchemaPart,
-    ) -> Result<Script, Failure> {
-        let from = self.open(source, "lockstep:copy-schema").await?;
-        let (major, identities) = {
-            let failed = |error: tokio_postgres::Error| failure(source, &error);
-            let rows = from.client.query(IDENTITIES, &[]).await.map_err(failed)?;
-            let identity = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
-            let identities: Result<BTreeSet<(u32, u32)>, _> = rows.iter().map(identity).collect();
-            (self.major(source).await?, identities.map_err(failed)?)
+    ) -> Result<String, Failure> {
+        let archive = self.archive(source, target).await?;
+        let later = archive.list("--section=post-data").await?;
+        let later = later.lines().map(|line| (line, archive.index(line)));
+        let first = match part {
+            SchemaPart::BeforeRows | SchemaPart::BeforeBulkLoad => {
+                archive.list("--section=pre-data").await?
+            }
+            SchemaPart::AfterRows => String::new(),
         };
-        let tools = self.tools.between(major, self.major(target).await?).await?;
+        let belongs = |index: Option<&Index>| match part {
+            SchemaPart::BeforeRows => index.is_some_and(|it| it.role == Role::Key),
+            SchemaPart::BeforeBulkLoad => {
+                index.is_some_and(|it| it.role == Role::Key && !it.can_wait())
+            }
+            SchemaPart::AfterRows => index.is_none_or(|it| !it.is_there),
+        };
+        let later = later.filter(|(_, index)| belongs(*index)).map(|(line, _)| line);
+        let entries: Vec<&str> = first.lines().chain(later).collect();
+        archive.script(&entries).await
+    }
+
+    /// Returns what builds indexes of `source` that `target` does not have, each by itself.
+    pub(super) async fn index_scripts(
+        &self,
+        source: &str,
+        target: &str,
+        which: model::Indexes,
+    ) -> Result<Builds, Failure> {
+        let archive = self.archive(source, target).await?;
+        let later = archive.list("--section=post-data").await?;
+        let later = later.lines().filter_map(|line| Some((line, archive.index(line)?)));
+        let wanted = later.filter(|(_, index)| index.is_wanted(which));
+        let mut wanted: Vec<_> =
+            wanted.map(|(line, index)| (index.bytes, (line, index.table.clone()))).collect();
+        by_size(&mut wanted);
+        let entries: Vec<&str> = wanted.iter().map(|(_, (line, _))| *line).collect();
+        let mut scripts = apart(&archive.script(&entries).await?).into_iter();
+        let settings = scripts.next().unwrap_or_default();
+        if scripts.len() != wanted.len() {
+            let text = format!("of {} indexes pg_restore gave {}", wanted.len(), scripts.len());
+            return Err(Failure::permanent("sql:pg-dump", text));
+        }
+        let tables = wanted.into_iter().map(|(_, (_, table))| table);
+        let each = tables.zip(scripts).map(|(table, script)| Build { table, script });
+        Ok(Builds { settings, each: each.collect() })
+    }
+
+    async fn archive(&self, source: &str, target: &str) -> Result<Archive<'_>, Failure> {
+        let indexes = self.indexes(source, target).await?;
+        let (from, to) = (self.major(source).await?, self.major(target).await?);
+        let tools = self.tools.between(from, to).await?;
         let dialled = self.dialled_by_programs(source).await?;
         let folder = tempfile::tempdir().map_err(|error| unwritten(&error))?;
-        let archive = folder.path().join("schema");
-        tools
-            .dump(&dialled, &archive, &WITHOUT)
-            .await
-            .map_err(|failure| self.redactor.failure(failure))?;
-        let builds = match part {
-            SchemaPart::BeforeRows => BTreeMap::new(),
-            SchemaPart::AfterRows => self.builds(source, target).await?,
-        };
-        part_of(tools, folder.path(), &archive, &identities, &builds, part).await
+        let archive = Archive { tools, folder, indexes };
+        let dumped = tools.dump(&dialled, &archive.path(), &WITHOUT).await;
+        dumped.map_err(|failure| self.redactor.failure(failure))?;
+        Ok(archive)
     }
 
     /// Returns a server's major version.
@@ -86,41 +102,25 @@ impl Databases {
     }
 }
 
-async fn part_of(
-    tools: &DumpTools,
-    folder: &Path,
-    archive: &Path,
-    identities: &BTreeSet<(u32, u32)>,
-    builds: &Builds,
-    part: SchemaPart,
-) -> Result<Script, Failure> {
-    let script = async |entries: &[&str]| {
-        let list = folder.join("entries");
+impl Archive<'_> {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("schema")
+    }
+
+    async fn list(&self, section: &str) -> Result<String, Failure> {
+        self.tools.list(&self.path(), section).await
+    }
+
+    /// Returns the index that an entry makes, if it makes one.
+    fn index(&self, line: &str) -> Option<&Index> {
+        self.indexes.get(&numbers(line)?)
+    }
+
+    async fn script(&self, entries: &[&str]) -> Result<String, Failure> {
+        let list = self.folder.path().join("entries");
         let lines: String = entries.iter().flat_map(|line| [line, "\n"]).collect();
         fs::write(&list, lines).map_err(|error| unwritten(&error))?;
-        tools.script(archive, &list).await
-    };
-    let later = tools.list(archive, "--section=post-data").await?;
-    let tells_rows_apart = |line: &&str| numbers(line).is_some_and(|it| identities.contains(&it));
-    match part {
-        SchemaPart::BeforeRows => {
-            let first = tools.list(archive, "--section=pre-data").await?;
-            let later = later.lines().filter(tells_rows_apart);
-            let entries: Vec<&str> = first.lines().chain(later).collect();
-            Ok(Script { beside: Vec::new(), rest: script(&entries).await? })
-        }
-        SchemaPart::AfterRows => {
-            let others = later.lines().filter(|line| !tells_rows_apart(line));
-            let (indexes, rest): (Vec<&str>, Vec<&str>) =
-                others.partition(|line| index_builds::find(builds, numbers(line)).is_some());
-            let mut beside = Vec::new();
-            for group in
-                index_builds::groups(&indexes, |line| index_builds::find(builds, numbers(line)))
-            {
-                beside.push(apart(&script(&group).await?));
-            }
-            Ok(Script { beside, rest: script(&rest).await? })
-        }
+        self.tools.script(&self.path(), &list).await
     }
 }
 

@@ -7,7 +7,6 @@ use lockstep_engine::model::{Affects, Atomicity, Fact, Failure, Value};
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use super::copy_schema::Script;
 use super::proof::{Server, XID, identify};
 use super::session::{Databases, Session, failure};
 use super::value::{Parameter, value};
@@ -46,7 +45,7 @@ pub(super) struct Prepared {
     session: Session,
     xid: String,
     /// What is to be sent, where it was put together before.
-    pub(super) script: Option<Script>,
+    pub(super) script: Option<String>,
 }
 
 impl Databases {

@@ -129,7 +129,7 @@ impl Databases {
 
     /// Lifts every block that this process holds, and ends what it compares: snapshots hold back clean-up for as long as they last.
     pub(crate) async fn let_go(&self) {
-        self.comparisons().clear();
+        self.jobs().clear();
         self.snapshots.lock().await.clear();
         let held = std::mem::take(&mut *self.holds.lock().await);
         for session in held.into_values() {

@@ -1,147 +1,180 @@
 //! Building indexes in several sessions at once: it is most of the work that is left when the rows are there.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use lockstep_engine::model::Failure;
+use lockstep_engine::model::{self, Fact, Failure, Transfer, Value};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
 
 use super::effect::called;
 use super::fence::terminate;
+use super::job::{Ended, Job};
 use super::session::{self, Databases, failure};
 use crate::order::Order;
-use crate::railway::Deadline;
 
 /// How many sessions build at once, as many as `pgcopydb` takes by itself.
 const AT_ONCE: usize = 4;
 
-/// Memory for each of them, enough for two more workers to sort beside it; more where the server is set so. And a server that
-/// finds that nobody listens any more stops building.
+/// Memory for each of them, enough for two more workers to sort beside it; more where the server is set so. A server that finds
+/// that nobody listens any more stops building. And no commit waits for another node: what is not there after all is made later.
 const PREPARE: &str = "\
     SELECT pg_catalog.set_config('maintenance_work_mem', '128MB', false) \
       WHERE pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')) < 134217728; \
     SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings \
-      WHERE name = 'client_connection_check_interval'";
+      WHERE name = 'client_connection_check_interval'; \
+    SET synchronous_commit = off";
 
-/// The catalogue in which indexes are.
-const CLASSES: u32 = 1259;
+/// Whether a table is followed by no subscription that has not begun to copy it, and whether any table is being copied. Who copies
+/// holds a lock, so a key waits behind it for the rows.
+const BEGUN: &str = "\
+    SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = ($1::text)::regclass AND (r.srsubstate = 'i' \
+        OR r.srsubstate = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'relation' AND l.granted \
+          AND l.relation = r.srrelid AND l.mode = 'RowExclusiveLock' AND l.database = (SELECT d.oid \
+            FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())))), \
+      EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srsubstate = 'd')";
 
-/// Every index of users that no constraint owns, with the size of its table.
-const INDEXES: &str = "\
-    SELECT c.oid, n.nspname::text, c.relname::text, pg_catalog.pg_table_size(i.indrelid) \
-    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast' AND c.relkind = 'i' \
-    AND i.indisvalid AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid \
-      AND k.conrelid = i.indrelid AND k.contype <> 'f')";
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
-/// The indexes of a database that can be built beside each other, by their numbers.
-pub(super) type Builds = BTreeMap<u32, Build>;
+/// How long no table may be copied before nothing is waited for any more. A key that comes before its rows costs time, nothing else.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is to be known of an index before it is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An index to be built.
 pub(super) struct Build {
-    /// How many bytes its table has.
-    pub(super) bytes: i64,
-    /// Whether the copy has one of this name.
-    pub(super) is_there: bool,
+    /// Its table as SQL.
+    pub(super) table: String,
+    /// What is sent.
+    pub(super) script: String,
 }
 
-/// Returns the index of an entry, which its catalogue and number in it tell.
-pub(super) fn find(builds: &Builds, numbers: Option<(u32, u32)>) -> Option<Build> {
-    numbers
-        .filter(|(catalogue, _)| *catalogue == CLASSES)
-        .and_then(|(_, it)| builds.get(&it).copied())
+/// Indexes to be built, the largest first.
+pub(super) struct Builds {
+    /// What each session is told before.
+    pub(super) settings: String,
+    pub(super) each: Vec<Build>,
 }
 
-/// Deals out what is to be built to at most [`AT_ONCE`] sessions: the largest first, each to the one that has least to do.
-pub(super) fn groups<'a>(
-    entries: &[&'a str],
-    build: impl Fn(&str) -> Option<Build>,
-) -> Vec<Vec<&'a str>> {
-    let missing = entries.iter().filter_map(|line| Some((*line, build(line)?)));
-    let mut missing: Vec<_> = missing.filter(|(_, build)| !build.is_there).collect();
-    missing.sort_by_key(|(_, build)| Reverse(build.bytes));
-    let mut groups: Vec<(i64, Vec<&str>)> = vec![(0, Vec::new()); AT_ONCE];
-    for (line, build) in missing {
-        if let Some((bytes, group)) = groups.iter_mut().min_by_key(|(bytes, _)| *bytes) {
-            // Even an empty table costs something.
-            *bytes = bytes.saturating_add(build.bytes.max(8192));
-            group.push(line);
-        }
+/// How far it is.
+#[derive(Debug, Default)]
+struct Reached {
+    built: usize,
+    of: usize,
+    /// Tables whose rows are waited for.
+    awaited: Vec<String>,
+}
+
+impl Reached {
+    fn note(&self) -> String {
+        let awaited = match self.awaited.as_slice() {
+            [] => String::new(),
+            tables => format!("; the copy of {} has not begun", tables.join(", ")),
+        };
+        format!("built {} of {} indexes{awaited}", self.built, self.of)
     }
-    groups.into_iter().map(|(_, group)| group).filter(|group| !group.is_empty()).collect()
+}
+
+struct Run<'a> {
+    databases: &'a Databases,
+    /// How its sessions call themselves.
+    called: &'a str,
+    target: &'a str,
+    which: model::Indexes,
+    settings: &'a str,
+    left: Mutex<VecDeque<Build>>,
+    reached: &'a Mutex<Reached>,
+}
+
+/// Begins to build what is missing.
+pub(super) fn begin(databases: &Arc<Databases>, order: &Order<'_>, transfer: &Transfer) -> Job {
+    let reached = Arc::new(Mutex::new(Reached::default()));
+    let (databases, shared) = (databases.clone(), reached.clone());
+    let (called, transfer) = (called(order), transfer.clone());
+    Job::begin(move || lock(&reached).note(), async move {
+        let Transfer::BuildIndexes { source, target, which } = &transfer else {
+            let failure = Failure::permanent("sql:kind", "this builds no indexes");
+            return Err(Ended::Failed(failure));
+        };
+        let built = databases.build_indexes(&called, (source, target), *which, &shared).await;
+        built.map_err(|failure| Ended::Failed(databases.redactor.failure(failure)))
+    })
 }
 
 impl Databases {
-    /// Returns the indexes of `source` that can be built beside each other in `target`.
-    pub(super) async fn builds(&self, source: &str, target: &str) -> Result<Builds, Failure> {
-        let there = self.indexes(target).await?;
-        let is_there = |name: &(String, String)| there.iter().any(|(_, it, _)| it == name);
-        let here = self.indexes(source).await?.into_iter();
-        Ok(here
-            .map(|(number, name, bytes)| (number, Build { bytes, is_there: is_there(&name) }))
-            .collect())
-    }
-
-    async fn indexes(&self, name: &str) -> Result<Vec<(u32, (String, String), i64)>, Failure> {
-        let session = self.open(name, "lockstep:copy-schema").await?;
-        let failed = |error: tokio_postgres::Error| self.redactor.failure(failure(name, &error));
-        let rows = session.client.query(INDEXES, &[]).await.map_err(failed)?;
-        let index = |row: &tokio_postgres::Row| {
-            Ok((row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?), row.try_get(3)?))
-        };
-        rows.iter().map(index).collect::<Result<_, _>>().map_err(failed)
-    }
-
-    /// Builds indexes in sessions beside each other, each in a transaction of its own: whoever waits for a lock holds none that
-    /// others wait for. Returns when nothing of it is under way any more.
-    pub(super) async fn build_indexes(
+    async fn build_indexes(
         &self,
-        order: &Order<'_>,
-        name: &str,
-        sessions: &[Vec<String>],
-        deadline: Deadline<'_>,
-    ) -> Result<(), Failure> {
-        let build = async |scripts: &Vec<String>| {
-            let session = self.open(name, &called(order)).await?;
-            let failed = |error: tokio_postgres::Error| failure(name, &error);
-            session.client.batch_execute(PREPARE).await.map_err(failed)?;
-            for script in scripts {
-                deadline.check()?;
-                session.client.batch_execute(script).await.map_err(failed)?;
-            }
-            Ok(())
+        called: &str,
+        (source, target): (&str, &str),
+        which: model::Indexes,
+        reached: &Mutex<Reached>,
+    ) -> Result<Vec<Fact>, Failure> {
+        // One whose connection broke may go on building, and be in the next one's way.
+        let session = self.open(target, "lockstep:copy-schema").await?;
+        terminate(&session.client, target, &session::called(called)).await?;
+        let builds = self.index_scripts(source, target, which).await?;
+        let all = builds.each.len();
+        lock(reached).of = all;
+        let run = Run {
+            databases: self,
+            called,
+            target,
+            which,
+            settings: &builds.settings,
+            left: Mutex::new(builds.each.into()),
+            reached,
         };
-        join_all(sessions.iter().map(build)).await.into_iter().collect()
+        let sessions = (0..AT_ONCE.min(all)).map(|_| run.session());
+        join_all(sessions).await.into_iter().collect::<Result<(), _>>()?;
+        let all = Value::Integer(i64::try_from(all).unwrap_or(i64::MAX));
+        Ok(vec![Fact::one("indexes", all)])
     }
+}
 
-    /// Ends what is left of such sessions at the server: one whose connection broke may go on building, and be in the next one's way.
-    pub(super) async fn end_builds(&self, order: &Order<'_>, name: &str) {
-        let ended = async {
-            let session = self.open(name, "lockstep:copy-schema").await?;
-            terminate(&session.client, name, &session::called(&called(order))).await
-        };
-        if let Err(failure) = ended.await {
-            tracing::warn!(connection = name, %failure, "sessions that build indexes may still go on");
+impl Run<'_> {
+    /// Builds one after the other: whoever waits for a lock holds none that others wait for.
+    async fn session(&self) -> Result<(), Failure> {
+        let session = self.databases.open(self.target, self.called).await?;
+        let failed = |error: tokio_postgres::Error| failure(self.target, &error);
+        session.client.batch_execute(self.settings).await.map_err(failed)?;
+        session.client.batch_execute(PREPARE).await.map_err(failed)?;
+        loop {
+            let next = lock(&self.left).pop_front();
+            let Some(build) = next else { return Ok(()) };
+            if self.which == model::Indexes::Keys {
+                lock(self.reached).awaited.push(build.table.clone());
+                let begun = begun(&session.client, &build.table).await;
+                lock(self.reached).awaited.retain(|table| *table != build.table);
+                begun.map_err(failed)?;
+            }
+            session.client.batch_execute(&build.script).await.map_err(failed)?;
+            lock(self.reached).built += 1;
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sessions_have_about_as_much_to_do_each() {
-        let bytes = |line: &str| line.parse().ok();
-        let build = |line: &str| Some(Build { bytes: bytes(line)?, is_there: line == "7777777" });
-        let entries = ["900000", "20000", "7777777", "500000", "400000", "30000", "800000"];
-        let groups = groups(&entries, build);
-        assert_eq!(
-            groups,
-            [vec!["900000"], vec!["800000"], vec!["500000"], vec!["400000", "30000", "20000"]]
-        );
-        assert!(super::groups(&[], build).is_empty());
+/// Waits until a table's rows are being copied, if they are to be.
+async fn begun(client: &Client, table: &str) -> Result<(), tokio_postgres::Error> {
+    let mut idle = Instant::now();
+    loop {
+        let row = client.query_one(BEGUN, &[&table]).await?;
+        if row.try_get(0)? || idle.elapsed() > PATIENCE {
+            return Ok(());
+        }
+        if row.try_get(1)? {
+            idle = Instant::now();
+        }
+        sleep(LOOK).await;
     }
+}
+
+/// Puts the largest first: what takes longest had better begin first.
+pub(super) fn by_size<T>(builds: &mut [(i64, T)]) {
+    builds.sort_by_key(|(bytes, _)| Reverse(*bytes));
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

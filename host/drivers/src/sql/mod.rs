@@ -15,6 +15,8 @@ mod fence;
 mod harmless;
 mod hold;
 mod index_builds;
+mod indexes;
+mod job;
 mod lock;
 mod names;
 mod proof;

@@ -16,8 +16,8 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::compare::Comparison;
 use super::effect::Prepared;
+use super::job::Job;
 use super::snapshots::Snapshots;
 use super::tools::Tools;
 use crate::railway::Railway;
@@ -41,8 +41,8 @@ pub(crate) struct Databases {
     pub(super) holds: Mutex<BTreeMap<String, Session>>,
     /// Sessions that keep both databases to be compared as they stood, by how they call themselves.
     pub(super) snapshots: Mutex<BTreeMap<String, Snapshots>>,
-    /// Comparisons that go on, by the markers of their effects.
-    pub(super) comparisons: std::sync::Mutex<BTreeMap<String, Comparison>>,
+    /// Work that goes on, by the markers of its effects.
+    pub(super) jobs: std::sync::Mutex<BTreeMap<String, Job>>,
     /// The node of each cluster that led when it was looked for last.
     leading: Mutex<BTreeMap<String, String>>,
     pub(super) tools: Tools,
@@ -88,7 +88,7 @@ impl Databases {
             prepared: Mutex::default(),
             holds: Mutex::default(),
             snapshots: Mutex::default(),
-            comparisons: std::sync::Mutex::default(),
+            jobs: std::sync::Mutex::default(),
             leading: Mutex::default(),
         }
     }

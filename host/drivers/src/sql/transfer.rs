@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockstep_engine::journal::{Fate, Intent, Sent, Standing};
-use lockstep_engine::model::{Atomicity, Fact, Failure, Transfer, Value};
+use lockstep_engine::model::{Atomicity, Digest, Fact, Failure, Transfer, Value};
 use lockstep_engine::run::Follow;
 use tokio::time::timeout;
 
-use super::compare::Comparison;
+use super::compare;
 use super::copy_sequences;
 use super::effect::commit;
+use super::index_builds;
 use super::session::{Databases, Session, failure};
 use crate::order::Order;
 use crate::railway::Deadline;
 
-/// How long one part of a schema may take: its indexes are built over all rows.
+/// How long one part of a schema may take: its foreign keys are looked up for all rows.
 const LONGEST: Duration = Duration::from_hours(6);
 
 /// What stands for the definitions that are sent.
@@ -30,20 +31,23 @@ impl Databases {
     ) -> Result<Standing, Failure> {
         let target = match transfer {
             Transfer::CopySchema { target, .. } | Transfer::CopySequences { target, .. } => target,
-            Transfer::HoldSnapshots { .. } | Transfer::Compare { .. } => return Ok(Standing::new()),
+            Transfer::BuildIndexes { .. }
+            | Transfer::HoldSnapshots { .. }
+            | Transfer::Compare { .. } => return Ok(Standing::new()),
         };
         // The definitions are read first: the transaction waits for nobody.
         let script = match transfer {
             Transfer::CopySchema { source, target, part } => {
                 Some(self.schema_script(source, target, *part).await?)
             }
-            Transfer::CopySequences { .. }
+            Transfer::BuildIndexes { .. }
+            | Transfer::CopySequences { .. }
             | Transfer::HoldSnapshots { .. }
             | Transfer::Compare { .. } => None,
         };
         let mut standing = self.standing(order, target, Atomicity::Transaction).await?;
         if let Some(script) = script {
-            standing.insert(DIGEST.to_owned(), Some(script.digest().to_string()));
+            standing.insert(DIGEST.to_owned(), Some(digest(&script).to_string()));
             if let Some(prepared) = self.prepared.lock().await.get_mut(order.marker) {
                 prepared.script = Some(script);
             }
@@ -69,9 +73,9 @@ impl Databases {
             Transfer::HoldSnapshots { left, right, longest } => {
                 self.hold_snapshots(order, left, right, *longest, deadline).await
             }
-            // It changes nothing, so there is nothing to send: it begins when it is looked at. One of an earlier round is over.
-            Transfer::Compare { .. } => {
-                self.comparisons().remove(order.marker);
+            // It can be done twice, so there is nothing to send: it begins when it is looked at. One of an earlier round is over.
+            Transfer::Compare { .. } | Transfer::BuildIndexes { .. } => {
+                self.jobs().remove(order.marker);
                 Sent::Done(Vec::new())
             }
         };
@@ -89,24 +93,31 @@ impl Databases {
                 self.settle(order, target, Atomicity::Transaction, intent).await
             }
             Transfer::HoldSnapshots { .. } => Ok(self.settle_snapshots(order).await),
-            Transfer::Compare { .. } => Ok(Fate::Happened(Vec::new())),
+            Transfer::Compare { .. } | Transfer::BuildIndexes { .. } => {
+                Ok(Fate::Happened(Vec::new()))
+            }
         }
     }
 
-    /// Looks how far a comparison is, and begins it where this process has not yet; everything else ended with its answer.
+    /// Looks how far work is that goes on after it was answered, and begins it where this process has not yet.
     pub(crate) fn follow_transfer(
         self: &Arc<Self>,
         order: &Order<'_>,
         transfer: &Transfer,
     ) -> Result<Follow, Failure> {
-        let Transfer::Compare { .. } = transfer else { return Ok(Follow::Finished(Vec::new())) };
-        let mut comparisons = self.comparisons();
-        let comparison = comparisons
-            .entry(order.marker.to_owned())
-            .or_insert_with(|| Comparison::begin(self, order, transfer));
-        let follow = comparison.look();
+        let begin = match transfer {
+            Transfer::Compare { .. } => compare::begin,
+            Transfer::BuildIndexes { .. } => index_builds::begin,
+            Transfer::CopySchema { .. }
+            | Transfer::CopySequences { .. }
+            | Transfer::HoldSnapshots { .. } => return Ok(Follow::Finished(Vec::new())),
+        };
+        let mut jobs = self.jobs();
+        let job =
+            jobs.entry(order.marker.to_owned()).or_insert_with(|| begin(self, order, transfer));
+        let follow = job.look();
         if !matches!(follow, Ok(Follow::Going { .. })) {
-            comparisons.remove(order.marker);
+            jobs.remove(order.marker);
         }
         follow
     }
@@ -129,28 +140,17 @@ impl Databases {
                 return Sent::Refused(Failure::transient("sql:transaction-gone", text));
             }
         };
-        let bytes = Value::Integer(i64::try_from(script.bytes()).unwrap_or(i64::MAX));
-        let digest = Value::Text(script.digest().to_string());
+        let bytes = Value::Integer(i64::try_from(script.len()).unwrap_or(i64::MAX));
+        let digest = Value::Text(digest(&script).to_string());
         let facts = vec![Fact::one("digest", digest), Fact::one("bytes", bytes)];
         let ran = async {
             deadline.check()?;
-            if !script.beside.is_empty() {
-                // It waits for them, and its number shows that the work goes on.
-                let waits = format!(
-                    "SET LOCAL idle_in_transaction_session_timeout = '{}s'",
-                    LONGEST.as_secs()
-                );
-                let set = session.client.batch_execute(&waits).await;
-                set.map_err(|error| failure(name, &error))?;
-                self.build_indexes(order, name, &script.beside, deadline).await?;
-            }
-            let ran = session.client.batch_execute(&script.rest).await;
-            ran.map_err(|error| failure(name, &error))
+            let longest = format!("SET LOCAL statement_timeout = '{}s'", LONGEST.as_secs());
+            let failed = |error: tokio_postgres::Error| failure(name, &error);
+            session.client.batch_execute(&longest).await.map_err(failed)?;
+            session.client.batch_execute(&script).await.map_err(failed)
         };
         let ran = timeout(LONGEST, ran).await.map(|ran| ran.map(|()| facts));
-        if !script.beside.is_empty() && !matches!(ran, Ok(Ok(_))) {
-            self.end_builds(order, name).await;
-        }
         end(&session, name, ran).await
     }
 
@@ -176,6 +176,10 @@ impl Databases {
         };
         end(&session, target, timeout(LONGEST, ran).await).await
     }
+}
+
+fn digest(script: &str) -> Digest {
+    Digest::of(script.as_bytes())
 }
 
 /// Commits what went well. Whatever ends before the commit is sent surely did nothing.

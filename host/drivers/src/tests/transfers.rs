@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use lockstep_engine::journal::{Fate, Sent};
-use lockstep_engine::model::{Effect, Fact, Kind, Millis, SchemaPart, Scope, Transfer, Value};
+use lockstep_engine::model::{
+    Effect, Fact, Failure, Indexes, Kind, Millis, SchemaPart, Scope, Transfer, Value,
+};
 use lockstep_engine::run::Follow;
 use lockstep_lab::Stack;
 use tokio_postgres::Client;
@@ -83,12 +85,19 @@ impl Both {
     }
 
     async fn compared(&self, drivers: &Drivers, one: &One<'_>) -> Result<Vec<Fact>, String> {
+        match self.ended(drivers, one).await.unwrap() {
+            Follow::Finished(facts) => Ok(facts),
+            Follow::Failed(why) => Err(why),
+            going @ Follow::Going { .. } => panic!("{going:?}"),
+        }
+    }
+
+    async fn ended(&self, drivers: &Drivers, one: &One<'_>) -> Result<Follow, Failure> {
         let intent = self.world.intend(one).await;
         loop {
-            match drivers.follow_order(&one.order(), &intent, &[]).await.unwrap() {
-                Follow::Finished(facts) => return Ok(facts),
-                Follow::Failed(why) => return Err(why),
+            match drivers.follow_order(&one.order(), &intent, &[]).await? {
                 Follow::Going { .. } => tokio::task::yield_now().await,
+                ended @ (Follow::Finished(_) | Follow::Failed(_)) => return Ok(ended),
             }
         }
     }
@@ -113,6 +122,11 @@ fn between(label: &str, transfer: Transfer) -> Effect {
 fn copy_schema(part: SchemaPart) -> Effect {
     let (source, target) = ("main".to_owned(), "copy".to_owned());
     between("schema", Transfer::CopySchema { source, target, part })
+}
+
+fn build_indexes(which: Indexes) -> Effect {
+    let (source, target) = ("main".to_owned(), "copy".to_owned());
+    between("build", Transfer::BuildIndexes { source, target, which })
 }
 
 fn compare(scope: Scope, at: Option<&str>) -> Effect {
@@ -164,16 +178,15 @@ async fn a_schema_is_copied_in_two_parts_and_compares_equal() {
     both.new.batch_execute(ROWS).await.unwrap();
     // What stands in the way of one index leaves the other ones, which are taken as they are at the next attempt.
     both.new.batch_execute("CREATE VIEW spend_at AS SELECT 1").await.unwrap();
-    let rest = copy_schema(SchemaPart::AfterRows);
-    let one = One::of(&rest);
-    let intent = both.world.intend(&one).await;
-    let Sent::Refused(failure) = both.world.send(&one, &intent).await else { panic!() };
+    let others = build_indexes(Indexes::Others);
+    let Err(failure) = both.ended(&both.world.drivers, &One::of(&others)).await else { panic!() };
     assert!(failure.to_string().contains("\"spend_at\" already exists"), "{failure}");
-    assert_eq!(both.world.settle(&one, &intent).await, Fate::DidNot);
     let built = "SELECT count(*) FROM pg_indexes WHERE indexname = 'by Mood'";
     assert_eq!(count(&both.new, built).await, 1);
     both.new.batch_execute("DROP VIEW spend_at").await.unwrap();
-    both.done(&One::of(&rest)).await;
+    let facts = both.compared(&both.world.drivers, &One::of(&others)).await.unwrap();
+    assert_eq!(number(&facts, "indexes"), 1, "{facts:?}");
+    both.done(&One::of(&copy_schema(SchemaPart::AfterRows))).await;
     let facts = both.compared(&both.world.drivers, &One::of(&schema)).await.unwrap();
     assert!(number(&facts, "objects") >= 10, "{facts:?}");
     // Once more would make everything a second time: the server refuses it, and nothing is left of it.
@@ -182,6 +195,71 @@ async fn a_schema_is_copied_in_two_parts_and_compares_equal() {
     let Sent::Refused(failure) = both.world.send(&twice, &intent).await else { panic!() };
     assert!(failure.to_string().contains("already exists"), "{failure}");
     assert_eq!(both.world.settle(&twice, &intent).await, Fate::DidNot);
+}
+
+/// Over 32 MiB: its key waits for its rows. Beside it a small one, whose key does not.
+const LARGE: &str = "\
+    CREATE TABLE large(id text PRIMARY KEY, filler text); ALTER TABLE large ALTER filler SET STORAGE EXTERNAL; CREATE TABLE small(id int PRIMARY KEY); \
+    INSERT INTO large SELECT n::text, repeat('x', 3900) FROM generate_series(1, 9000) n; \
+    INSERT INTO small VALUES (1)";
+
+#[tokio::test]
+async fn the_key_of_a_large_table_is_built_over_the_rows_that_a_subscription_copies() {
+    let both = Both::up().await;
+    both.old.batch_execute(LARGE).await.unwrap();
+    both.done(&One::of(&copy_schema(SchemaPart::BeforeBulkLoad))).await;
+    let keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid = ANY ('{large,small}'::regclass[])";
+    assert_eq!(count(&both.new, keys).await, 1);
+    // A subscription that can't begin is waited for, and what waits can be ended.
+    both.new
+        .batch_execute(
+            "SET client_min_messages = error; CREATE SUBSCRIPTION later CONNECTION 'host=127.0.0.1 port=1' PUBLICATION later \
+             WITH (connect = false); \
+             INSERT INTO pg_subscription_rel SELECT oid, 'large'::regclass, 'i' FROM pg_subscription",
+        )
+        .await
+        .unwrap();
+    let build = build_indexes(Indexes::Keys);
+    let one = One::of(&build);
+    let intent = both.world.intend(&one).await;
+    let drivers = &both.world.drivers;
+    let waits = "built 0 of 1 indexes; the copy of public.large has not begun";
+    while !matches!(
+        drivers.follow_order(&one.order(), &intent, &[]).await.unwrap(),
+        Follow::Going { note, .. } if note == waits
+    ) {
+        tokio::task::yield_now().await;
+    }
+    // Another process ends what this one left, and waits behind the copy once that has begun.
+    let another_process = both.drivers().await;
+    let Follow::Going { .. } =
+        another_process.follow_order(&one.order(), &intent, &[]).await.unwrap()
+    else {
+        panic!()
+    };
+    both.new.batch_execute("UPDATE pg_subscription_rel SET srsubstate = 'd'").await.unwrap();
+    both.new.batch_execute("BEGIN; INSERT INTO large VALUES ('1', '')").await.unwrap();
+    let queued = "SELECT count(*) FROM pg_locks WHERE relation = 'large'::regclass AND NOT granted";
+    while count(&both.new, queued).await == 0 {
+        let going = another_process.follow_order(&one.order(), &intent, &[]).await.unwrap();
+        assert!(matches!(going, Follow::Going { .. }), "{going:?}");
+    }
+    both.new
+        .batch_execute("INSERT INTO large VALUES ('2', ''); UPDATE pg_subscription_rel SET srsubstate = 'f'; COMMIT")
+        .await
+        .unwrap();
+    let facts = both.compared(&another_process, &one).await.unwrap();
+    assert_eq!((number(&facts, "indexes"), count(&both.new, keys).await), (1, 2), "{facts:?}");
+    both.new
+        .batch_execute("ALTER SUBSCRIPTION later SET (slot_name = NONE); DROP SUBSCRIPTION later")
+        .await
+        .unwrap();
+    // What is there is not built again, and the rest of the schema leaves it as it is.
+    let facts = both.compared(&another_process, &one).await.unwrap();
+    assert_eq!(number(&facts, "indexes"), 0, "{facts:?}");
+    both.done(&One::of(&copy_schema(SchemaPart::AfterRows))).await;
+    let schema = compare(Scope::Schema, None);
+    both.compared(&both.world.drivers, &One::of(&schema)).await.unwrap();
 }
 
 #[tokio::test]

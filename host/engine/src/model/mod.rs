@@ -59,6 +59,6 @@ pub use redis::{Keyspace, Node, Print};
 pub use section::{MAX_OUTAGE, OVERDUE, SECTION, Section};
 pub use survey::{Survey, Surveyed};
 pub use time::{Millis, Moment};
-pub use transfer::{SchemaPart, Scope, Transfer};
+pub use transfer::{Indexes, SchemaPart, Scope, Transfer};
 pub use trigger::{HostWatch, ONE_OF_SEVERAL, Share, Trigger, Triggers, UnknownTrigger};
 pub use wire::{Extra, Hex};

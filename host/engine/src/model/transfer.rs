@@ -18,6 +18,15 @@ pub enum Transfer {
         /// What of it.
         part: SchemaPart,
     },
+    /// Builds indexes that the target does not have, several at once. Goes on after it was answered.
+    BuildIndexes {
+        /// Where they are.
+        source: String,
+        /// Where they are built.
+        target: String,
+        /// Which of them.
+        which: Indexes,
+    },
     /// Sets every sequence of the target to where it stands at the source, and a little further.
     CopySequences {
         /// From where.
@@ -57,8 +66,20 @@ pub enum Transfer {
 pub enum SchemaPart {
     /// What rows need, with primary keys and the indexes that identify rows.
     BeforeRows,
+    /// The same without the keys of large tables.
+    BeforeBulkLoad,
     /// The rest.
     AfterRows,
+}
+
+/// Which indexes are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Indexes {
+    /// Primary keys, and those that identify rows.
+    Keys,
+    /// Those that no constraint owns.
+    Others,
 }
 
 /// What of two databases is compared.
@@ -78,6 +99,7 @@ impl Transfer {
     pub const fn function(&self) -> &'static str {
         match self {
             Self::CopySchema { .. } => "copy-schema",
+            Self::BuildIndexes { .. } => "build-indexes",
             Self::CopySequences { .. } => "copy-sequences",
             Self::HoldSnapshots { .. } => "hold-snapshots",
             Self::Compare { .. } => "compare",
@@ -88,6 +110,7 @@ impl Transfer {
     pub fn connections(&self) -> [&str; 2] {
         match self {
             Self::CopySchema { source, target, .. }
+            | Self::BuildIndexes { source, target, .. }
             | Self::CopySequences { source, target, .. } => [source, target],
             Self::HoldSnapshots { left, right, .. } | Self::Compare { left, right, .. } => {
                 [left, right]
@@ -98,7 +121,9 @@ impl Transfer {
     /// Returns the connection of the database that it changes, if it changes one.
     pub fn changes(&self) -> Option<&str> {
         match self {
-            Self::CopySchema { target, .. } | Self::CopySequences { target, .. } => Some(target),
+            Self::CopySchema { target, .. }
+            | Self::BuildIndexes { target, .. }
+            | Self::CopySequences { target, .. } => Some(target),
             Self::HoldSnapshots { .. } | Self::Compare { .. } => None,
         }
     }

@@ -1,8 +1,8 @@
 //! What effects are declared with.
 
 use lockstep_engine::model::{
-    Affects, Allowed, ArgumentRule, Assignment, Atomicity, Capture, DeploySource, Message, Peer,
-    Piece, Proof, Recipe, SchemaPart, Scope, ServiceRef, Statement, Times,
+    Affects, Allowed, ArgumentRule, Assignment, Atomicity, Capture, DeploySource, Indexes, Message,
+    Peer, Piece, Proof, Recipe, SchemaPart, Scope, ServiceRef, Statement, Times,
 };
 
 use super::{Inward, Refused, name, unknown};
@@ -145,8 +145,20 @@ impl Inward for sql_effects::Part {
     fn inward(self) -> Result<SchemaPart, Refused> {
         match self {
             Self::BeforeRows => Ok(SchemaPart::BeforeRows),
+            Self::BeforeBulkLoad => Ok(SchemaPart::BeforeBulkLoad),
             Self::AfterRows => Ok(SchemaPart::AfterRows),
             Self::Other(case) => Err(unknown("part", &case)),
+        }
+    }
+}
+
+impl Inward for sql_effects::Indexes {
+    type Inside = Indexes;
+    fn inward(self) -> Result<Indexes, Refused> {
+        match self {
+            Self::Keys => Ok(Indexes::Keys),
+            Self::Others => Ok(Indexes::Others),
+            Self::Other(case) => Err(unknown("indexes", &case)),
         }
     }
 }

@@ -4,7 +4,7 @@ use lockstep_engine::model::{Effect, Kind, Millis, Transfer};
 
 use super::ask::Answered;
 use crate::bindings::lockstep::plugin::sql_effects::{
-    ArgumentRule, Atomicity, Host, Part, Proof, Scope, Statement, Times,
+    ArgumentRule, Atomicity, Host, Indexes, Part, Proof, Scope, Statement, Times,
 };
 use crate::convert::{Inward as _, Refused, name};
 use crate::instance::Instance;
@@ -61,6 +61,17 @@ impl Host for Instance {
         part: Part,
     ) -> Answered<()> {
         let transfer = part.inward().map(|part| Transfer::CopySchema { source, target, part });
+        self.declare(transferring(&label, transfer)).await
+    }
+
+    async fn build_indexes(
+        &mut self,
+        label: String,
+        source: String,
+        target: String,
+        which: Indexes,
+    ) -> Answered<()> {
+        let transfer = which.inward().map(|which| Transfer::BuildIndexes { source, target, which });
         self.declare(transferring(&label, transfer)).await
     }
 

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use lockstep_sdk::{
-    Allowed, ArgumentRule, Declare, DeclareHttp, DeclareSql, DeclareTransfers, Failure, Message,
-    Method, Piece, SchemaPart, Scope, Times,
+    Allowed, ArgumentRule, Declare, DeclareHttp, DeclareSql, DeclareTransfers, Failure, Indexes,
+    Message, Method, Piece, SchemaPart, Scope, Times,
 };
 
 use crate::declare::{DeclareJob, Variables};
@@ -176,6 +176,16 @@ impl DeclareTransfers for Declared {
         part: &SchemaPart,
     ) -> Result<(), Failure> {
         self.add(format!("{label}: copy-schema {source} {target} {part:?}"))
+    }
+
+    fn build_indexes(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        which: &Indexes,
+    ) -> Result<(), Failure> {
+        self.add(format!("{label}: build-indexes {source} {target} {which:?}"))
     }
 
     fn copy_sequences(&self, label: &str, _: &str, _: &str, _: u64) -> Result<(), Failure> {

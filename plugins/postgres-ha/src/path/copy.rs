@@ -1,7 +1,7 @@
 //! The copy that follows the old server, and the proof that it is whole, before anybody is without anything.
 
 use lockstep_sdk::step::{HOUR, MINUTE};
-use lockstep_sdk::{Failure, SchemaPart, Scope, Step};
+use lockstep_sdk::{Failure, Indexes, SchemaPart, Scope, Step};
 
 use super::parts::{Parts, refs};
 use crate::declare::Declares;
@@ -12,6 +12,10 @@ use crate::seal;
 /// How long a part of the copy may take: hundreds of gigabytes take hours.
 pub(super) const LONG: u64 = 24 * HOUR;
 
+/// The first major version that remembers of each table that its rows are copied: a worker that has to wait for a key then only
+/// goes on where it was.
+const REMEMBERS_COPIES: u64 = 14;
+
 /// What is left while the cluster follows.
 const FOLLOWS: &str = "the cluster goes on following the old server, which keeps its log for it, as much of it as is allowed; \
     nobody uses the cluster";
@@ -19,12 +23,15 @@ const FOLLOWS: &str = "the cluster goes on following the old server, which keeps
 impl<D: Declares> Parts<'_, D> {
     /// Copies and proves.
     pub(super) fn copy(&mut self) -> Result<(), Failure> {
-        self.declare.copy_schema(names::SCHEMA, OLD, NEW, &SchemaPart::BeforeRows)?;
+        let part =
+            if self.keys_can_wait() { SchemaPart::BeforeBulkLoad } else { SchemaPart::BeforeRows };
+        self.declare.copy_schema(names::SCHEMA, OLD, NEW, &part)?;
         self.push(
             Step::new(
                 names::SCHEMA,
                 "Copy what the rows need",
-                "tables, primary keys and the indexes that identify rows; the rest is quicker after the rows",
+                "tables, primary keys and the indexes that identify rows, but for those of large tables; what is left is quicker after the \
+                 rows",
             )
             .effects(&[names::SCHEMA])
             .if_left("nothing: empty tables stay at the cluster")
@@ -32,8 +39,9 @@ impl<D: Declares> Parts<'_, D> {
         );
         self.rows()?;
         // It locks all tables, and so does the worker that follows, in another order: one of them would be in the other's way.
-        let (pause, go_on) = ("indexes-pause", "indexes-follow");
+        let (pause, build, go_on) = ("indexes-pause", "indexes-build", "indexes-follow");
         self.declare.transaction(pause, NEW, links::pause(FORTH))?;
+        self.declare.build_indexes(build, OLD, NEW, &Indexes::Others)?;
         self.declare.copy_schema(names::INDEXES, OLD, NEW, &SchemaPart::AfterRows)?;
         self.back_publication()?;
         self.declare.transaction(go_on, NEW, links::go_on(FORTH))?;
@@ -43,7 +51,7 @@ impl<D: Declares> Parts<'_, D> {
                 "Copy the rest of the schema",
                 "the other indexes and constraints, triggers and rules; what is written meanwhile is followed afterwards",
             )
-            .effects(&[pause, names::INDEXES, names::BACK_PUBLICATION, go_on])
+            .effects(&[pause, build, names::INDEXES, names::BACK_PUBLICATION, go_on])
             .if_left("the cluster follows no more, and the old server keeps its log for it, as much of it as is allowed")
             .limit(LONG),
         );
@@ -73,6 +81,10 @@ impl<D: Declares> Parts<'_, D> {
         Ok(())
     }
 
+    fn keys_can_wait(&self) -> bool {
+        self.context.new_major >= REMEMBERS_COPIES
+    }
+
     fn rows(&mut self) -> Result<(), Failure> {
         let primary = self.seen.cluster.primary.clone().unwrap_or_default();
         let tables = self.tables();
@@ -84,6 +96,10 @@ impl<D: Declares> Parts<'_, D> {
             self.declare.transaction("copy-pub-all", OLD, rest)?;
             self.declare.again("copy-sub-all", NEW, &refresh(FORTH))?;
             labels.extend(["copy-pub-all", "copy-sub-all"]);
+        }
+        if self.keys_can_wait() {
+            self.declare.build_indexes("keys", OLD, NEW, &Indexes::Keys)?;
+            labels.push("keys");
         }
         self.push(
             Step::new(

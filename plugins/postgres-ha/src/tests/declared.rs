@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use lockstep_sdk::{
-    Declare, DeclareBlocks, DeclareSql, DeclareTransfers, Failure, MovedVariable, Piece,
+    Declare, DeclareBlocks, DeclareSql, DeclareTransfers, Failure, Indexes, MovedVariable, Piece,
     SchemaPart, Scope, Template,
 };
 
@@ -285,6 +285,16 @@ impl DeclareTransfers for Declared {
         part: &SchemaPart,
     ) -> Result<(), Failure> {
         self.add(format!("{label}: copy-schema {source} {target} {part:?}"))
+    }
+
+    fn build_indexes(
+        &self,
+        label: &str,
+        source: &str,
+        target: &str,
+        which: &Indexes,
+    ) -> Result<(), Failure> {
+        self.add(format!("{label}: build-indexes {source} {target} {which:?}"))
     }
 
     fn copy_sequences(

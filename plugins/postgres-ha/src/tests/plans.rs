@@ -255,7 +255,7 @@ fn the_cut_blocks_drains_arms_seals_ends_and_releases() {
     // What takes time is made before writers wait, or taken away afterwards.
     assert_eq!(
         step(&draft.steps, "indexes").effects,
-        ["indexes-pause", "indexes", "back-pub", "indexes-follow"]
+        ["indexes-pause", "indexes-build", "indexes", "back-pub", "indexes-follow"]
     );
     assert_eq!(step(&draft.steps, "prove").effects, ["copy-end-slot", "copy-end-pub", "compare"]);
     assert!(

@@ -48,14 +48,14 @@ fn as_many_tables_are_copied_at_once_as_the_servers_let_and_no_more() {
 fn the_largest_tables_are_copied_first() {
     let mut stack = Stack::healthy();
     let (draft, _) = planned(&stack);
-    assert_eq!(step(&draft.steps, "copy").effects, ["copy-pub", "copy-sub"]);
+    assert_eq!(step(&draft.steps, "copy").effects, ["copy-pub", "copy-sub", "keys"]);
     for name in ["one", "two"] {
         stack.databases.tables.push(("public", name, "r", "p", false));
     }
     let (draft, declared) = planned(&stack);
     assert_eq!(
         step(&draft.steps, "copy").effects,
-        ["copy-pub", "copy-sub", "copy-pub-all", "copy-sub-all"]
+        ["copy-pub", "copy-sub", "copy-pub-all", "copy-sub-all", "keys"]
     );
     assert!(declared.line("copy-pub").contains("pg_table_size(r.prrelid) DESC"));
     let published = declared.line("copy-pub-all");

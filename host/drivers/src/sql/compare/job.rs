@@ -1,20 +1,15 @@
-//! A comparison that goes on while others look at it.
+//! What a comparison is told, and how far it is.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lockstep_engine::model::{Fact, Failure, Millis, Scope, Transfer};
-use lockstep_engine::run::Follow;
-use tokio::task::JoinHandle;
+use lockstep_engine::model::{Failure, Scope, Transfer};
 
-use super::run::{Ended, run};
+use super::run::run;
 use super::seen::Seen;
 use crate::order::Order;
+use crate::sql::job::{Ended, Job};
 use crate::sql::session::Databases;
 use crate::sql::snapshots::own_name;
-
-/// How often it is worth looking.
-const LOOK: Millis = Millis(250);
 
 /// What is compared.
 pub(super) struct Wanted {
@@ -35,52 +30,23 @@ pub(super) struct Reached {
     /// How many there are, as far as the server knows without counting.
     pub(super) of_rows: u64,
     pub(super) moving: u64,
-    ended: Option<Result<Vec<Fact>, Ended>>,
 }
 
-/// A comparison. Dropping it ends it.
-pub(in crate::sql) struct Comparison {
-    reached: Arc<Mutex<Reached>>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Comparison {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Comparison {
-    pub(in crate::sql) fn begin(
-        databases: &Arc<Databases>,
-        order: &Order<'_>,
-        transfer: &Transfer,
-    ) -> Self {
-        let reached = Arc::new(Mutex::new(Reached::default()));
-        let (databases, shared) = (databases.clone(), reached.clone());
-        let wanted = wanted(order, transfer);
-        let task = tokio::spawn(async move {
-            let ended = match wanted {
-                Some(wanted) => run(&databases, &wanted, &shared).await,
-                None => Err(Ended::Failed(Failure::permanent("sql:kind", "this is no comparison"))),
-            };
-            lock(&shared).ended = Some(ended);
-        });
-        Self { reached, task }
-    }
-
-    pub(in crate::sql) fn look(&self) -> Result<Follow, Failure> {
-        let reached = lock(&self.reached);
-        match &reached.ended {
-            Some(Ok(facts)) => Ok(Follow::Finished(facts.clone())),
-            Some(Err(Ended::Differs(why))) => Ok(Follow::Failed(why.clone())),
-            Some(Err(Ended::Failed(failure))) => Err(failure.clone()),
-            None if self.task.is_finished() => {
-                Err(Failure::transient("sql:compare", "the comparison stopped without an answer"))
-            }
-            None => Ok(Follow::Going { after: LOOK, note: reached.note() }),
+/// Begins a comparison.
+pub(in crate::sql) fn begin(
+    databases: &Arc<Databases>,
+    order: &Order<'_>,
+    transfer: &Transfer,
+) -> Job {
+    let reached = Arc::new(Mutex::new(Reached::default()));
+    let (databases, shared) = (databases.clone(), reached.clone());
+    let wanted = wanted(order, transfer);
+    Job::begin(move || lock(&reached).note(), async move {
+        match wanted {
+            Some(wanted) => run(&databases, &wanted, &shared).await,
+            None => Err(Ended::Failed(Failure::permanent("sql:kind", "this is no comparison"))),
         }
-    }
+    })
 }
 
 impl Reached {
@@ -107,10 +73,4 @@ fn wanted(order: &Order<'_>, transfer: &Transfer) -> Option<Wanted> {
         seen: Seen::both(order),
         except: except.clone(),
     })
-}
-
-impl Databases {
-    pub(in crate::sql) fn comparisons(&self) -> MutexGuard<'_, BTreeMap<String, Comparison>> {
-        self.comparisons.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

@@ -9,4 +9,4 @@ mod seen;
 mod stretch;
 mod table;
 
-pub(super) use job::Comparison;
+pub(super) use job::begin;

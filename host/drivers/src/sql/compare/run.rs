@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Error};
 use super::job::{Reached, Wanted, lock};
 use super::stretch::{Pair, Side};
 use super::table::{Range, Table, tables};
+use crate::sql::job::Ended;
 use crate::sql::session::{Databases, Session, failure};
 use crate::sql::snapshots::Names;
 
@@ -36,15 +37,6 @@ const COLLATION: &str = "\
 const SEQUENCES: &str = "\
     SELECT pg_catalog.format('%I.%I', schemaname, sequencename), increment_by, coalesce(last_value, start_value - increment_by) \
     FROM pg_catalog.pg_sequences WHERE schemaname <> 'lockstep'";
-
-/// Why a comparison did not find both equal.
-#[derive(Clone, Debug)]
-pub(super) enum Ended {
-    /// They are not: how it shows.
-    Differs(String),
-    /// It could not be found out.
-    Failed(Failure),
-}
 
 /// Two sessions.
 struct Sessions {

@@ -1,0 +1,70 @@
+//! Work that goes on while others look at it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
+
+use lockstep_engine::model::{Fact, Failure, Millis};
+use lockstep_engine::run::Follow;
+use tokio::task::JoinHandle;
+
+use super::session::Databases;
+
+/// How often it is worth looking.
+const LOOK: Millis = Millis(250);
+
+/// Why work did not end well.
+#[derive(Clone, Debug)]
+pub(super) enum Ended {
+    /// What is compared is not equal: how it shows.
+    Differs(String),
+    /// It could not be done.
+    Failed(Failure),
+}
+
+/// Work that goes on. Dropping it ends it.
+pub(super) struct Job {
+    note: Box<dyn Fn() -> String + Send>,
+    ended: Arc<OnceLock<Result<Vec<Fact>, Ended>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Job {
+    /// Begins it; `note` says how far it is.
+    pub(super) fn begin(
+        note: impl Fn() -> String + Send + 'static,
+        work: impl Future<Output = Result<Vec<Fact>, Ended>> + Send + 'static,
+    ) -> Self {
+        let ended = Arc::new(OnceLock::new());
+        let shared = ended.clone();
+        let task = tokio::spawn(async move {
+            let _only_once = shared.set(work.await);
+        });
+        Self { note: Box::new(note), ended, task }
+    }
+
+    /// Looks how far it is.
+    pub(super) fn look(&self) -> Result<Follow, Failure> {
+        match self.ended.get() {
+            Some(Ok(facts)) => Ok(Follow::Finished(facts.clone())),
+            Some(Err(Ended::Differs(why))) => Ok(Follow::Failed(why.clone())),
+            Some(Err(Ended::Failed(failure))) => Err(failure.clone()),
+            None if self.task.is_finished() => Err(Failure::transient(
+                "sql:job",
+                "work between two databases stopped without an answer",
+            )),
+            None => Ok(Follow::Going { after: LOOK, note: (self.note)() }),
+        }
+    }
+}
+
+impl Databases {
+    pub(super) fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
