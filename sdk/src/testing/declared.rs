@@ -81,10 +81,10 @@ pub fn shown(pieces: &[Piece]) -> String {
     pieces.iter().map(piece).collect()
 }
 
-/// Returns a service as it stands in a line; one that the plan makes goes by its alias.
-fn service(of: &ServiceRef) -> &str {
+fn service(of: &ServiceRef) -> String {
     match of {
-        ServiceRef::Named(name) | ServiceRef::Made(name) | ServiceRef::Other(name) => name,
+        ServiceRef::Named(name) | ServiceRef::Other(name) => name.clone(),
+        ServiceRef::Made(alias) => format!("the made {alias}"),
     }
 }
 

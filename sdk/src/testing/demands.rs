@@ -32,10 +32,10 @@ pub fn waits(found: &Observation, part: &str) {
 
 /// Demands that what a step rests on moved, that its words have this part, and returns the words.
 #[track_caller]
-pub fn moved<'a>(found: &'a Observation, part: &str) -> &'a str {
+pub fn moved(found: &Observation, part: &str) -> String {
     let Observation::Moved(why) = found else { panic!("{found:?}") };
     assert!(why.contains(part), "{why}");
-    why
+    why.clone()
 }
 
 /// Returns the step with this name.

@@ -102,6 +102,16 @@ impl Environment {
         self.effects.insert(label.to_owned(), Ok(job));
     }
 
+    /// Returns the facts that an effect gave.
+    #[track_caller]
+    pub fn facts_of(&mut self, label: &str) -> &mut Vec<Fact> {
+        match self.effects.get_mut(label) {
+            Some(Ok(job)) => &mut job.facts,
+            Some(Err(failure)) => panic!("`{label}` failed: {failure:?}"),
+            None => panic!("`{label}` never began"),
+        }
+    }
+
     /// Says that an effect began and failed.
     pub fn broke(&mut self, label: &str, failure: Failure) {
         self.effects.insert(label.to_owned(), Err(failure));
