@@ -1,9 +1,10 @@
 //! The way back after the switch: its order, and what each of its steps demands.
 
+use lockstep_sdk::testing::{failed, moved, pending, step, waits};
 use lockstep_sdk::{Fact, Failure, Observation, Progress, Undo};
 
 use super::cut::switched;
-use super::given::{Given, failed, moved, pending, planned, step, waits};
+use super::given::{kept, planned};
 use super::sql::Linked;
 use super::stack::Stack;
 use crate::check::check;
@@ -32,12 +33,9 @@ fn what_was_written_goes_home_before_anybody_does() {
             "compare-back",
         ]
     );
-    assert!(declared.line("seal-new").starts_with("seal-new: transaction cluster ALTER DATABASE"));
-    assert!(declared.line("end-new").starts_with("end-new: transaction cluster DO"));
-    assert_eq!(
-        declared.line("sequences-back"),
-        "sequences-back: copy-sequences cluster postgres 0"
-    );
+    assert!(declared.line("seal-new").starts_with("transaction cluster ALTER DATABASE"));
+    assert!(declared.line("end-new").starts_with("transaction cluster DO"));
+    assert_eq!(declared.line("sequences-back"), "copy-sequences cluster postgres 0");
     assert!(
         declared
             .line("unseal-old")
@@ -45,7 +43,7 @@ fn what_was_written_goes_home_before_anybody_does() {
     );
     assert_eq!(
         declared.line("compare-back"),
-        "compare-back: compare cluster postgres Scope::Everything Some(\"snapshots-back\") []"
+        "compare cluster postgres Scope::Everything Some(\"snapshots-back\") []"
     );
 }
 
@@ -64,9 +62,9 @@ fn it_begins_with_the_first_reference_and_a_service_returns_only_if_it_was_deplo
     let returns = step(&draft.undo, "return-langfuse-worker");
     let pair = ("return-langfuse-worker".to_owned(), "deploy-langfuse-worker".to_owned());
     assert_eq!(returns.reverses, [pair]);
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = switched();
-    stack.began.remove("deploy-langfuse-worker");
+    stack.effects.remove("deploy-langfuse-worker");
     assert!(matches!(given.check(&stack, "return-langfuse-worker"), Progress::Done(_)));
     pending(&given.check(&stack, "return-litellm"), "not listed yet");
     stack.deployed("return-litellm");
@@ -75,7 +73,7 @@ fn it_begins_with_the_first_reference_and_a_service_returns_only_if_it_was_deplo
 
 #[test]
 fn the_old_server_is_copied_anew_only_where_the_link_is_lost_and_a_person_goes_on() {
-    let mut given = Given::kept(&Stack::healthy());
+    let mut given = kept(&Stack::healthy());
     let stack = switched();
     let found = given.observe(&stack, "rearm");
     assert!(matches!(found, Observation::NothingToDo(_)), "{found:?}");
@@ -120,9 +118,7 @@ fn the_old_server_is_emptied_only_when_its_volume_is_backed_up_and_filled_with_e
     ];
     assert_eq!(rearm.effects, labels);
     assert!(rearm.reverses.iter().all(|(_, theirs)| theirs == "refer-litellm"));
-    assert!(
-        declared.line("rearm-empty").starts_with("rearm-empty: transaction postgres SET LOCAL")
-    );
+    assert!(declared.line("rearm-empty").starts_with("transaction postgres SET LOCAL"));
     let published = declared.line("rearm-back-pub");
     let tables = published.split_once(" FOR TABLE ").unwrap().1;
     assert!(declared.line("rearm-empty").ends_with(&format!("TRUNCATE {tables}")));
@@ -132,7 +128,7 @@ fn the_old_server_is_emptied_only_when_its_volume_is_backed_up_and_filled_with_e
 
 #[test]
 fn the_old_server_is_copied_anew_when_it_has_every_table_and_follows() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = switched();
     stack.databases.copied = (3, 4);
     pending(&given.check(&stack, "rearm"), "3 of 4 tables are copied back");
@@ -148,7 +144,7 @@ fn the_old_server_is_copied_anew_when_it_has_every_table_and_follows() {
 
 #[test]
 fn the_new_side_is_not_sealed_where_that_would_lose_rows_or_the_primary() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let stack = switched();
     assert!(matches!(given.observe(&stack, "seal-new"), Observation::Ready(_)));
     let mut lost = stack.clone();
@@ -164,7 +160,7 @@ fn the_new_side_is_not_sealed_where_that_would_lose_rows_or_the_primary() {
 
 #[test]
 fn the_new_side_has_ended_when_no_session_there_is_older_than_its_seal() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = switched();
     failed(&given.check(&stack, "seal-new"), "not sealed");
     stack.databases.standing.insert("cluster", (true, 1, 0, 3));
@@ -179,7 +175,7 @@ fn the_new_side_has_ended_when_no_session_there_is_older_than_its_seal() {
 
 #[test]
 fn the_old_side_is_open_when_no_session_is_left_that_began_under_the_seal() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = switched();
     for step in ["unseal", "unseal-old"] {
         stack.databases.standing.insert("postgres", (true, 0, 0, 1));
@@ -227,10 +223,10 @@ fn every_way_back_before_the_switch_takes_away_what_its_step_made() {
 
 #[test]
 fn a_pgpool_that_leads_nowhere_when_it_is_back_is_started_anew_and_given_up_in_the_end() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = Stack::healthy();
     assert!(matches!(given.check(&stack, "pool-undo"), Progress::Done(_)), "nothing was deployed");
-    stack.began.insert("start-pg-0".to_owned(), None);
+    stack = stack.began("start-pg-0");
     stack.deployed("start-again-pgpool");
     pending(&given.check(&stack, "pool-undo"), "PgPool leads nowhere yet");
     let Progress::Again(why) = given.checked(&stack, "pool-undo") else { panic!() };

@@ -1,14 +1,13 @@
 //! The path that makes a cluster beside the server.
 
+use lockstep_sdk::testing::{Given, Tested, digest, failed, ids, moved, pending, step, waits};
 use lockstep_sdk::{Failure, Observation, Progress, Template, TemplateService, Undo};
 
-use super::declared::Declared;
-use super::given::{CLUSTER, Given, failed, ids, moved, pending, planned_with, step, waits};
+use super::given::{CLUSTER, kept_with, planned_with};
 use super::refusals::refused_with;
 use super::sql::{RECEIVERS, SYSTEM, WAL_LEVEL};
-use super::stack::{Stack, digest, target};
+use super::stack::{Stack, target};
 use crate::beside::Wanted;
-use crate::path::plan;
 
 fn service(name: &str, image: &str, variables: &[(&str, &str)]) -> TemplateService {
     let own = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
@@ -87,7 +86,7 @@ fn made() -> Stack {
 }
 
 fn given() -> Given {
-    Given::kept_with(&alone(), CLUSTER)
+    kept_with(&alone(), CLUSTER)
 }
 
 /// What the way back is given: also what the first node held.
@@ -116,7 +115,7 @@ fn a_cluster_is_made_without_a_deployment_and_started_in_an_order_in_which_each_
     assert!(draft.steps.iter().all(|step| step.outage.is_empty()), "nobody is without anything");
     let line = declared.line("make-pg-0");
     assert!(line.contains("bitnami/postgresql-repmgr:16@sha256:"), "{line}");
-    assert_eq!(declared.line("volume-pg-1"), "volume-pg-1: create-volume pg-1 /bitnami/postgresql");
+    assert_eq!(declared.line("volume-pg-1"), "create-volume pg-1 /bitnami/postgresql");
 }
 
 #[test]
@@ -185,7 +184,10 @@ fn what_stands_in_the_way_is_refused_with_the_reason() {
     refused(|stack| drop(stack.beside.as_mut().unwrap().services.pop()), "connections");
     refused(
         |stack| {
-            stack.unpublished.extend(["bitnami/pgpool", "bitnamilegacy/pgpool"].map(str::to_owned))
+            stack
+                .registry
+                .gone
+                .extend(["bitnami/pgpool", "bitnamilegacy/pgpool"].map(str::to_owned))
         },
         "image",
     );
@@ -209,7 +211,7 @@ fn what_stands_in_the_way_is_refused_with_the_reason() {
 #[test]
 fn an_image_that_its_maker_has_moved_is_taken_from_there() {
     let mut stack = alone();
-    stack.unpublished = vec!["bitnami/".to_owned()];
+    stack.registry.gone = vec!["bitnami/".to_owned()];
     let (_, declared) = planned_with(&stack, CLUSTER);
     assert!(declared.line("make-pgpool").contains(" bitnamilegacy/pgpool:4@sha256:"));
 }
@@ -254,7 +256,7 @@ fn another_template_comes_with_the_lines_by_which_its_cluster_is_found() {
     let mut other = template();
     other.services[0].name = "pooler".to_owned();
     stack.beside = Some(other);
-    let draft = plan(&stack, &Declared::default(), &target(CLUSTER)).unwrap();
+    let draft = stack.drafted(&target(CLUSTER)).0;
     let found = draft.findings.iter().find(|it| it.id == "connections").unwrap();
     let lines = found.evidence.join("\n");
     for part in [
@@ -272,7 +274,7 @@ fn another_template_comes_with_the_lines_by_which_its_cluster_is_found() {
 
 #[test]
 fn a_move_without_a_cluster_says_how_one_is_made() {
-    let draft = plan(&alone(), &Declared::default(), &target(&[])).unwrap();
+    let draft = alone().drafted(&target(&[])).0;
     let [found] = draft.findings.as_slice() else { panic!("{:#?}", draft.findings) };
     assert!(found.refuses() && found.title == "there is no cluster to move to");
     let remedy = found.remedy.as_deref().unwrap();
@@ -365,7 +367,7 @@ fn what_nobody_uses_goes_and_what_anybody_uses_stays() {
         moved(&given.observe(&stack, step), "something was put into the cluster");
     }
     let mut stack = made();
-    stack.began.clear();
+    stack.effects.clear();
     assert!(matches!(given.observe(&stack, "stop-front"), Observation::NothingToDo(_)));
 }
 

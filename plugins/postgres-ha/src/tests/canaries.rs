@@ -1,21 +1,19 @@
 //! Rows of the host's own in the old database, which move along with it.
 
+use lockstep_sdk::testing::{Declared, Tested, ids, step};
 use lockstep_sdk::{Draft, Undo};
 
-use super::declared::Declared;
-use super::given::{JOB, ids, step};
+use super::given::JOB;
 use super::stack::{Stack, target};
-use crate::path::plan;
-
 /// The table, as statements name it.
 const TABLE: &str = "\"lockstep\".\"canary\"";
 
 /// Plans where rows are kept behind these connections.
 fn told(stack: &Stack, options: &[(&str, &str)], connections: &[&str]) -> (Draft, Declared) {
-    let (declared, mut target) = (Declared::default(), target(options));
+    let mut target = target(options);
     let own = |of: &&str| ("canaries".to_owned(), (*of).to_owned());
     target.extra = connections.iter().map(own).collect();
-    (plan(stack, &declared, &target).unwrap(), declared)
+    stack.drafted(&target)
 }
 
 /// Returns what a draft says of them.
@@ -70,7 +68,7 @@ fn where_none_are_kept_nothing_is_said_or_carried() {
         for options in [[].as_slice(), JOB] {
             let (draft, declared) = told(&Stack::healthy(), options, connections);
             assert!(said(&draft).is_empty());
-            let lines = declared.0.borrow();
+            let lines = declared.lines();
             assert!(lines.iter().all(|line| !line.contains(TABLE)));
         }
     }

@@ -1,12 +1,13 @@
 //! What the steps before the cut find before they start and demand when they are done.
 
-use lockstep_sdk::{Backup, Fact, Failure, Progress};
+use lockstep_sdk::testing::{backup, deployment, digest, failed, moved, pending, waits};
+use lockstep_sdk::{Fact, Failure, Progress};
 
-use super::given::{Given, failed, moved, pending, waits};
+use super::given::kept;
 use super::sql::{
     BUDGET, Linked, RECEIVERS, STARTED, SYNCHRONOUS, SYSTEM, WAL_LEVEL, WRITER_DELAY,
 };
-use super::stack::{Stack, deployment, digest};
+use super::stack::Stack;
 
 const FORTH: (&str, &str) = ("lockstep_fwd", "postgres");
 
@@ -25,7 +26,7 @@ pub(super) fn copied() -> Stack {
 #[test]
 fn a_plan_for_other_servers_does_not_begin() {
     let stack = Stack::healthy();
-    let given = Given::kept(&stack);
+    let given = kept(&stack);
     let mut other = stack.clone();
     other.databases.new.set(SYSTEM, "333");
     moved(&given.observe(&other, "keep"), "333");
@@ -40,7 +41,7 @@ fn a_plan_for_other_servers_does_not_begin() {
 #[test]
 fn frozen_means_deployed_as_it_was_told_and_answering() {
     let mut stack = Stack::healthy();
-    let given = Given::kept(&stack);
+    let given = kept(&stack);
     pending(&given.check(&stack, "freeze"), "not listed yet");
     for service in ["litellm", "langfuse-web", "langfuse-worker"] {
         stack.deployed(&format!("rehearse-{service}"));
@@ -60,15 +61,9 @@ fn frozen_means_deployed_as_it_was_told_and_answering() {
 #[test]
 fn a_backup_is_this_runs_own_and_locked() {
     let mut stack = Stack::healthy();
-    let given = Given::kept(&stack);
+    let given = kept(&stack);
     pending(&given.check(&stack, "backup"), "not listed");
-    stack.backups.push(Backup {
-        name: "lockstep-r-backup".to_owned(),
-        created: 0,
-        size_mb: 1,
-        locked: true,
-        extra: Vec::new(),
-    });
+    stack.backups.insert("postgres".to_owned(), vec![backup("lockstep-r-backup", 0)]);
     assert!(matches!(given.check(&stack, "backup"), Progress::Done(_)));
 }
 
@@ -78,7 +73,7 @@ fn a_restart_is_seen_by_its_moment_and_its_settings() {
     stack.databases.old.set(WAL_LEVEL, "replica");
     stack.databases.old.set(BUDGET, "-1");
     stack.databases.new.set(WRITER_DELAY, "200ms");
-    let mut given = Given::kept(&stack);
+    let mut given = kept(&stack);
     if let lockstep_sdk::Observation::Ready(facts) = given.observe(&stack, "logical-wal") {
         given.facts.extend(facts);
     }
@@ -101,7 +96,7 @@ fn a_restart_is_seen_by_its_moment_and_its_settings() {
 fn a_cluster_is_set_up_when_its_nodes_follow_and_pgpool_says_so_itself() {
     let mut stack = Stack::healthy();
     stack.databases.new.set(WAL_LEVEL, "replica");
-    let given = Given::kept(&stack);
+    let given = kept(&stack);
     for label in ["start-pg-0", "start-pg-1", "start-pg-2", "start-pgpool"] {
         stack.deployed(label);
     }
@@ -128,14 +123,14 @@ fn a_cluster_is_set_up_when_its_nodes_follow_and_pgpool_says_so_itself() {
 #[test]
 fn a_database_that_this_run_did_not_make_is_not_dropped() {
     let stack = Stack::healthy();
-    let given = Given::kept(&stack);
+    let given = kept(&stack);
     let skipped = |stack: &Stack| {
         matches!(given.observe(stack, "database-undo"), lockstep_sdk::Observation::NothingToDo(_))
     };
     assert!(skipped(&stack));
     let mut refused = stack.clone();
     let failure = Failure::permanently("sql:42P04", "database already exists");
-    refused.began.insert("database".to_owned(), Some(failure));
+    refused.broke("database", failure);
     assert!(skipped(&refused));
     assert!(!skipped(&stack.began("database")));
 }
@@ -144,7 +139,7 @@ fn a_database_that_this_run_did_not_make_is_not_dropped() {
 fn links_run_before_they_are_believed_and_are_gone_before_that_is() {
     let mut stack = Stack::healthy();
     stack.databases.present = true;
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     pending(&given.check(&stack, "link"), "no subscription");
     for publisher in ["postgres", "cluster"] {
         stack.databases.links.insert(("lockstep_probe", publisher), Linked::runs());
@@ -158,7 +153,7 @@ fn links_run_before_they_are_believed_and_are_gone_before_that_is() {
 
 #[test]
 fn a_copy_is_whole_when_every_table_is_followed() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = copied();
     stack.databases.copied = (3, 4);
     let Progress::Pending(left) = given.check(&stack, "copy") else { panic!() };
@@ -174,18 +169,18 @@ fn a_copy_is_whole_when_every_table_is_followed() {
 
 #[test]
 fn what_the_host_compares_is_waited_for_and_a_difference_is_a_failure() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let stack = copied().began("verify-schema").began("verify-rows");
     assert!(matches!(given.check(&stack, "verify"), Progress::Done(_)));
     let mut differs = stack;
     let failure = Failure::permanently("sql:differs", "3 rows differ in public.media");
-    differs.began.insert("verify-rows".to_owned(), Some(failure));
+    differs.broke("verify-rows", failure);
     failed(&given.check(&differs, "verify"), "3 rows differ");
 }
 
 #[test]
 fn the_cut_waits_for_a_cluster_that_is_behind_and_stops_at_what_has_changed() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let hold = |change: &dyn Fn(&mut Stack)| {
         let mut stack = copied();
         change(&mut stack);

@@ -1,9 +1,10 @@
 //! What the steps of the cut and of the switch find and demand.
 
+use lockstep_sdk::testing::{failed, moved, pending};
 use lockstep_sdk::{Fact, Observation, Progress};
 
 use super::checks::copied;
-use super::given::{Given, failed, moved, pending};
+use super::given::kept;
 use super::sql::Linked;
 use super::stack::Stack;
 use crate::observe::observe;
@@ -28,7 +29,7 @@ pub(super) fn switched() -> Stack {
 
 #[test]
 fn the_end_of_the_log_is_read_once_and_waited_for() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = copied();
     stack.databases.links.insert(FORTH, Linked { confirmed: false, ..Linked::runs() });
     let Observation::Wait(first) = given.observe(&stack, "drain") else { panic!() };
@@ -47,7 +48,7 @@ fn the_end_of_the_log_is_read_once_and_waited_for() {
 
 #[test]
 fn the_way_back_is_armed_when_the_old_server_follows_and_the_cluster_does_not() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = copied();
     failed(&given.check(&stack, "arm"), "lockstep_fwd");
     stack.databases.links.clear();
@@ -64,7 +65,7 @@ fn the_way_back_is_armed_when_the_old_server_follows_and_the_cluster_does_not() 
 
 #[test]
 fn writers_have_ended_when_no_session_is_older_than_the_seal_and_none_is_beginning() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = copied();
     stack.databases.standing.insert("postgres", (false, 0, 0, 0));
     failed(&given.check(&stack, "end-writers"), "not sealed");
@@ -83,16 +84,14 @@ fn writers_have_ended_when_no_session_is_older_than_the_seal_and_none_is_beginni
 
 #[test]
 fn references_are_read_back_as_they_are_rendered() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let stack = switched();
     assert!(matches!(given.check(&stack, "references"), Progress::Done(_)));
     let mut wrong = stack.clone();
     wrong.leads("litellm", "DATABASE_URL", "postgres.railway.internal");
     failed(&given.check(&wrong, "references"), "`DATABASE_URL` of `litellm`");
-    wrong.destinations.insert(
-        "litellm.DATABASE_URL".to_owned(),
-        ("pgpool.railway.internal".to_owned(), "/postgres".to_owned()),
-    );
+    wrong.leads("litellm", "DATABASE_URL", "pgpool.railway.internal");
+    wrong.led("litellm.DATABASE_URL").path = "/postgres".to_owned();
     failed(&given.check(&wrong, "references"), "another database");
     wrong.destinations.remove("litellm.DATABASE_URL");
     failed(&given.check(&wrong, "references"), "renders to nothing");
@@ -100,7 +99,7 @@ fn references_are_read_back_as_they_are_rendered() {
 
 #[test]
 fn a_switch_is_proven_by_answers_sessions_and_rows() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let stack = switched();
     assert!(matches!(given.check(&stack, "deploy-langfuse-web"), Progress::Done(_)));
     assert!(matches!(given.check(&stack, "prove"), Progress::Done(_)));
@@ -119,7 +118,7 @@ fn a_switch_is_proven_by_answers_sessions_and_rows() {
 
 #[test]
 fn the_old_server_is_given_up_when_nothing_of_the_link_is_left() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = switched();
     failed(&given.check(&stack, "finalize"), "lockstep_rev");
     stack.databases.links.clear();

@@ -1,13 +1,14 @@
 //! The path on which the server becomes the first node of a cluster.
 
+use lockstep_sdk::testing::{Given, digest, failed, ids, moved, pending, step, waits};
 use lockstep_sdk::{
     Failure, Gate, Observation, Progress, Response, Template, TemplateService, Undo, Verdict,
 };
 
-use super::given::{Given, IN_PLACE, failed, ids, moved, pending, planned_with, step, waits};
+use super::given::{IN_PLACE, kept_with, planned_with};
 use super::refusals::refused_with;
 use super::sql::{PREPARED, RECOVERING, SYNCHRONOUS, SYSTEM};
-use super::stack::{Stack, digest};
+use super::stack::Stack;
 use crate::probe::probe;
 
 pub(super) const EDGE: &str = "Postgres HA";
@@ -98,15 +99,15 @@ pub(super) fn converted() -> Stack {
         stack.deployed(&format!("rehearse-{client}"));
     }
     for label in ["convert", "convert-commit"] {
-        stack.began.insert(label.to_owned(), None);
+        stack = stack.began(label);
     }
     stack.deployed("adopt");
-    stack.logs = vec!["ready to serve client requests"];
+    stack.wrote(&["ready to serve client requests"]);
     stack
 }
 
 fn given() -> Given {
-    Given::kept_with(&ready(), IN_PLACE)
+    kept_with(&ready(), IN_PLACE)
 }
 
 #[test]
@@ -224,11 +225,13 @@ fn what_railway_does_not_convert_is_refused() {
         "names",
     );
     refused(
-        |stack| stack.unpublished.push("ghcr.io/railwayapp-templates/postgres-ha/etcd".to_owned()),
+        |stack| {
+            stack.registry.gone.push("ghcr.io/railwayapp-templates/postgres-ha/etcd".to_owned())
+        },
         "cluster-image",
     );
     refused(
-        |stack| stack.unpublished.push("ghcr.io/railwayapp-templates/postgres-ssl".to_owned()),
+        |stack| stack.registry.gone.push("ghcr.io/railwayapp-templates/postgres-ssl".to_owned()),
         "pin-postgres",
     );
     refused(|stack| stack.databases.old.set(RECOVERING, true), "role");
@@ -239,7 +242,7 @@ fn what_railway_does_not_convert_is_refused() {
     refused(
         |stack| {
             stack.set("litellm", "DATABASE_URL", "***u");
-            stack.destinations.get_mut("litellm.DATABASE_URL").unwrap().1 = "/other".to_owned();
+            stack.led("litellm.DATABASE_URL").path = "/other".to_owned();
         },
         "references-stuck",
     );
@@ -256,7 +259,7 @@ fn what_railway_does_not_convert_is_refused() {
         let says = |stack: &mut Stack| stack.written("postgres.DATABASE_URL", form);
         refused(says, "front-password");
     }
-    refused(|stack| stack.unseen.push("postgres.DATABASE_URL"), "front-password");
+    refused(|stack| stack.unseen("postgres.DATABASE_URL"), "front-password");
     let down = Some(Failure::transiently("sql:connection", "refused"));
     refused(|stack| stack.databases.old.down = down, "server");
 }
@@ -266,7 +269,7 @@ fn coordinators_must_agree_before_the_server_stops() {
     let given = given();
     let mut stack = converted();
     assert!(matches!(given.check(&stack, "coordinators"), Progress::Done(_)));
-    stack.logs.clear();
+    stack.wrote(&[]);
     pending(&given.check(&stack, "coordinators"), "does not say yet");
 }
 
@@ -308,7 +311,7 @@ fn replicas_follow_confirm_and_the_front_leads_to_the_server_and_its_database() 
     stack.databases.old.set(RECOVERING, true);
     pending(&given.check(&stack, "front"), "takes no writes");
     let mut stack = converted();
-    stack.destinations.get_mut("Postgres HA.DATABASE_URL").unwrap().1 = "/railway".to_owned();
+    stack.led("Postgres HA.DATABASE_URL").path = "/railway".to_owned();
     failed(&given.check(&stack, "convert"), "another database");
     stack = converted();
     stack.leads("litellm", "DATABASE_URL", "postgres.railway.internal");
@@ -335,7 +338,7 @@ fn while_another_node_leads_it_is_switched_back_and_nothing_is_taken_away() {
     stack.patroni.leads = None;
     moved(&given.observed(&stack, "revert"), "can't be told");
     // Before a replica was deployed the server is the only node.
-    stack.began.retain(|label, _| !label.starts_with("start-postgres"));
+    stack.effects.retain(|label, _| !label.starts_with("start-postgres"));
     assert!(matches!(given.observe(&stack, "revert"), Observation::Ready(_)));
     assert!(matches!(given.observe(&stack, "lead-last"), Observation::NothingToDo(_)));
 }
@@ -346,7 +349,7 @@ fn the_single_server_has_its_former_settings_and_keeps_no_log_for_those_who_are_
     let mut stack = converted();
     pending(&given.check(&stack, "revert"), "still listed");
     let own = ready();
-    stack.services = own.services;
+    stack.services = own.services.clone();
     stack.deployed("return-server");
     assert!(matches!(given.check(&stack, "revert"), Progress::Done(_)));
     assert!(matches!(given.check(&stack, "slots-back"), Progress::Done(_)));

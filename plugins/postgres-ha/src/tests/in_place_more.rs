@@ -1,8 +1,9 @@
 //! What the path in place does beside the conversion: addresses instead of references, and limits that Patroni keeps lower.
 
+use lockstep_sdk::testing::{failed, ids, moved, pending, step, waits};
 use lockstep_sdk::{Observation, Progress, Undo};
 
-use super::given::{Given, IN_PLACE, ids, moved, pending, planned_with, step, waits};
+use super::given::{IN_PLACE, kept_with, planned_with};
 use super::in_place::{EDGE, converted};
 use super::refusals::refused_with;
 use super::stack::Stack;
@@ -22,7 +23,7 @@ fn addressed() -> Stack {
     stack.set("langfuse-web", "DIRECT_URL", &mixed);
     stack.leads("langfuse-web", "DIRECT_URL", HOST);
     stack.set("backup-service", "PGHOST", HOST);
-    stack.unseen.push("backup-service.PGHOST");
+    stack.unseen("backup-service.PGHOST");
     stack
 }
 
@@ -60,18 +61,15 @@ fn addresses_are_led_to_the_front_and_back_each_in_its_own_way() {
 
 #[test]
 fn addresses_are_read_back_where_they_are_urls() {
-    let given = Given::kept_with(&addressed(), IN_PLACE);
+    let given = kept_with(&addressed(), IN_PLACE);
     let mut stack = converted();
     stack.leads("langfuse-web", "DIRECT_URL", HOST);
-    super::given::failed(
-        &given.check(&stack, "addresses"),
-        "`DIRECT_URL` of `langfuse-web` leads to",
-    );
+    failed(&given.check(&stack, "addresses"), "`DIRECT_URL` of `langfuse-web` leads to");
     stack.leads("langfuse-web", "DIRECT_URL", "front");
     assert!(matches!(given.check(&stack, "addresses"), Progress::Done(_)));
     assert!(matches!(given.check(&stack, "hidden-addresses"), Progress::Done(_)));
     stack.leads("litellm", "DATABASE_URL", HOST);
-    super::given::failed(&given.check(&stack, "hidden-addresses"), "should lead to `front`");
+    failed(&given.check(&stack, "hidden-addresses"), "should lead to `front`");
 }
 
 #[test]
@@ -115,7 +113,7 @@ fn limits_that_patroni_keeps_lower_are_raised_before_there_are_replicas() {
 
 #[test]
 fn a_limit_is_raised_only_where_less_is_configured_and_read_back() {
-    let mut given = Given::kept_with(&limited(), IN_PLACE);
+    let mut given = kept_with(&limited(), IN_PLACE);
     let Observation::Ready(facts) = given.observe(&limited(), "adopt") else { panic!() };
     given.facts.extend(facts);
     let mut stack = converted();
@@ -146,7 +144,7 @@ const AT_EASE: &str = r#"{"patroni": {"version": "3.0.2"}}"#;
 
 #[test]
 fn the_server_restarts_only_while_it_waits_for_that_and_is_judged_by_what_is_seen_afterwards() {
-    let given = Given::kept_with(&limited(), IN_PLACE);
+    let given = kept_with(&limited(), IN_PLACE);
     let with = |limit: &'static str, says: &'static str| {
         let mut stack = converted();
         (stack.databases.overridden[0].1, stack.patroni.says) = (limit, says);

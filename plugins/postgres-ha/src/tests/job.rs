@@ -1,10 +1,11 @@
 //! The path on which everybody is stopped and a job dumps and restores.
 
+use lockstep_sdk::testing::{Given, deployment, digest, failed, ids, moved, pending, step, waits};
 use lockstep_sdk::{DeploymentStatus, Fact, Failure, Gate, Observation, Progress, Undo, Value};
 
-use super::given::{Given, JOB, failed, ids, moved, pending, planned_with, step, waits};
+use super::given::{JOB, kept_with, planned_with};
 use super::sql::{Linked, VERSION, WAL_LEVEL, WORKERS};
-use super::stack::{Stack, deployment, digest};
+use super::stack::Stack;
 use crate::names::{HALT, JOB_MAKE, JOB_RUN};
 
 const OLD_URL: &str = "${{postgres.DATABASE_URL}}";
@@ -31,18 +32,18 @@ fn prepared() -> Stack {
 fn ran(logs: &[&'static str]) -> Stack {
     let mut stack = prepared();
     for client in CLIENTS {
-        stack.began.insert(format!("halt-{client}"), None);
+        stack = stack.began(&format!("halt-{client}"));
         stack.deployments.insert(client.to_owned(), Vec::new());
     }
     stack.deployed(JOB_RUN);
     stack.made.get_mut(JOB_RUN).unwrap().status = DeploymentStatus::Stopped;
-    stack.logs = logs.to_vec();
+    stack.wrote(logs);
     stack
 }
 
 /// What the job's step is given: the databases that were there when it began.
 fn given() -> Given {
-    let mut given = Given::kept_with(&Stack::healthy(), JOB);
+    let mut given = kept_with(&Stack::healthy(), JOB);
     let rows = ["litellm_langfuse", "postgres"].map(|name| vec![Value::from(name)]);
     given.facts.push(Fact::table("databases", rows));
     given
@@ -86,22 +87,22 @@ fn everybody_is_stopped_before_the_job_runs_and_nobody_starts_before_it_is_compa
     );
     assert_eq!(step(&draft.steps, HALT).effects, CLIENTS.map(|client| format!("halt-{client}")));
     assert!(matches!(step(&draft.steps, HALT).gates.as_slice(), [Gate::Approval(_), Gate::Window]));
-    assert_eq!(declared.line("halt-litellm"), "halt-litellm: stop litellm");
+    assert_eq!(declared.line("halt-litellm"), "stop litellm");
     assert_eq!(
         declared.line(JOB_MAKE),
         format!(
-            "job-make: create-built pg-migrate-ha railwayapp-templates/pg-migrate-ha \
+            "create-built pg-migrate-ha railwayapp-templates/pg-migrate-ha \
              [(\"STANDALONE_URL\", \"{OLD_URL}\"), (\"PRIMARY_URL\", \"{NODE_URL}\")]"
         )
     );
     assert!(declared.line("job-settings").contains("(\"root-directory\", \"script\")"));
     assert_eq!(
         declared.line(JOB_RUN),
-        "job-run: deploy-made pg-migrate-ha 2a538d4a41dc042eba0aec0ac13e99244afc2d86"
+        "deploy-made pg-migrate-ha 2a538d4a41dc042eba0aec0ac13e99244afc2d86"
     );
     assert_eq!(
         declared.line("compare"),
-        "compare: compare postgres cluster Scope::Everything Some(\"snapshots\") []"
+        "compare postgres cluster Scope::Everything Some(\"snapshots\") []"
     );
     assert_eq!(step(&draft.steps, "verify").effects, ["snapshots", "compare"]);
     assert_eq!(step(&draft.steps, "arm").effects, ["back-pub", "arm-back-sub"]);
@@ -121,7 +122,7 @@ fn a_server_that_is_only_to_follow_needs_no_other_log() {
         step(&draft.steps, "logical-wal").effects,
         ["set-max-logical-replication-workers", "restart"]
     );
-    let mut given = Given::kept_with(&stack, JOB);
+    let mut given = kept_with(&stack, JOB);
     given.facts.push(Fact::one("started", "before"));
     assert!(matches!(given.check(&stack, "logical-wal"), Progress::Done(_)));
 }
@@ -131,7 +132,7 @@ fn the_way_back_starts_each_service_once_on_the_old_server() {
     let (draft, declared) = planned_with(&Stack::healthy(), JOB);
     let resumed = CLIENTS.map(|client| format!("resume-{client}"));
     assert_eq!(step(&draft.steps, HALT).undo, Undo::Steps(resumed.to_vec()));
-    assert_eq!(declared.line("resume-litellm"), "resume-litellm: deploy litellm");
+    assert_eq!(declared.line("resume-litellm"), "deploy litellm");
     assert!(declared.line("resume-backup-service").contains("deploy-same"));
     let back = step(&draft.undo, "return-litellm");
     assert_eq!(back.reverses, [("return-litellm".to_owned(), "halt-litellm".to_owned())]);
@@ -143,7 +144,7 @@ fn the_way_back_starts_each_service_once_on_the_old_server() {
     stack.deployments.insert("litellm".to_owned(), vec![deployment("d2", digest('a'))]);
     let found = given.observe(&stack, "resume-litellm");
     assert!(matches!(found, Observation::NothingToDo(_)), "{found:?}");
-    stack.began.remove("halt-litellm");
+    stack.effects.remove("halt-litellm");
     assert!(matches!(given.check(&stack, "return-litellm"), Progress::Done(_)));
 }
 
@@ -151,7 +152,7 @@ fn the_way_back_starts_each_service_once_on_the_old_server() {
 fn what_the_job_left_is_taken_away_by_steps() {
     let (draft, declared) = planned_with(&Stack::healthy(), JOB);
     assert_eq!(step(&draft.steps, JOB_RUN).undo, Undo::Steps(vec!["job-stop".to_owned()]));
-    assert_eq!(declared.line("job-stop"), "job-stop: stop-made pg-migrate-ha");
+    assert_eq!(declared.line("job-stop"), "stop-made pg-migrate-ha");
     assert_eq!(step(&draft.steps, JOB_MAKE).undo, Undo::Restore);
     assert_eq!(step(&draft.steps, "database").undo, Undo::Steps(vec!["database-undo".to_owned()]));
     let seal = ["unseal", "forget-seal"].map(str::to_owned);
@@ -167,10 +168,10 @@ fn a_url_that_the_job_can_not_take_apart_is_found_before_anybody_is_stopped() {
     let given = given();
     let mut stack = prepared();
     assert!(matches!(given.check(&stack, JOB_MAKE), Progress::Done(_)));
-    stack.passwords.insert("pg-migrate-ha.STANDALONE_URL", "raw");
+    stack.written("pg-migrate-ha.STANDALONE_URL", "raw");
     failed(&given.check(&stack, JOB_MAKE), "`STANDALONE_URL`");
-    stack.passwords.clear();
-    stack.destinations.get_mut("pg-migrate-ha.PRIMARY_URL").unwrap().1 = "/other".to_owned();
+    stack.written("pg-migrate-ha.STANDALONE_URL", "plain");
+    stack.led("pg-migrate-ha.PRIMARY_URL").path = "/other".to_owned();
     failed(&given.check(&stack, JOB_MAKE), "another database");
     stack.destinations.remove("pg-migrate-ha.PRIMARY_URL");
     failed(&given.check(&stack, JOB_MAKE), "renders to nothing");
@@ -240,9 +241,9 @@ fn its_word_is_nothing_against_the_comparison() {
     let given = given();
     let mut stack = ran(&[]);
     let differs = Failure::permanently("sql:differs", "1 tables differ");
-    stack.began.insert("compare".to_owned(), Some(differs));
+    stack.broke("compare", differs);
     failed(&given.check(&stack, "verify"), "1 tables differ");
-    stack.began.insert("compare".to_owned(), None);
+    stack = stack.began("compare");
     assert!(matches!(given.check(&stack, "verify"), Progress::Done(_)));
     stack.databases.links.insert(("lockstep_rev", "cluster"), Linked::runs());
     assert!(matches!(given.check(&stack, "arm"), Progress::Done(_)));
@@ -270,7 +271,7 @@ fn what_the_job_breaks_on_is_refused() {
     refused(|stack| stack.written("postgres.DATABASE_URL", "raw"), "job-url");
     // What the old server's own URL has escaped is referred to; a node's URL is put together from the password as it is.
     let mut escaped = Stack::healthy();
-    escaped.passwords.insert("postgres.DATABASE_URL", "escaped");
+    escaped.written("postgres.DATABASE_URL", "escaped");
     planned_with(&escaped, JOB);
     refused(|stack| stack.escapes(), "job-url");
     refused(|stack| drop(stack.destinations.remove("postgres.DATABASE_URL")), "job-url");
@@ -293,7 +294,7 @@ fn what_the_job_breaks_on_is_refused() {
     );
     // On the other path none of it matters.
     let mut stack = Stack::healthy();
-    stack.passwords.insert("postgres.DATABASE_URL", "raw");
+    stack.written("postgres.DATABASE_URL", "raw");
     stack.databases.listed.push("other");
     planned_with(&stack, &[]);
 }

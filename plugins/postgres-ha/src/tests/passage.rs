@@ -1,13 +1,12 @@
 //! A front that comes first.
 
+use lockstep_sdk::testing::{Tested, failed, ids, pending, step};
 use lockstep_sdk::{Observation, Progress, Undo};
 
 use super::checks::copied;
-use super::declared::Declared;
-use super::given::{Given, failed, ids, pending, planned, planned_with, step};
+use super::given::{kept_with, planned, planned_with};
 use super::refusals::refused_with;
 use super::stack::{Stack, target};
-use crate::path::plan;
 
 const FIRST: &[(&str, &str)] = &[("front-first", "true")];
 const THROUGH: &str = "postgresql://postgres:${{pgpool.PGPOOL_POSTGRES_PASSWORD}}@${{postgres-front.RAILWAY_PRIVATE_DOMAIN}}:5432/litellm_langfuse";
@@ -76,7 +75,7 @@ fn it_takes_one_account_at_both_sides_a_name_that_is_free_and_an_image() {
     taken.services.push(lockstep_sdk::Service { name: "postgres-front".to_owned(), ..other });
     refused_with(&taken, FIRST, "front-taken");
     let mut gone = alike();
-    gone.unpublished.push(crate::passage::IMAGE.to_owned());
+    gone.registry.gone.push(crate::passage::IMAGE.to_owned());
     refused_with(&gone, FIRST, "front-image");
     for path in ["job", "in-place"] {
         refused_with(&alike(), &[("front-first", "true"), ("path", path)], "front-first");
@@ -89,7 +88,7 @@ fn one_password_is_known_by_its_reference_or_its_print() {
     let mut one = |own: &str, theirs: &str| {
         stack.set("postgres", "POSTGRES_PASSWORD", own);
         stack.set("pgpool", "PGPOOL_POSTGRES_PASSWORD", theirs);
-        let draft = plan(&stack, &Declared::default(), &target(FIRST)).unwrap();
+        let draft = stack.drafted(&target(FIRST)).0;
         !draft.findings.iter().any(|finding| finding.id == "front-account")
     };
     assert!(one("***p", "***p"));
@@ -100,7 +99,7 @@ fn one_password_is_known_by_its_reference_or_its_print() {
 
 #[test]
 fn everybody_goes_through_it_when_urls_deployments_and_answers_say_so() {
-    let given = Given::kept_with(&alike(), FIRST);
+    let given = kept_with(&alike(), FIRST);
     let mut stack = copied();
     pending(&given.check(&stack, "front"), "not listed");
     stack.deployed("front-start");

@@ -1,8 +1,9 @@
 //! What plans hold.
 
+use lockstep_sdk::testing::{ids, step};
 use lockstep_sdk::{Gate, Undo};
 
-use super::given::{ids, planned, planned_with, step};
+use super::given::{planned, planned_with};
 use super::sql::{BUDGET, SYNCHRONOUS, VERSION, WAL_LEVEL};
 use super::stack::{Stack, URL};
 
@@ -109,7 +110,7 @@ fn rows_that_nothing_identifies_are_identified_by_an_index_and_put_back() {
     let (draft, declared) = planned(&stack);
     assert_eq!(
         declared.line("identity"),
-        "identity: transaction postgres SET LOCAL lock_timeout = '2s'; \
+        "transaction postgres SET LOCAL lock_timeout = '2s'; \
          ALTER TABLE \"public\".\"media\" REPLICA IDENTITY USING INDEX \"media_key\"; \
          ALTER TABLE \"public\".\"Odd\"\"One\" REPLICA IDENTITY USING INDEX \"k\""
     );
@@ -224,19 +225,17 @@ fn both_links_name_every_table_and_the_other_side_as_it_is_dialled_there() {
     let tables = "\"public\".\"LiteLLM_SpendLogs\", \"public\".\"_prisma_migrations\", \"public\".\"media\", \"public\".\"projects\"";
     assert_eq!(
         declared.line("copy-pub"),
-        format!(
-            "copy-pub: transaction postgres CREATE PUBLICATION lockstep_fwd FOR TABLE {tables}"
-        )
+        format!("transaction postgres CREATE PUBLICATION lockstep_fwd FOR TABLE {tables}")
     );
     assert!(declared.line("copy-sub").starts_with(
-        "copy-sub: alone cluster CREATE SUBSCRIPTION lockstep_fwd CONNECTION <postgres seen by ServiceRef::Named(\"pg-0\")> \
+        "alone cluster CREATE SUBSCRIPTION lockstep_fwd CONNECTION <postgres seen by pg-0> \
          PUBLICATION lockstep_fwd WITH (copy_data = true) (SELECT EXISTS"
     ));
     assert!(declared.line("back-pub").contains(&format!(
         "transaction cluster CREATE PUBLICATION lockstep_rev FOR TABLE {tables}"
     )));
     assert!(declared.line("arm-back-sub").contains(
-        "alone postgres CREATE SUBSCRIPTION lockstep_rev CONNECTION <cluster seen by ServiceRef::Named(\"postgres\")> \
+        "alone postgres CREATE SUBSCRIPTION lockstep_rev CONNECTION <cluster seen by postgres> \
          PUBLICATION lockstep_rev WITH (copy_data = false, origin = none)"
     ));
     let mut older = Stack::healthy();
@@ -248,9 +247,9 @@ fn both_links_name_every_table_and_the_other_side_as_it_is_dialled_there() {
 #[test]
 fn the_cut_blocks_drains_arms_seals_ends_and_releases() {
     let (draft, declared) = planned_with(&Stack::healthy(), &[("max-outage", "45000")]);
-    assert_eq!(declared.line("hold"), "hold: hold-writes postgres public 45000 2000");
-    assert_eq!(declared.line("sequences"), "sequences: copy-sequences postgres cluster 1000");
-    assert!(declared.line("snapshots").starts_with("snapshots: hold-snapshots postgres cluster "));
+    assert_eq!(declared.line("hold"), "hold-writes postgres public 45000 2000");
+    assert_eq!(declared.line("sequences"), "copy-sequences postgres cluster 1000");
+    assert!(declared.line("snapshots").starts_with("hold-snapshots postgres cluster "));
     assert_eq!(step(&draft.steps, "arm").effects, ["arm-off", "arm-back-sub"]);
     // What takes time is made before writers wait, or taken away afterwards.
     assert_eq!(
@@ -264,7 +263,7 @@ fn the_cut_blocks_drains_arms_seals_ends_and_releases() {
             .contains("ALTER DATABASE \"litellm_langfuse\" SET default_transaction_read_only = on")
     );
     assert!(declared.line("end-writers").contains("NOT LIKE 'lockstep%'"));
-    assert_eq!(declared.line("release"), "release: release-writes postgres hold");
+    assert_eq!(declared.line("release"), "release-writes postgres hold");
     assert!(step(&draft.steps, "end-writers").rounds > 1);
     assert_eq!(step(&draft.steps, "arm").limit, 45_000);
 }
@@ -278,13 +277,13 @@ fn references_are_written_as_references_and_the_way_back_has_their_former_texts(
     assert_eq!(
         declared.line("refer-langfuse-web"),
         format!(
-            "refer-langfuse-web: set-variables langfuse-web [(\"DATABASE_URL\", \"{NEW_URL}\"), (\"DIRECT_URL\", \"{NEW_URL}\")]"
+            "set-variables langfuse-web [(\"DATABASE_URL\", \"{NEW_URL}\"), (\"DIRECT_URL\", \"{NEW_URL}\")]"
         )
     );
     assert_eq!(
         declared.line("refer-back-langfuse-web"),
         format!(
-            "refer-back-langfuse-web: set-variables langfuse-web [(\"DATABASE_URL\", \"{URL}\"), (\"DIRECT_URL\", \"{URL}\")]"
+            "set-variables langfuse-web [(\"DATABASE_URL\", \"{URL}\"), (\"DIRECT_URL\", \"{URL}\")]"
         )
     );
     assert_eq!(step(&draft.steps, "references").effects.len(), 5);
@@ -323,7 +322,7 @@ fn what_is_frozen_thaws_at_the_end_as_it_was() {
 fn images_that_move_are_pinned_where_they_can_be_pulled() {
     let mut stack = Stack::healthy();
     stack.service("pgpool").image = Some("bitnami/pgpool:4".to_owned());
-    stack.unpublished.push("bitnami/".to_owned());
+    stack.registry.gone.push("bitnami/".to_owned());
     let (draft, declared) = planned(&stack);
     assert!(
         declared.line("pin-pgpool").contains("set-image pgpool bitnamilegacy/pgpool:4@sha256:")

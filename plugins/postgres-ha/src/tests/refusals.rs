@@ -1,8 +1,8 @@
 //! What is refused, and that nothing is declared then.
 
+use lockstep_sdk::testing::{Declared, Tested};
 use lockstep_sdk::{Failure, Severity};
 
-use super::declared::Declared;
 use super::sql::{
     BUDGET, CONNECTIONS, PREPARED, RECEIVERS, RECOVERING, SEES, SLOTS, SYNCHRONOUS, SYSTEM, VERSION,
 };
@@ -18,8 +18,7 @@ fn refused(change: impl FnOnce(&mut Stack), id: &str) {
 
 #[track_caller]
 pub(super) fn refused_with(stack: &Stack, options: &[(&str, &str)], id: &str) {
-    let declared = Declared::default();
-    let draft = plan(stack, &declared, &target(options)).unwrap();
+    let (draft, declared) = stack.drafted(&target(options));
     let refusals: Vec<_> = draft.findings.iter().filter(|finding| finding.refuses()).collect();
     let ids: Vec<_> = refusals.iter().map(|finding| finding.id.as_str()).collect();
     assert!(ids.contains(&id), "{id} is not among {ids:?}");
@@ -28,7 +27,7 @@ pub(super) fn refused_with(stack: &Stack, options: &[(&str, &str)], id: &str) {
         !found.evidence.is_empty() || found.remedy.is_some(),
         "{id} says neither how it shows nor what to do"
     );
-    assert!(draft.steps.is_empty() && draft.undo.is_empty() && declared.0.borrow().is_empty());
+    assert!(draft.steps.is_empty() && draft.undo.is_empty() && declared.labels().is_empty());
     assert!(draft.findings.iter().all(|finding| finding.mended_by.is_empty()));
 }
 
@@ -36,7 +35,7 @@ pub(super) fn refused_with(stack: &Stack, options: &[(&str, &str)], id: &str) {
 fn warned(change: impl FnOnce(&mut Stack), id: &str) {
     let mut stack = Stack::healthy();
     change(&mut stack);
-    let draft = plan(&stack, &Declared::default(), &target(&[])).unwrap();
+    let draft = stack.drafted(&target(&[])).0;
     let found = draft.findings.iter().find(|finding| finding.id == id);
     let found = found.unwrap_or_else(|| panic!("{id} is not found"));
     assert_eq!(found.severity, Severity::Warning, "{found:?}");
@@ -110,7 +109,7 @@ fn roles_and_settings_that_would_be_missing_or_in_the_way() {
     let mut both = Stack::healthy();
     both.databases.old.roles.push(("litellm", false));
     both.databases.new.roles.push(("litellm", false));
-    let draft = plan(&both, &Declared::default(), &target(&[])).unwrap();
+    let draft = both.drafted(&target(&[])).0;
     assert!(!draft.steps.is_empty(), "a role that is at both sides is in nobody's way");
 }
 
@@ -122,10 +121,7 @@ fn references_that_can_not_be_put_back() {
         "references-stuck",
     );
     refused(
-        |stack| {
-            let other = ("postgres.railway.internal".to_owned(), "/other".to_owned());
-            stack.destinations.insert("litellm.DATABASE_URL".to_owned(), other);
-        },
+        |stack| stack.led("litellm.DATABASE_URL").path = "/other".to_owned(),
         "references-stuck",
     );
     refused(
@@ -146,11 +142,11 @@ fn passwords_that_break_the_urls_that_they_would_stand_in() {
     refused(says("raw"), "front-password");
     // A reference is rendered as it is, so that what looks escaped would be read as another password.
     refused(says("escaped"), "front-password");
-    refused(|stack| stack.unseen.push(FRONT), "front-password");
+    refused(|stack| stack.unseen(FRONT), "front-password");
     warned(|stack| drop(stack.destinations.remove(FRONT)), "front-password");
     let other = |stack: &mut Stack| {
         stack.escapes();
-        stack.destinations.get_mut(FRONT).unwrap().1 = "/railway".to_owned();
+        stack.led(FRONT).path = "/railway".to_owned();
     };
     refused(other, "front-password");
     let mut stack = Stack::healthy();
@@ -165,11 +161,11 @@ fn passwords_that_break_the_urls_that_they_would_stand_in() {
     refused(
         |stack| {
             stack.set("litellm", "DATABASE_URL", odd);
-            stack.unseen.push("litellm.DATABASE_URL");
+            stack.unseen("litellm.DATABASE_URL");
         },
         "references-stuck",
     );
-    refused(|stack| stack.unseen.push("litellm.DATABASE_URL"), "references-stuck");
+    refused(|stack| stack.unseen("litellm.DATABASE_URL"), "references-stuck");
 }
 
 #[test]
@@ -192,7 +188,7 @@ fn a_platform_that_is_not_ready() {
         },
         "health-path",
     );
-    refused(|stack| stack.unpublished.push("ghcr.io/berriai".to_owned()), "pin-litellm");
+    refused(|stack| stack.registry.gone.push("ghcr.io/berriai".to_owned()), "pin-litellm");
     refused(|stack| stack.service("pg-2").volume.as_mut().unwrap().used_mb = 4_900, "disk");
     refused(|stack| stack.service("pgpool").image = Some("haproxy:2".to_owned()), "front");
     refused(|stack| stack.variables.get_mut("pgpool").unwrap().clear(), "front");
@@ -211,7 +207,7 @@ fn a_platform_that_is_not_ready() {
 fn a_pool_that_is_seen_to_be_broken() {
     let mut stack = Stack::healthy();
     stack.databases.fronted();
-    let draft = plan(&stack, &Declared::default(), &target(&[])).unwrap();
+    let draft = stack.drafted(&target(&[])).0;
     assert!(!draft.steps.is_empty());
     if let Ok(nodes) = &mut stack.databases.front {
         nodes[1][1] = "down";
@@ -236,7 +232,7 @@ fn what_should_be_read_is_a_warning() {
     warned(|_| {}, "sessions");
     let mut alone = Stack::healthy();
     alone.databases.new.set(SYNCHRONOUS, "");
-    let draft = plan(&alone, &Declared::default(), &target(&[("nodes", "pg-0")])).unwrap();
+    let draft = alone.drafted(&target(&[("nodes", "pg-0")])).0;
     assert!(draft.findings.iter().any(|finding| finding.id == "synchronous"));
 }
 
@@ -247,7 +243,7 @@ fn options_and_versions_that_are_not_known() {
     refused_with(&Stack::healthy(), &[("path", "fast")], "path");
     let mut versioned = target(&[]);
     versioned.desired = Some("17".to_owned());
-    let draft = plan(&Stack::healthy(), &Declared::default(), &versioned).unwrap();
+    let draft = Stack::healthy().drafted(&versioned).0;
     assert_eq!(draft.findings[0].id, "target");
 }
 
@@ -259,12 +255,12 @@ fn a_plan_that_is_made_again_names_its_own_version_and_is_the_same() {
         (Stack::healthy(), super::given::IN_PLACE),
         (super::beside::alone(), super::given::CLUSTER),
     ] {
-        let first = plan(&stack, &Declared::default(), &target(options)).unwrap();
+        let first = stack.drafted(&target(options)).0;
         let mut again = target(options);
         again.desired = Some(first.desired.text.clone());
-        assert_eq!(plan(&stack, &Declared::default(), &again).unwrap(), first, "{options:?}");
+        assert_eq!(stack.drafted(&again).0, first, "{options:?}");
         again.desired = Some("9".to_owned());
-        let other = plan(&stack, &Declared::default(), &again).unwrap();
+        let other = stack.drafted(&again).0;
         assert_eq!(other.findings.first().map(|it| it.id.as_str()), Some("target"), "{options:?}");
         assert!(other.steps.is_empty());
     }

@@ -1,10 +1,11 @@
 //! The end of the old server: it is stopped when nobody uses it, and deleted when nobody needs it.
 
 use lockstep_sdk::step::HOUR;
-use lockstep_sdk::{Backup, Fact, Gate, Observation, Progress, Undo};
+use lockstep_sdk::testing::{backup, failed, ids, moved, pending, step, waits};
+use lockstep_sdk::{Fact, Gate, Observation, Progress, Undo};
 
 use super::cut::switched;
-use super::given::{Given, failed, ids, moved, pending, planned_with, step, waits};
+use super::given::{kept, kept_with, planned_with};
 use super::refusals::refused_with;
 use super::stack::{Stack, URL};
 use crate::check::check;
@@ -20,13 +21,7 @@ fn stopped() -> Stack {
         stack.set(client, "DATABASE_URL", "${{pgpool.DATABASE_URL}}");
     }
     stack.deployments.insert("postgres".to_owned(), Vec::new());
-    stack.backups.push(Backup {
-        name: "lockstep-r-last-backup".to_owned(),
-        created: 0,
-        size_mb: 1,
-        locked: true,
-        extra: Vec::new(),
-    });
+    stack.backups.insert("postgres".to_owned(), vec![backup("lockstep-r-last-backup", 0)]);
     stack.began("last-backup")
 }
 
@@ -34,7 +29,7 @@ fn stopped() -> Stack {
 fn removal(change: impl FnOnce(&mut Stack)) -> Observation {
     let mut stack = stopped();
     change(&mut stack);
-    Given::kept_with(&Stack::healthy(), REMOVE).observe(&stack, "remove")
+    kept_with(&Stack::healthy(), REMOVE).observe(&stack, "remove")
 }
 
 /// A service that was no client when the plan was made.
@@ -58,8 +53,8 @@ fn the_old_service_is_deleted_last_of_all_and_not_without_an_approval_of_its_own
         let [Gate::Approval(question)] = remove.gates.as_slice() else { panic!("{remove:?}") };
         assert!(question.contains("passwords") && question.contains("volume"), "{question}");
         assert!(matches!(remove.undo, Undo::Impossible(_)));
-        assert_eq!(declared.line("remove"), "remove: delete postgres");
-        assert_eq!(declared.line("last-backup"), "last-backup: backup-volume postgres");
+        assert_eq!(declared.line("remove"), "delete postgres");
+        assert_eq!(declared.line("last-backup"), "backup-volume postgres");
         let stays = draft.findings.iter().find(|finding| finding.id == "stays").unwrap();
         assert!(stays.evidence.iter().any(|line| line.contains("mounted to nothing")));
     }
@@ -80,7 +75,7 @@ fn what_would_need_the_service_afterwards_is_refused_before_anything_begins() {
 
 #[test]
 fn a_server_that_somebody_uses_beside_the_database_is_not_stopped() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = switched();
     assert!(matches!(given.observe(&stack, "retire"), Observation::Ready(_)));
     stack.databases.elsewhere.push(("barman from 10.0.0.7 as postgres", "1"));
@@ -125,8 +120,8 @@ fn whatever_still_leads_to_the_old_server_keeps_it_from_being_deleted() {
 fn what_can_not_be_seen_is_for_a_person_to_decide() {
     let mut stack = stopped();
     late(&mut stack, "PG_DSN", "***x");
-    stack.unseen.push("late.PG_DSN");
-    let mut given = Given::kept_with(&Stack::healthy(), REMOVE);
+    stack.unseen("late.PG_DSN");
+    let mut given = kept_with(&Stack::healthy(), REMOVE);
     let found = given.observe(&stack, "remove");
     moved(&found, "`PG_DSN` of `late`");
     let Observation::Moved(said) = found else { panic!() };
@@ -142,7 +137,7 @@ fn a_server_that_runs_again_or_is_not_backed_up_is_not_deleted() {
     let again = |stack: &mut Stack| drop(stack.deployments.insert("postgres".to_owned(), running));
     let mut stack = stopped();
     again(&mut stack);
-    let given = Given::kept_with(&Stack::healthy(), REMOVE);
+    let given = kept_with(&Stack::healthy(), REMOVE);
     moved(&given.observe(&stack, "remove"), "started the old server again");
     moved(&given.observe(&stack, "last-backup"), "started the old server again");
     assert!(matches!(given.observe(&stopped(), "last-backup"), Observation::Ready(_)));
@@ -150,23 +145,26 @@ fn a_server_that_runs_again_or_is_not_backed_up_is_not_deleted() {
     late.now = 1_000 * HOUR;
     assert!(matches!(check(&stopped(), &late, &[]), Ok(Progress::Done(_))));
     let mut expiring = stopped();
-    expiring.backups[0].locked = false;
+    expiring.backups.get_mut("postgres").unwrap()[0].locked = false;
     pending(&given.check(&expiring, "last-backup"), "not listed and locked yet");
     moved(&removal(|stack| stack.backups.clear()), "`lockstep-r-last-backup`");
-    moved(&removal(|stack| stack.backups[0].locked = false), "may expire");
-    moved(&removal(|stack| drop(stack.began.remove("last-backup"))), "`lockstep-r-last-backup`");
+    moved(
+        &removal(|stack| stack.backups.get_mut("postgres").unwrap()[0].locked = false),
+        "may expire",
+    );
+    moved(&removal(|stack| drop(stack.effects.remove("last-backup"))), "`lockstep-r-last-backup`");
     moved(&removal(|stack| stack.staged.push("theirs".to_owned())), "theirs");
     waits(&removal(|stack| stack.http = 503), "503");
 }
 
 #[test]
 fn it_is_gone_when_railway_does_not_list_it_and_its_volume_is_seen_to_stay() {
-    let given = Given::kept_with(&Stack::healthy(), REMOVE);
+    let given = kept_with(&Stack::healthy(), REMOVE);
     let mut stack = stopped().began("remove");
     pending(&given.check(&stack, "remove"), "still listed");
     stack.services.retain(|service| service.name != "postgres");
     failed(&given.check(&stack, "remove"), "nobody has seen that its volume stays");
-    stack.gave.push(("remove", Fact::one("volume", "v1")));
+    stack.gave("remove", vec![Fact::one("volume", "v1")]);
     let Progress::Done(facts) = given.check(&stack, "remove") else { panic!() };
     assert_eq!(facts, [Fact::one("kept-volume", "v1")]);
 }

@@ -1,6 +1,8 @@
 //! What the servers are told about links.
 
-use super::given::{planned, step};
+use lockstep_sdk::testing::step;
+
+use super::given::planned;
 use super::sql::{COPIERS, SLOTS, WAL_LEVEL, WRITER_DELAY};
 use super::stack::Stack;
 

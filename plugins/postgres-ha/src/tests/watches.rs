@@ -4,14 +4,14 @@ use lockstep_sdk::{Failure, Verdict};
 
 use super::checks::copied;
 use super::cut::switched;
-use super::given::{Given, planned};
+use super::given::{kept, planned};
 use super::sql::Linked;
 use super::stack::Stack;
 use crate::probe::probe;
 
 #[track_caller]
 fn sees(stack: &Stack, watch: &str, step: &str, verdict: &Verdict) {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let sample = probe(stack, watch, &given.call(step)).unwrap();
     assert_eq!(&sample.verdict, verdict, "{watch} in {step}: {}", sample.evidence);
 }
@@ -24,7 +24,7 @@ fn every_watch_of_the_plan_is_known() {
         sees(&Stack::healthy(), &watch.id, "keep", &Verdict::Pass);
         assert!(watch.effects.is_empty());
     }
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     assert!(probe(&switched(), "other", &given.call("soak")).is_err());
 }
 
