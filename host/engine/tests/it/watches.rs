@@ -162,6 +162,28 @@ fn traffic_that_falls_silent_is_not_known_to_be_good() {
     assert!(why.contains("nothing could be found out for 600 s: no requests at all"), "{why}");
 }
 
+/// Of the errors of the old guide, the one whose triggers say "above 5 %" and "after 5 minutes" and nothing else.
+#[test]
+fn error_21_a_trigger_has_a_sample_a_baseline_a_window_and_a_rule_for_what_is_missing() {
+    let judged = |before: (u64, u64), later: (u64, u64)| {
+        let mut bench = soaking(vec![probe("serving", Trigger::Unhealthy)], &["litellm"]);
+        bench.guest.watch("serving", &[(START, Verdict::Pass)]);
+        bench.world.outside.rate(Moment(0), before.0, before.1);
+        bench.world.outside.rate(minutes(60), later.0, later.1);
+        // One second of it, where there is hardly any traffic.
+        if later.0 == 3 {
+            bench.world.outside.rate(minutes(60).plus(Millis::seconds(1)), 0, 0);
+        }
+        bench.run_on()
+    };
+    assert_eq!(judged((0, 0), (3, 34)), Ended::Done, "three requests are no sample");
+    assert_eq!(judged((10, 6), (10, 6)), Ended::Done, "it failed as much before");
+    let more = judged((10, 0), (10, 12));
+    assert!(turned_back(&more).contains("watch `traffic:litellm`"), "{more:?}");
+    let silent = judged((10, 0), (0, 0));
+    assert!(turned_back(&silent).contains("nothing could be found out for 600 s"), "{silent:?}");
+}
+
 #[test]
 fn a_busy_service_is_judged_by_a_part_of_its_requests() {
     let mut bench = soaking(Vec::new(), &["litellm"]);

@@ -7,6 +7,7 @@ mod checks;
 mod cut;
 mod declared;
 mod given;
+mod guide;
 mod in_place;
 mod in_place_more;
 mod job;

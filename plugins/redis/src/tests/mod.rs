@@ -3,6 +3,7 @@
 mod checks;
 mod clients;
 mod given;
+mod guide;
 mod plans;
 mod refusals;
 mod run;
