@@ -1,9 +1,7 @@
 //! Running a run on, from wherever it stands: shared by apply, resume and rollback.
 
-use std::collections::BTreeMap;
-
 use lockstep_drivers::Drivers;
-use lockstep_engine::journal::{CanaryState, Epoch, Event, Head, Linked, Record, RunState};
+use lockstep_engine::journal::{Epoch, Event, Head, Linked, Record, RunState};
 use lockstep_engine::model::{Authority, Millis, Moment, Plan, RunId, StepId};
 use lockstep_engine::run::{
     AppendError, Claimant, Ended, Execution, Journal, Options, Ports, RunError, Wait,
@@ -11,7 +9,7 @@ use lockstep_engine::run::{
 use lockstep_store::{Lease, Presence, Store, Takeover};
 use tracing::Instrument as _;
 
-use super::ended::{Told, tell};
+use super::ended::{Left, Told, tell};
 use super::held::held;
 use super::notices::Notices;
 use crate::args::How;
@@ -54,14 +52,14 @@ pub(crate) async fn carry_on(
     take_over: bool,
     output: &Output,
 ) -> Result<Told, CliError> {
-    let Worked { run, ended, cost, asked, notices } =
+    let Worked { run, ended, left, asked, notices } =
         work(session, opened, carried, how, take_over, output).await?;
     if how.detach
         && let Some(due) = due(&ended)
     {
         session.store.detach(&run, due).await.or_exit(Exit::Failed)?;
     }
-    let mut told = tell(&run, &ended, cost, output);
+    let mut told = tell(&run, &ended, left, output);
     told.asked_to_stop = notices.send(&run, &ended).await || asked;
     Ok(told)
 }
@@ -72,8 +70,8 @@ pub(super) struct Worked<'a> {
     pub(super) run: RunId,
     /// How working on it ended.
     pub(super) ended: Ended,
-    /// What its canaries came to.
-    pub(super) cost: BTreeMap<String, CanaryState>,
+    /// What it leaves beside that.
+    pub(super) left: Left,
     /// Whether it was asked to stop.
     pub(super) asked: bool,
     /// Who is told.
@@ -83,7 +81,7 @@ pub(super) struct Worked<'a> {
 /// What one execution came to.
 struct Came {
     ended: Ended,
-    cost: BTreeMap<String, CanaryState>,
+    left: Left,
     asked: bool,
 }
 
@@ -120,7 +118,7 @@ pub(super) async fn work<'a>(
     let notices = Notices::open(session, &opened, &carried.plan.authority, output);
     let ended = Box::pin(run(session, &opened, carried, options, &lease, how)).await;
     opened.announcer.finish();
-    let (run, Came { ended, cost, asked }) = ended?;
+    let (run, Came { ended, left, asked }) = ended?;
     let over = matches!(ended, Ended::Done | Ended::RolledBack(_));
     let back =
         if over { session.store.release(&lease).await } else { session.store.leave(&lease).await };
@@ -128,7 +126,7 @@ pub(super) async fn work<'a>(
     if let Err(error) = back {
         output.say(&format!("Note: {error}; the next command takes the environment over."));
     }
-    Ok(Worked { run, ended, cost, asked, notices })
+    Ok(Worked { run, ended, left, asked, notices })
 }
 
 /// Returns when a run that waits for nothing but time may go on.
@@ -226,11 +224,11 @@ async fn run(
     let ended = listening(&mut execution, &mut carried.loaded, session, lease, &signals, opened)
         .instrument(span)
         .await;
-    let cost = execution.state().canaries.clone();
+    let left = Left::by(execution.state());
     drop(execution);
     let ended = ended?;
     session.metrics.stands(&carried.run, State::from(&ended));
-    Ok((carried.run, Came { ended, cost, asked: signals.asked() }))
+    Ok((carried.run, Came { ended, left, asked: signals.asked() }))
 }
 
 /// Refuses to go back when that loses something else than the person was told: the run may have gone on until its lease was

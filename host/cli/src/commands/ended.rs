@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockstep_engine::journal::CanaryState;
-use lockstep_engine::model::RunId;
+use lockstep_engine::journal::{CanaryState, RunState, StepState};
+use lockstep_engine::model::{RunId, StepId, attention};
 use lockstep_engine::run::{Ended, Wait};
 
 use crate::clock::written;
@@ -22,8 +22,8 @@ pub(super) struct Told {
     pub(super) exit: Exit,
     /// What was said.
     pub(super) message: String,
-    /// What its canaries came to.
-    pub(super) canaries: BTreeMap<String, CanaryState>,
+    /// What it leaves beside how it ended.
+    pub(super) left: Left,
     /// Whether the command was asked to stop meanwhile. A run that was at its end is done all the same.
     pub(super) asked_to_stop: bool,
 }
@@ -34,14 +34,35 @@ impl Told {
     /// # Errors
     /// Standard output can't be written.
     pub(super) fn answer(self, output: &Output) -> Result<Exit, CliError> {
-        let Self { run, exit, message, canaries, .. } = self;
+        let Self { run, exit, message, left: Left { canaries, attention }, .. } = self;
         output.json(
             "run",
             &serde_json::json!({
-                "run": run, "exit": exit.code(), "message": message, "canaries": canaries,
+                "run": run, "exit": exit.code(), "message": message, "canaries": canaries, "attention": attention,
             }),
         )?;
         Ok(exit)
+    }
+}
+
+/// What a run leaves beside how it ended.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Left {
+    /// What its canaries came to.
+    pub(super) canaries: BTreeMap<String, CanaryState>,
+    /// What a person had better look after, by the step that found it.
+    pub(super) attention: BTreeMap<StepId, String>,
+}
+
+impl Left {
+    pub(super) fn by(state: &RunState) -> Self {
+        let found = |(id, step): (&StepId, &StepState)| {
+            Some((id.clone(), attention(&step.facts)?.to_owned()))
+        };
+        Self {
+            canaries: state.canaries.clone(),
+            attention: state.steps.iter().filter_map(found).collect(),
+        }
     }
 }
 
@@ -64,14 +85,12 @@ pub(super) const fn exit(ended: &Ended) -> Exit {
 }
 
 /// Says how running ended, and picks the exit code.
-pub(super) fn tell(
-    run: &RunId,
-    ended: &Ended,
-    canaries: BTreeMap<String, CanaryState>,
-    output: &Output,
-) -> Told {
-    for line in ledger(&canaries) {
+pub(super) fn tell(run: &RunId, ended: &Ended, left: Left, output: &Output) -> Told {
+    for line in ledger(&left.canaries) {
         output.say(&format!("Canary {line}."));
+    }
+    for (step, what) in &left.attention {
+        output.say(&format!("Look after this, which step `{step}` left: {}", brief(what)));
     }
     let words = match ended {
         Ended::Done => format!("Run {run} is done."),
@@ -130,5 +149,5 @@ pub(super) fn tell(
         output.say(&format!("Hint: {hint}"));
     }
     let (run, exit) = (run.clone(), exit(ended));
-    Told { run, exit, message: words, canaries, asked_to_stop: false }
+    Told { run, exit, message: words, left, asked_to_stop: false }
 }

@@ -1,13 +1,11 @@
 //! Leaving a run to the runners.
 
-use std::collections::BTreeMap;
-
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::{Authority, RunId};
 use lockstep_store::Lease;
 
 use super::carry_on::lead_in;
-use super::ended::Told;
+use super::ended::{Left, Told};
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -39,7 +37,7 @@ pub(super) async fn queue(
         run: run.clone(),
         exit: Exit::Waiting,
         message: words,
-        canaries: BTreeMap::new(),
+        left: Left::default(),
         asked_to_stop: false,
     })
 }

@@ -107,8 +107,8 @@ async fn one(session: &Session, lease: Lease, output: &Output) {
     // This process lives on, so a lease that it kept would keep the run from everybody.
     let ours = give_back(session, &lease).await;
     let left = match attempted {
-        Ok(Worked { ended, cost, notices, .. }) => {
-            let told = tell(&run, &ended, cost, output);
+        Ok(Worked { ended, left: beside, notices, .. }) => {
+            let told = tell(&run, &ended, beside, output);
             let left = leave(session, &run, &ended).await;
             let told = stages::ended(session, told, output).await;
             notices.send(&run, &ended).await;

@@ -1,7 +1,7 @@
 //! A run as people read it: what happened, and where it stands.
 
 use lockstep_engine::journal::{Direction, End, Event, Fate, Phase, RunState, Sent};
-use lockstep_engine::model::{CanaryTally, Numbers, Verdict};
+use lockstep_engine::model::{CanaryTally, Numbers, Verdict, attention};
 
 use super::text::{length, plural, tame};
 use crate::clock::written;
@@ -79,7 +79,10 @@ pub(crate) fn event(event: &Event) -> String {
         Event::Ended { label, .. } => format!("`{label}` came to its end"),
         Event::EndedBadly { label, why } => format!("`{label}` ended badly: {}", tame(why)),
         Event::Again { step, why } => format!("{step}: another round: {}", tame(why)),
-        Event::Checked { step, .. } => format!("{step}: checked"),
+        Event::Checked { step, facts, .. } => match attention(facts) {
+            Some(what) => format!("{step}: checked, but look after this: {}", tame(what)),
+            None => format!("{step}: checked"),
+        },
         Event::StepDone { step, nothing_to_do: None } => format!("{step}: done"),
         Event::StepDone { step, nothing_to_do: Some(why) } => {
             format!("{step}: nothing to do: {}", tame(why))

@@ -41,6 +41,14 @@ pub struct Fact {
     pub rows: Vec<Vec<Value>>,
 }
 
+/// The name of what a person had better look after although a step is done.
+const ATTENTION: &str = "attention";
+
+/// Returns what a person had better look after although the step that found these facts is done.
+pub fn attention(facts: &[Fact]) -> Option<&str> {
+    facts.iter().find(|fact| fact.name == ATTENTION)?.as_text()
+}
+
 impl Fact {
     /// Returns a fact of one value.
     pub fn one(name: &str, value: Value) -> Self {

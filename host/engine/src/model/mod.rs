@@ -42,7 +42,7 @@ pub use effect::{
     Times,
 };
 pub(crate) use fact::deployment_id;
-pub use fact::{Fact, Value, facts_size};
+pub use fact::{Fact, Value, attention, facts_size};
 pub use failure::{Denial, Failure, Problem, UNSEEN};
 pub use kind::{Kind, Made};
 pub use name::{CompositeId, Label, NameError, RunId, StepId};

@@ -9,7 +9,7 @@ use super::seen::Seen;
 use crate::journal::{Event, Outcome, Performed, StepStatus};
 use crate::model::{
     ACCEPTED, Drive, Fact, Failure, Gate, Label, Millis, Moment, Observation, Pending, Progress,
-    Proof, Step, StepCall,
+    Proof, Step, StepCall, attention,
 };
 
 /// Shortest and longest wait between two looks that a plugin may ask for.
@@ -249,8 +249,12 @@ where
             };
             self.pass(&step.id, wait, limit, &seen, guest).await?;
         };
-        let facts = left.into_iter().chain(found).collect();
+        let facts: Vec<Fact> = left.into_iter().chain(found).collect();
         let soak_until = step.soak.map(|soak| self.ports.clock.now().plus(soak));
+        if let Some(what) = attention(&facts) {
+            let text = format!("step `{}` is done, but look after this: {what}", step.id);
+            self.ports.reporter.report(News::Note(text));
+        }
         self.note(Event::Checked { step: step.id.clone(), facts, soak_until })?;
         if step.loss.is_some() {
             // From here on going back loses something, and whoever is asked must be told.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use lockstep_engine::journal::Event;
 use lockstep_engine::model::{
-    Answer, Call, Drive, Effect, Failure, Level, Moment, Plan, Read, ServiceRef, Step, Target,
+    Answer, Call, Drive, Effect, Fact, Failure, Level, Moment, Plan, Read, ServiceRef, Step, Target,
 };
 use lockstep_engine::policy::Watching;
 use lockstep_engine::run::{Ended, News, PlanError, Planner};
@@ -155,6 +155,15 @@ fn what_a_plugin_says_is_shown_without_control_characters() {
     assert_eq!(bench.run_on(), Ended::Done);
     let said = News::PluginSays(Level::Warn, "a\\u{1b}[2Jb".to_owned());
     assert!(bench.reporter.0.borrow().contains(&said));
+}
+
+#[test]
+fn what_a_done_step_wants_looked_after_is_told_at_once() {
+    let mut bench = bench(Drive::Listed);
+    bench.guest.part("count").found = vec![Fact::text("attention", "pg-2 does not follow")];
+    assert_eq!(bench.run_on(), Ended::Done);
+    let said = "step `count` is done, but look after this: pg-2 does not follow".to_owned();
+    assert!(bench.reporter.0.borrow().contains(&News::Note(said)));
 }
 
 /// Returns the calls that are recorded as denied, in order.

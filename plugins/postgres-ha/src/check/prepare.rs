@@ -161,7 +161,10 @@ pub(super) fn cluster_again<O: Railway + Sql + Effects>(
     let Progress::Pending(pending) = found else { return Ok(found) };
     let looks = Facts(memo).maybe_count("looks").unwrap_or(0) + 1;
     Ok(if looks > LOOKS {
-        Progress::Done(vec![Fact::one("not-whole", pending.note)])
+        Progress::Done(vec![Fact::one(
+            "attention",
+            format!("the cluster is not whole: {}", pending.note),
+        )])
     } else {
         pending.remembering(vec![Fact::one("looks", looks)]).into()
     })
@@ -193,7 +196,7 @@ pub(super) fn pool_again<O: Railway + Sql + Effects>(
     } else if call.round < names::POOL_ROUNDS {
         Progress::Again(format!("PgPool leads nowhere, and is started anew: {why}"))
     } else {
-        Progress::Done(vec![Fact::one("not-whole", why)])
+        Progress::Done(vec![Fact::one("attention", format!("PgPool leads nowhere: {why}"))])
     })
 }
 

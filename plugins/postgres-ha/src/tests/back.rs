@@ -235,7 +235,7 @@ fn a_pgpool_that_leads_nowhere_when_it_is_back_is_started_anew_and_given_up_in_t
     call.round = 3;
     let memo = [Fact::one("looks", 30_u64)];
     let last = check(&stack, &call, &memo).unwrap();
-    assert!(matches!(&last, Progress::Done(facts) if facts[0].name == "not-whole"), "{last:?}");
+    assert!(matches!(&last, Progress::Done(facts) if facts[0].name == "attention"), "{last:?}");
     stack.databases.fronted();
     assert!(matches!(given.check(&stack, "pool-undo"), Progress::Done(facts) if facts.is_empty()));
 }

@@ -264,7 +264,7 @@ impl Known {
             &serde_json::json!({
                 "run": told.map(|told| &told.run), "exit": exit.code(), "message": message,
                 "composite": self.composite().id, "stages": self.rows(),
-                "canaries": told.map(|told| &told.canaries),
+                "canaries": told.map(|told| &told.left.canaries), "attention": told.map(|told| &told.left.attention),
             }),
         )?;
         Ok(exit)
