@@ -9,6 +9,7 @@ use crate::names::{ADMIN, NEW};
 use crate::server::Server;
 use crate::service::Running;
 use crate::sessions::{LEFTOVERS, roles};
+use crate::survey::allowed;
 use crate::tables::pairs;
 
 /// Whether a database of this name is there.
@@ -67,7 +68,8 @@ impl Cluster {
         Ok(Self {
             server,
             pooler: front::pooler(outside, ADMIN)?,
-            present: present(outside, database)? || outside.query(NEW, "SELECT 1", &[]).is_ok(),
+            present: present(outside, database)?
+                || allowed(outside.query(NEW, "SELECT 1", &[]))?.is_ok(),
             has_locale: has_locale(outside, locale)?,
             available: pairs(outside, ADMIN, AVAILABLE)?,
             roles: roles(outside, ADMIN)?,
