@@ -97,6 +97,11 @@ impl Given {
         }
     }
 
+    /// Performs the effects of a guided step.
+    pub fn apply<S: Tested>(&self, stack: &S, step: &str) -> Result<Vec<Fact>, Failure> {
+        S::apply(&Tapped::on(stack), &self.call(step))
+    }
+
     /// Looks once whether a step is done, and demands an answer.
     #[track_caller]
     pub fn check<S: Tested>(&self, stack: &S, step: &str) -> Progress {

@@ -4,7 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 use lockstep_sdk::outside::Http;
 use lockstep_sdk::testing::{
-    self, Declared, Environment, Scripted, Tapped, Tested, deployment, digest, location, volume,
+    self, Access, Declared, Environment, Scripted, Tapped, Tested, deployment, digest, location,
+    volume,
 };
 use lockstep_sdk::{
     Draft, Fact, Failure, Location, Observation, Progress, Response, Sample, Service, StepCall,
@@ -205,7 +206,7 @@ impl Templates for Stack {
 
 impl Templates for Tapped<'_, Stack> {
     fn published_template(&self, code: &str) -> Result<Option<Template>, Failure> {
-        self.read("railway", format!("template {code}"))?;
+        self.read(Access::railway("read", "*"), format!("the template `{code}`"))?;
         self.stack.published_template(code)
     }
 }
