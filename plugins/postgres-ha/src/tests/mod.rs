@@ -18,5 +18,6 @@ mod settings;
 mod shape;
 mod sql;
 mod stack;
+mod sweep;
 mod told;
 mod watches;
