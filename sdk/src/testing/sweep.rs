@@ -8,8 +8,9 @@ use super::declared::Declared;
 use super::given::Given;
 use super::tapped::{Fails, Read, Tapped};
 use super::tested::Tested;
+use crate::failure::MissingFact;
 use crate::{
-    Draft, Drive, Fact, Failure, Finding, Observation, Problem, Progress, Target, Verdict,
+    Draft, Drive, Fact, Failure, Finding, Observation, Problem, Progress, Step, Target, Verdict,
 };
 
 /// What a sweep did and saw.
@@ -43,7 +44,8 @@ pub fn sweep_plan<S: Tested>(stack: &S, target: &Target) -> Swept {
 ///
 /// Each is called as the stack answers; with each of its reads failing in turn, in every way in which the host may fail it; with
 /// each access that it takes denied in turn; with the memo that it asked to be given back; and without each fact and each
-/// parameter in turn. What steps record and leave is given to those after them, undo steps last.
+/// parameter in turn. What steps record and leave is given to those after them that need it, undo steps last; a step that
+/// rests on a fact of one that it does not need is found.
 ///
 /// A stack on which nothing has happened yet shows little of a check, so sweep one on which the steps are done too.
 #[track_caller]
@@ -51,14 +53,14 @@ pub fn sweep<S: Tested>(stack: &S, draft: &Draft, given: &Given) -> Swept {
     let mut sweep = Sweep { stack, swept: Swept::default() };
     let mut given = given.clone();
     for step in draft.steps.iter().chain(&draft.undo) {
-        given = sweep.observe(&step.id, &given);
+        given = sweep.observe(step, &given);
         for watch in &draft.watches {
-            sweep.probe(&watch.id, &step.id, &given);
+            sweep.probe(&watch.id, step, &given);
         }
         if step.drive == Drive::Guided {
-            given = sweep.apply(&step.id, &given);
+            given = sweep.apply(step, &given);
         }
-        given = sweep.check(&step.id, &given);
+        given = sweep.check(step, &given);
     }
     sweep.swept
 }
@@ -72,9 +74,9 @@ struct Sweep<'a, S> {
 impl<S: Tested> Sweep<'_, S> {
     /// Looks whether a step may start, and returns what is given from there on.
     #[track_caller]
-    fn observe(&mut self, step: &str, given: &Given) -> Given {
+    fn observe(&mut self, step: &Step, given: &Given) -> Given {
         let call = |outside: &Tapped<'_, S>, given: &Given, memo: &[Fact]| {
-            S::observe(outside, &given.call(step), memo)
+            S::observe(outside, &given.call(&step.id), memo)
         };
         let memo = |found: &Observation| match found {
             Observation::Wait(pending) => Some(pending.memo.clone()),
@@ -83,72 +85,84 @@ impl<S: Tested> Sweep<'_, S> {
         let is_good = |found: &Observation| {
             matches!(found, Observation::Ready(_) | Observation::NothingToDo(_))
         };
-        match self.with_memo(&format!("observe of `{step}`"), given, call, memo, is_good) {
-            Ok(Observation::Ready(facts)) => given.with(facts),
+        match self.called(&format!("observe of `{}`", step.id), (step, given), call, memo, is_good)
+        {
+            Ok(Observation::Ready(facts)) => given.from_step(&step.id, facts),
             Ok(_) | Err(_) => given.clone(),
         }
     }
 
     /// Performs a guided step, and returns what is given from there on.
     #[track_caller]
-    fn apply(&mut self, step: &str, given: &Given) -> Given {
+    fn apply(&mut self, step: &Step, given: &Given) -> Given {
         let call = |outside: &Tapped<'_, S>, given: &Given, _: &[Fact]| {
-            S::apply(outside, &given.call(step))
+            S::apply(outside, &given.call(&step.id))
         };
-        let name = format!("apply of `{step}`");
-        match self.with_memo(&name, given, call, |_| None, |_| true) {
-            Ok(facts) => given.with(facts),
+        let name = format!("apply of `{}`", step.id);
+        match self.called(&name, (step, given), call, |_| None, |_| true) {
+            Ok(facts) => given.from_step(&step.id, facts),
             Err(_) => given.clone(),
         }
     }
 
     /// Looks whether a step is done, and returns what is given from there on.
     #[track_caller]
-    fn check(&mut self, step: &str, given: &Given) -> Given {
+    fn check(&mut self, step: &Step, given: &Given) -> Given {
         let call = |outside: &Tapped<'_, S>, given: &Given, memo: &[Fact]| {
-            S::check(outside, &given.call(step), memo)
+            S::check(outside, &given.call(&step.id), memo)
         };
         let memo = |found: &Progress| match found {
             Progress::Pending(pending) => Some(pending.memo.clone()),
             _ => None,
         };
         let is_good = |found: &Progress| matches!(found, Progress::Done(_));
-        match self.with_memo(&format!("check of `{step}`"), given, call, memo, is_good) {
+        match self.called(&format!("check of `{}`", step.id), (step, given), call, memo, is_good) {
             Ok(Progress::Done(facts)) => {
-                self.swept.done.push(step.to_owned());
-                given.with(facts)
+                self.swept.done.push(step.id.clone());
+                given.from_step(&step.id, facts)
             }
             Ok(_) | Err(_) => given.clone(),
         }
     }
 
-    /// Calls with all that is given, with the memo that was asked for, and with less. Returns the last answer to a call that
+    /// Calls with what the step is given, with the memo that it asked for, and with less. Returns the last answer to a call that
     /// was given everything.
     #[track_caller]
-    fn with_memo<T: PartialEq + Debug>(
+    fn called<T: PartialEq + Debug>(
         &mut self,
         name: &str,
-        given: &Given,
+        (step, all): (&Step, &Given),
         call: impl Fn(&Tapped<'_, S>, &Given, &[Fact]) -> Result<T, Failure>,
         memo: impl Fn(&T) -> Option<Vec<Fact>>,
         is_good: impl Fn(&T) -> bool,
     ) -> Result<T, Failure> {
         let stack = self.stack;
-        let mut found = self.each(name, |outside| call(outside, given, &[]), &is_good);
+        let given = all.needed_by(step);
+        let mut found = self.each(name, |outside| call(outside, &given, &[]), &is_good);
+        if let Some(failure) = found.as_ref().err().filter(|failure| lacks_a_fact(failure)) {
+            let (other, _) =
+                self.same(name, |outside| call(outside, all, &[]), &|| Tapped::on(stack));
+            let is_elsewhere = other.err().is_none_or(|failure| !lacks_a_fact(&failure));
+            assert!(
+                !is_elsewhere,
+                "{name}: no step that it needs gives it this: {}",
+                failure.line()
+            );
+        }
         if let Some(memo) = found.as_ref().ok().and_then(memo) {
             let name = format!("{name} with its memo");
-            found = self.each(&name, |outside| call(outside, given, &memo), &is_good);
+            found = self.each(&name, |outside| call(outside, &given, &memo), &is_good);
         }
-        for less in lacking(given) {
+        for less in lacking(&given) {
             drop(self.same(name, |outside| call(outside, &less, &[]), &|| Tapped::on(stack)));
         }
         found
     }
 
     #[track_caller]
-    fn probe(&mut self, watch: &str, step: &str, given: &Given) {
+    fn probe(&mut self, watch: &str, step: &Step, given: &Given) {
         let name = format!("probe of `{watch}`");
-        let call = |outside: &Tapped<'_, S>| S::probe(outside, watch, &given.call(step));
+        let call = |outside: &Tapped<'_, S>| S::probe(outside, watch, &given.call(&step.id));
         drop(self.each(&name, call, |sample| sample.verdict == Verdict::Pass));
     }
 
@@ -206,6 +220,12 @@ impl<S: Tested> Sweep<'_, S> {
         self.swept.calls += 2;
         first
     }
+}
+
+/// Returns whether a step could not read a fact that it rests on, as [`Facts`](crate::Facts) tells it.
+fn lacks_a_fact(failure: &Failure) -> bool {
+    let known = Failure::from(MissingFact(String::new()));
+    failure.problem().has(&known.problem().code)
 }
 
 /// Returns the givens without each of their facts and without each of their parameters.

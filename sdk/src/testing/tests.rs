@@ -5,8 +5,8 @@ use std::cell::Cell;
 use super::*;
 use crate::outside::Http;
 use crate::{
-    Declare, Description, Draft, Fact, Failure, Finding, Observation, Progress, Request, Response,
-    Sample, Step, StepCall, Target, Undo, Version,
+    Declare, Description, Draft, Fact, Facts, Failure, Finding, Observation, Progress, Request,
+    Response, Sample, Step, StepCall, Target, Undo, Version,
 };
 
 /// How the plugin of these tests misbehaves.
@@ -22,6 +22,8 @@ enum Flaw {
     Believes,
     /// Rests on a fact without a look whether it is there.
     Indexes,
+    /// Rests on a fact of a step that it does not need.
+    Borrows,
 }
 
 /// A server that is up.
@@ -76,6 +78,12 @@ impl Tested for Stack {
             Flaw::Panics => Ok(answer.map(|_| Progress::Done(Vec::new())).unwrap()),
             Flaw::Counts => Ok(Progress::Failed(format!("call {}", calls.get()))),
             Flaw::Believes => Ok(Progress::Done(Vec::new())),
+            Flaw::Borrows if call.step == "start" => {
+                answer.map(|_| Progress::Done(vec![Fact::one("started", true)]))
+            }
+            Flaw::Borrows => {
+                Ok(Facts(&call.facts).rows("started").map(|_| Progress::Done(Vec::new()))?)
+            }
             Flaw::Indexes => Ok(Progress::Done(vec![call.facts[0].clone()])),
         }
     }
@@ -121,6 +129,14 @@ fn a_plugin_that_answers_otherwise_the_second_time_is_found() {
 #[should_panic(expected = "check of `start`: the plugin panics")]
 fn a_plugin_that_rests_on_a_fact_unseen_is_found() {
     drop(swept(Flaw::Indexes));
+}
+
+#[test]
+#[should_panic(
+    expected = "check of `end`: no step that it needs gives it this: the fact `started`"
+)]
+fn a_plugin_that_rests_on_a_fact_of_a_step_that_it_does_not_need_is_found() {
+    drop(swept(Flaw::Borrows));
 }
 
 #[test]
