@@ -45,7 +45,7 @@ pub fn sweep_plan<S: Tested>(stack: &S, target: &Target) -> Swept {
 /// Each is called as the stack answers; with each of its reads failing in turn, in every way in which the host may fail it; with
 /// each access that it takes denied in turn; with the memo that it asked to be given back; and without each fact and each
 /// parameter in turn. What steps record and leave is given to those after them that need it, undo steps last; a step that
-/// rests on a fact of one that it does not need is found.
+/// can't go on without a fact of one that it does not need is found.
 ///
 /// A stack on which nothing has happened yet shows little of a check, so sweep one on which the steps are done too.
 #[track_caller]

@@ -91,6 +91,11 @@ impl Stack {
         }
     }
 
+    /// Takes every image away whose name begins like this.
+    pub(super) fn withdraw(&mut self, image: &str) {
+        self.registry.gone.push(image.to_owned());
+    }
+
     /// Says what the job and coordinators wrote.
     pub(super) fn wrote(&mut self, lines: &[&str]) {
         for service in [job::SERVICE, "etcd-1", "etcd-2", "etcd-3"] {
