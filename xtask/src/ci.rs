@@ -18,9 +18,9 @@ pub(crate) fn run(place: &Place) -> Result<(), Failed> {
     let lint = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     place.cargo(lint).run()?;
     if let Some(manifest) = &plugins {
-        let target =
-            ["clippy", "--workspace", "--locked", "--target", "wasm32-wasip2", "--manifest-path"];
-        place.cargo(target).with([manifest.as_str(), "--", "-D", "warnings"]).run()?;
+        let target = ["clippy", "--workspace", "--all-features", "--target", "wasm32-wasip2"];
+        let rest = ["--locked", "--manifest-path", manifest.as_str(), "--", "-D", "warnings"];
+        place.cargo(target).with(rest).run()?;
     }
     test::run(place, &[])?;
     let after = changes(place)?;

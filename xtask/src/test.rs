@@ -15,6 +15,9 @@ pub(crate) fn run(place: &Place, arguments: &[String]) -> Result<(), Failed> {
     if let Some(guests) = guests(place)? {
         guests.run()?;
     }
+    if let Some(examples) = examples(place) {
+        examples.run()?;
+    }
     place.cargo(["test", "--workspace"]).with(arguments).env("LOCKSTEP_PROGRAMS", &programs).run()
 }
 
@@ -30,6 +33,13 @@ fn guests(place: &Place) -> Result<Option<Line>, Failed> {
     let manifest = manifest.display().to_string();
     let line = place.cargo(["test", "--lib", "--manifest-path", manifest.as_str()]);
     Ok(Some(packages.iter().fold(line, |line, package| line.with(["--package", package.as_str()]))))
+}
+
+/// The examples in the documentation for plugin authors.
+fn examples(place: &Place) -> Option<Line> {
+    let manifest = place.plugins()?.display().to_string();
+    let line = place.cargo(["test", "--doc", "--all-features", "--package", "lockstep-sdk"]);
+    Some(line.with(["--manifest-path", manifest.as_str()]))
 }
 
 /// The packages of the second workspace with unit tests.

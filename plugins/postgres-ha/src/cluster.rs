@@ -67,7 +67,7 @@ impl Cluster {
         Ok(Self {
             server,
             pooler: front::pooler(outside, ADMIN)?,
-            present: present(outside, database)? || outside.query(NEW, "SELECT 1", &[]).is_ok(),
+            present: present(outside, database)? || is_reached(outside)?,
             has_locale: has_locale(outside, locale)?,
             available: pairs(outside, ADMIN, AVAILABLE)?,
             roles: roles(outside, ADMIN)?,
@@ -81,6 +81,15 @@ impl Cluster {
 /// Looks whether a database is there.
 pub(crate) fn present<O: Sql>(outside: &O, database: &str) -> Result<bool, Failure> {
     Ok(answer::row(outside, ADMIN, PRESENT, &[Value::from(database)])?.count(0)? > 0)
+}
+
+/// Looks whether the connection to the database leads to one, wherever that is.
+fn is_reached<O: Sql>(outside: &O) -> Result<bool, Failure> {
+    match outside.query(NEW, "SELECT 1", &[]) {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.is_denied() => Err(failure),
+        Err(_) => Ok(false),
+    }
 }
 
 /// Looks whether the primary's system has a locale. The two that every system has need no look.

@@ -1,14 +1,16 @@
-//! What an effect needs to be granted, and whether a plugin asks for it.
+//! What an effect or a read needs to be granted, and whether a plugin asks for it.
+
+use std::fmt;
 
 use super::declared::Declared;
 use crate::Description;
 
-/// What has to be granted for an effect, in the words of a [`Request`](crate::Request).
+/// What has to be granted for an effect or a read, in the words of a [`Request`](crate::Request).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// The capability: `railway`, `sql`, `redis`, `http`.
     pub capability: &'static str,
-    /// The declaring function's name in the contract: `set-image`.
+    /// `read`, or the declaring function's name in the contract: `set-image`.
     pub access: &'static str,
     /// What it is needed for.
     pub name: Named,
@@ -50,8 +52,23 @@ impl Access {
         Self::direct("http", access, endpoint)
     }
 
+    /// Returns the access to an effect of the step that is running, which nobody has to grant.
+    pub fn effects(access: &'static str, label: &str) -> Self {
+        Self::direct("effects", access, label)
+    }
+
     fn direct(capability: &'static str, access: &'static str, name: &str) -> Self {
         Self { capability, access, name: Named::Directly(name.to_owned()) }
+    }
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { capability, access, name } = self;
+        match name {
+            Named::Directly(name) => write!(out, "{access} of {capability} `{name}`"),
+            Named::AsBy(label) => write!(out, "{access} of {capability} as by `{label}`"),
+        }
     }
 }
 

@@ -35,7 +35,8 @@ pub struct Environment {
     pub staged: Vec<String>,
     /// Which images there are.
     pub registry: Registry,
-    /// The effects of this run that began, by their labels, and how they stand.
+    /// The effects of this run that began, by their labels, and how they stand. A guided step that performs one gets what it
+    /// gave, and nothing where it is not here.
     pub effects: BTreeMap<String, Result<Job, Failure>>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::tapped::Tapped;
 use super::tested::Tested;
-use crate::{Draft, Fact, Failure, Observation, Progress, Sample, StepCall};
+use crate::{Draft, Fact, Failure, Observation, Progress, Sample, Step, StepCall};
 
 /// How often a step that waits is looked at again before a test gives up.
 const LOOKS: usize = 200;
@@ -19,6 +19,8 @@ pub struct Given {
     pub facts: Vec<Fact>,
     /// The moment that the host recorded.
     pub now: u64,
+    /// Which of the facts steps found or left, each behind its step's name. Every other fact is given to every step.
+    pub sources: Vec<(String, Fact)>,
 }
 
 impl Given {
@@ -32,6 +34,26 @@ impl Given {
     pub fn with(&self, more: impl IntoIterator<Item = Fact>) -> Self {
         let mut given = self.clone();
         given.facts.extend(more);
+        given
+    }
+
+    /// Returns what is given once a step found or left these facts.
+    #[must_use]
+    pub fn from_step(&self, step: &str, facts: Vec<Fact>) -> Self {
+        let mut given = self.with(facts.clone());
+        given.sources.extend(facts.into_iter().map(|fact| (step.to_owned(), fact)));
+        given
+    }
+
+    /// Returns what the engine would give a step of it: the facts of no other steps than those that it needs, and its own.
+    #[must_use]
+    pub fn needed_by(&self, step: &Step) -> Self {
+        let is_given = |source: &String| *source == step.id || step.needs.contains(source);
+        let mut given = self.clone();
+        given.facts.retain(|fact| {
+            let mut sources = self.sources.iter().filter(|(_, known)| known == fact).peekable();
+            sources.peek().is_none() || sources.any(|(source, _)| is_given(source))
+        });
         given
     }
 
@@ -92,9 +114,14 @@ impl Given {
     #[track_caller]
     pub fn ready<S: Tested>(&self, stack: &S, step: &str) -> Self {
         match self.observed(stack, step) {
-            Observation::Ready(facts) => self.with(facts),
+            Observation::Ready(facts) => self.from_step(step, facts),
             other => panic!("{step}: {other:?}"),
         }
+    }
+
+    /// Performs the effects of a guided step.
+    pub fn apply<S: Tested>(&self, stack: &S, step: &str) -> Result<Vec<Fact>, Failure> {
+        S::apply(&Tapped::on(stack), &self.call(step))
     }
 
     /// Looks once whether a step is done, and demands an answer.
@@ -122,7 +149,7 @@ impl Given {
     #[track_caller]
     pub fn after<S: Tested>(&self, stack: &S, step: &str) -> Self {
         match self.checked(stack, step) {
-            Progress::Done(facts) => self.with(facts),
+            Progress::Done(facts) => self.from_step(step, facts),
             other => panic!("{step}: {other:?}"),
         }
     }

@@ -5,12 +5,14 @@
 //! other traits of [`outside`](crate::outside) that the plugin reads through. It says with [`Tested`] which functions of the
 //! plugin are called with it. What a plan declares, [`Declared`] writes down; [`Given`] calls its steps.
 //!
-//! [`assert_whole`] and [`assert_requested`] hold of every plan, so they belong into every plugin's tests.
+//! [`assert_whole`] and [`assert_requested`] hold of every plan, and [`sweep`] of every step, so they belong into every
+//! plugin's tests.
 //!
 //! ```
 //! use lockstep_sdk::outside::{Http, Railway};
 //! use lockstep_sdk::testing::{
-//!     Declared, Environment, Given, Scripted, Tapped, Tested, assert_whole, digest, failed, ids, target,
+//!     Declared, Environment, Given, Scripted, Tapped, Tested, assert_whole, digest, failed, ids, sweep,
+//!     target,
 //! };
 //! use lockstep_sdk::{
 //!     Declare, Draft, Fact, Failure, Observation, Progress, Response, Sample, Step, StepCall, Target, Version,
@@ -88,6 +90,9 @@
 //! let given = Given::by(&draft).ready(&stack, "upgrade").after(&stack, "upgrade");
 //! stack.health = 503;
 //! failed(&given.check(&stack, "upgrade"), "answers 503");
+//!
+//! let swept = sweep(&stack, &draft, &Given::by(&draft));
+//! assert!(swept.undaunted.is_empty(), "{:?}", swept.undaunted);
 //! ```
 //!
 //! Nothing here is a substitute for a run in the lab: these answers are the author's, not a server's.
@@ -102,8 +107,11 @@ mod given;
 mod registry;
 mod scripted;
 mod shape;
+mod sweep;
 mod tapped;
 mod tested;
+#[cfg(test)]
+mod tests;
 
 pub use access::{Access, Named, assert_requested};
 pub use declared::{Declaration, Declared, shown};
@@ -113,5 +121,6 @@ pub use given::{Given, RUN};
 pub use registry::Registry;
 pub use scripted::Scripted;
 pub use shape::{assert_same_plan, assert_whole};
+pub use sweep::{Swept, sweep, sweep_plan};
 pub use tapped::{Fails, Read, Tapped};
 pub use tested::Tested;

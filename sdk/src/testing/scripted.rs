@@ -1,13 +1,13 @@
 //! Reading a stack whose environment answers from memory.
 
 use super::environment::Environment;
-use crate::outside::{Effects, Railway};
+use crate::outside::{Effects, Perform, Railway};
 use crate::{
-    Backup, Deployment, Failure, Job, Location, LogLine, Publication, Service, Tally, Variable,
-    VariableValue,
+    Argument, Backup, Deployment, Fact, Failure, Job, Location, LogLine, Publication, Service,
+    Tally, Variable, VariableValue,
 };
 
-/// A stack of a plugin's tests. Whoever says where its [`Environment`] is has [`Railway`] and [`Effects`] from there; how its
+/// A stack of a plugin's tests. Whoever says where its [`Environment`] is has [`Railway`], [`Effects`] and [`Perform`] from there; how its
 /// databases, servers and endpoints answer it says by itself.
 pub trait Scripted {
     /// Returns its environment.
@@ -85,5 +85,12 @@ impl<S: Scripted> Railway for S {
 impl<S: Scripted> Effects for S {
     fn progress(&self, label: &str) -> Result<Option<Job>, Failure> {
         self.environment().effects.get(label).cloned().transpose()
+    }
+}
+
+impl<S: Scripted> Perform for S {
+    fn perform(&self, label: &str, _: &[Argument]) -> Result<Vec<Fact>, Failure> {
+        let answer = self.environment().effects.get(label).cloned().transpose()?;
+        Ok(answer.map(|job| job.facts).unwrap_or_default())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::access::Access;
 use crate::outside::{Effects, Http, Perform, Railway, Redis, Sql};
 use crate::{
     Argument, Backup, Deployment, Fact, Failure, Job, KeySummary, Location, LogLine, Node,
@@ -23,19 +24,19 @@ pub struct Tapped<'a, S> {
 /// One read of a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// The capability that it took.
-    pub capability: &'static str,
+    /// What has to be granted for it.
+    pub takes: Access,
     /// What was asked.
     pub asked: String,
 }
 
 /// Which reads fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fails {
     /// The one with this number, counted from zero.
     Nth(usize),
-    /// Every one that takes this capability.
-    Every(&'static str),
+    /// Every one for which this has to be granted.
+    Every(Access),
 }
 
 impl<'a, S> Tapped<'a, S> {
@@ -50,15 +51,15 @@ impl<'a, S> Tapped<'a, S> {
     }
 
     /// Notes a read, and fails if it is to fail.
-    pub fn read(&self, capability: &'static str, asked: impl Into<String>) -> Result<(), Failure> {
+    pub fn read(&self, takes: Access, asked: impl Into<String>) -> Result<(), Failure> {
         let mut reads = self.reads.borrow_mut();
-        let number = reads.len();
-        reads.push(Read { capability, asked: asked.into() });
-        match &self.fault {
-            Some((Fails::Nth(nth), failure)) if *nth == number => Err(failure.clone()),
-            Some((Fails::Every(all), failure)) if *all == capability => Err(failure.clone()),
-            Some(_) | None => Ok(()),
-        }
+        let fails = match &self.fault {
+            Some((Fails::Nth(nth), failure)) => (*nth == reads.len()).then_some(failure),
+            Some((Fails::Every(one), failure)) => (*one == takes).then_some(failure),
+            None => None,
+        };
+        reads.push(Read { takes, asked: asked.into() });
+        fails.cloned().map_or(Ok(()), Err)
     }
 
     /// Returns what was read so far.
@@ -69,27 +70,27 @@ impl<'a, S> Tapped<'a, S> {
 
 impl<S: Railway> Railway for Tapped<'_, S> {
     fn services(&self) -> Result<Vec<Service>, Failure> {
-        self.read("railway", "services")?;
+        self.read(every(), "the services")?;
         self.stack.services()
     }
 
     fn variables(&self, service: &str) -> Result<Vec<Variable>, Failure> {
-        self.read("railway", format!("variables of {service}"))?;
+        self.read(of(service), "its variables")?;
         self.stack.variables(service)
     }
 
     fn destination(&self, service: &str, name: &str) -> Result<Option<Location>, Failure> {
-        self.read("railway", format!("destination of {name} of {service}"))?;
+        self.read(of(service), format!("where {name} leads"))?;
         self.stack.destination(service, name)
     }
 
     fn deployments(&self, service: &str, limit: u32) -> Result<Vec<Deployment>, Failure> {
-        self.read("railway", format!("deployments of {service}"))?;
+        self.read(of(service), "its deployments")?;
         self.stack.deployments(service, limit)
     }
 
     fn deployment_of(&self, label: &str) -> Result<Option<Deployment>, Failure> {
-        self.read("railway", format!("deployment by {label}"))?;
+        self.read(every(), format!("the deployment by `{label}`"))?;
         self.stack.deployment_of(label)
     }
 
@@ -100,34 +101,34 @@ impl<S: Railway> Railway for Tapped<'_, S> {
         filter: &str,
         limit: u32,
     ) -> Result<Vec<LogLine>, Failure> {
-        self.read("railway", format!("logs of {service}"))?;
+        self.read(of(service), "what it wrote")?;
         self.stack.logs(service, since, filter, limit)
     }
 
     fn traffic(&self, service: &str, since: u64, until: u64) -> Result<Tally, Failure> {
-        self.read("railway", format!("traffic of {service}"))?;
+        self.read(of(service), "its traffic")?;
         self.stack.traffic(service, since, until)
     }
 
     fn backups(&self, service: &str) -> Result<Vec<Backup>, Failure> {
-        self.read("railway", format!("backups of {service}"))?;
+        self.read(of(service), "its backups")?;
         self.stack.backups(service)
     }
 
     fn staged(&self) -> Result<Vec<String>, Failure> {
-        self.read("railway", "what is staged")?;
+        self.read(every(), "what is staged")?;
         self.stack.staged()
     }
 
     fn published(&self, image: &str) -> Result<Option<Publication>, Failure> {
-        self.read("railway", format!("publication of {image}"))?;
+        self.read(every(), format!("what {image} is"))?;
         self.stack.published(image)
     }
 }
 
 impl<S: Redis> Redis for Tapped<'_, S> {
     fn command(&self, connection: &str, words: &[&str]) -> Result<Vec<Node>, Failure> {
-        self.read("redis", format!("{connection}: {}", words.join(" ")))?;
+        self.read(Access::redis("read", connection), words.join(" "))?;
         self.stack.command(connection, words)
     }
 
@@ -137,14 +138,14 @@ impl<S: Redis> Redis for Tapped<'_, S> {
         sample: u32,
         content: bool,
     ) -> Result<KeySummary, Failure> {
-        self.read("redis", format!("{connection}: every key"))?;
+        self.read(Access::redis("read", connection), "every key")?;
         self.stack.keyspace(connection, sample, content)
     }
 }
 
 impl<S: Http> Http for Tapped<'_, S> {
     fn get(&self, endpoint: &str, path: &str) -> Result<Response, Failure> {
-        self.read("http", format!("{endpoint}: {path}"))?;
+        self.read(Access::http("read", endpoint), path)?;
         self.stack.get(endpoint, path)
     }
 }
@@ -156,21 +157,31 @@ impl<S: Sql> Sql for Tapped<'_, S> {
         statement: &str,
         parameters: &[Value],
     ) -> Result<Rows, Failure> {
-        self.read("sql", format!("{connection}: {statement}"))?;
+        self.read(Access::sql("read", connection), statement)?;
         self.stack.query(connection, statement, parameters)
     }
 }
 
 impl<S: Effects> Effects for Tapped<'_, S> {
     fn progress(&self, label: &str) -> Result<Option<Job>, Failure> {
-        self.read("effects", format!("progress of {label}"))?;
+        self.read(Access::effects("progress", label), "how far it is")?;
         self.stack.progress(label)
     }
 }
 
 impl<S: Perform> Perform for Tapped<'_, S> {
     fn perform(&self, label: &str, arguments: &[Argument]) -> Result<Vec<Fact>, Failure> {
-        self.read("effects", format!("performance of {label}"))?;
+        self.read(Access::effects("perform", label), "what it gives")?;
         self.stack.perform(label, arguments)
     }
+}
+
+/// The access to a service's own answers.
+fn of(service: &str) -> Access {
+    Access::railway("read", service)
+}
+
+/// The access to what is of no service in particular.
+fn every() -> Access {
+    of("*")
 }

@@ -21,6 +21,12 @@ pub trait Tested: Scripted + Sized {
         memo: &[Fact],
     ) -> Result<Observation, Failure>;
 
+    /// Performs the effects of a guided step. A plugin without such steps leaves this as it is.
+    fn apply(_: &Tapped<'_, Self>, call: &StepCall) -> Result<Vec<Fact>, Failure> {
+        let why = format!("`{}` is performed by the host", call.step);
+        Err(Failure::permanently("plugin:step", why))
+    }
+
     /// Looks whether a step is done.
     fn check(
         outside: &Tapped<'_, Self>,

@@ -14,4 +14,5 @@ mod shape;
 mod smoke;
 mod sql;
 pub(crate) mod stack;
+mod sweep;
 mod watches;

@@ -25,7 +25,7 @@ fn rehearsed() -> Stack {
 }
 
 /// The same after the job migrated the database.
-fn migrated() -> Stack {
+pub(super) fn migrated() -> Stack {
     let mut stack = rehearsed();
     stack.databases.migrated();
     stack.deployed("migrate", 'c', DeploymentStatus::Stopped);

@@ -14,7 +14,7 @@ use lockstep_sdk::{
 use super::sql::Databases;
 use crate::message::{ANSWER, MODELS, REQUEST, TEXT, VERSION};
 use crate::names::{self, Asked};
-use crate::{check, observe, path, probe};
+use crate::{apply, check, observe, path, probe};
 
 /// What the proxy answers.
 #[derive(Clone, Debug)]
@@ -235,6 +235,10 @@ impl Tested for Stack {
         memo: &[Fact],
     ) -> Result<Observation, Failure> {
         observe::observe(outside, call, memo)
+    }
+
+    fn apply(outside: &Tapped<'_, Self>, call: &StepCall) -> Result<Vec<Fact>, Failure> {
+        apply::apply(outside, call)
     }
 
     fn check(

@@ -73,7 +73,7 @@ pub(super) fn alone() -> Stack {
 }
 
 /// The same, with the cluster made and up.
-fn made() -> Stack {
+pub(super) fn made() -> Stack {
     let mut stack = Stack::healthy();
     for service in ["pg-0", "pg-1", "pg-2", "pgpool"] {
         stack.deployed(&format!("start-{service}"));

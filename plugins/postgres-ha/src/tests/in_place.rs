@@ -225,15 +225,10 @@ fn what_railway_does_not_convert_is_refused() {
         "names",
     );
     refused(
-        |stack| {
-            stack.registry.gone.push("ghcr.io/railwayapp-templates/postgres-ha/etcd".to_owned())
-        },
+        |stack| stack.withdraw("ghcr.io/railwayapp-templates/postgres-ha/etcd"),
         "cluster-image",
     );
-    refused(
-        |stack| stack.registry.gone.push("ghcr.io/railwayapp-templates/postgres-ssl".to_owned()),
-        "pin-postgres",
-    );
+    refused(|stack| stack.withdraw("ghcr.io/railwayapp-templates/postgres-ssl"), "pin-postgres");
     refused(|stack| stack.databases.old.set(RECOVERING, true), "role");
     refused(|stack| stack.databases.old.set(PREPARED, 1_u64), "prepared");
     refused(|stack| stack.databases.aside.0 = "on", "archive");

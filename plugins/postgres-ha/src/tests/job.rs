@@ -29,7 +29,7 @@ fn prepared() -> Stack {
 }
 
 /// The same with everybody stopped and the job run, which says this.
-fn ran(logs: &[&'static str]) -> Stack {
+pub(super) fn ran(logs: &[&'static str]) -> Stack {
     let mut stack = prepared();
     for client in CLIENTS {
         stack = stack.began(&format!("halt-{client}"));

@@ -19,5 +19,6 @@ mod settings;
 mod shape;
 mod sql;
 mod stack;
+mod sweep;
 mod told;
 mod watches;

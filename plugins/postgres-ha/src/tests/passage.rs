@@ -75,7 +75,7 @@ fn it_takes_one_account_at_both_sides_a_name_that_is_free_and_an_image() {
     taken.services.push(lockstep_sdk::Service { name: "postgres-front".to_owned(), ..other });
     refused_with(&taken, FIRST, "front-taken");
     let mut gone = alike();
-    gone.registry.gone.push(crate::passage::IMAGE.to_owned());
+    gone.withdraw(crate::passage::IMAGE);
     refused_with(&gone, FIRST, "front-image");
     for path in ["job", "in-place"] {
         refused_with(&alike(), &[("front-first", "true"), ("path", path)], "front-first");

@@ -322,7 +322,7 @@ fn what_is_frozen_thaws_at_the_end_as_it_was() {
 fn images_that_move_are_pinned_where_they_can_be_pulled() {
     let mut stack = Stack::healthy();
     stack.service("pgpool").image = Some("bitnami/pgpool:4".to_owned());
-    stack.registry.gone.push("bitnami/".to_owned());
+    stack.withdraw("bitnami/");
     let (draft, declared) = planned(&stack);
     assert!(
         declared.line("pin-pgpool").contains("set-image pgpool bitnamilegacy/pgpool:4@sha256:")

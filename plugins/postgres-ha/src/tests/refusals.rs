@@ -188,7 +188,7 @@ fn a_platform_that_is_not_ready() {
         },
         "health-path",
     );
-    refused(|stack| stack.registry.gone.push("ghcr.io/berriai".to_owned()), "pin-litellm");
+    refused(|stack| stack.withdraw("ghcr.io/berriai"), "pin-litellm");
     refused(|stack| stack.service("pg-2").volume.as_mut().unwrap().used_mb = 4_900, "disk");
     refused(|stack| stack.service("pgpool").image = Some("haproxy:2".to_owned()), "front");
     refused(|stack| stack.variables.get_mut("pgpool").unwrap().clear(), "front");

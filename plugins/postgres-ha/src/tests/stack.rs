@@ -4,7 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 use lockstep_sdk::outside::Http;
 use lockstep_sdk::testing::{
-    self, Declared, Environment, Scripted, Tapped, Tested, deployment, digest, location, volume,
+    self, Access, Declared, Environment, Scripted, Tapped, Tested, deployment, digest, location,
+    volume,
 };
 use lockstep_sdk::{
     Draft, Fact, Failure, Location, Observation, Progress, Response, Sample, Service, StepCall,
@@ -88,6 +89,11 @@ impl Stack {
         for (variable, value) in own {
             self.set(name, variable, value);
         }
+    }
+
+    /// Takes every image away whose name begins like this.
+    pub(super) fn withdraw(&mut self, image: &str) {
+        self.registry.gone.push(image.to_owned());
     }
 
     /// Says what the job and coordinators wrote.
@@ -205,7 +211,7 @@ impl Templates for Stack {
 
 impl Templates for Tapped<'_, Stack> {
     fn published_template(&self, code: &str) -> Result<Option<Template>, Failure> {
-        self.read("railway", format!("template {code}"))?;
+        self.read(Access::railway("read", "*"), format!("the template `{code}`"))?;
         self.stack.published_template(code)
     }
 }

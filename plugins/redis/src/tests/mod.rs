@@ -9,4 +9,5 @@ mod refusals;
 mod run;
 mod shown;
 mod stack;
+mod sweep;
 mod window;
