@@ -129,7 +129,11 @@ fn ways_back(draft: &Draft) {
         let free = step.gates.is_empty() && step.extra.is_empty();
         assert!(bare && free, "`{id}` has what an undo step can't have");
         let mine: BTreeSet<&String> = step.reverses.iter().map(|(mine, _)| mine).collect();
-        assert_eq!(mine, step.effects.iter().collect(), "each effect of `{id}` reverses one");
+        assert_eq!(
+            mine,
+            step.effects.iter().collect(),
+            "each effect of `{id}` reverses one or more"
+        );
         for (_, theirs) in &step.reverses {
             assert!(forward.contains(&theirs), "`{id}` reverses `{theirs}`, which is no effect");
         }

@@ -11,6 +11,9 @@ fn planned(stack: &Stack, desired: Option<&str>) -> (Draft, Vec<String>) {
     let (draft, declared) = stack.planned(&target(desired, &[]));
     assert_whole(&draft, &declared, &[&draft.current.text, &draft.desired.text]);
     assert_requested(&description(), &declared);
+    for step in &draft.undo {
+        assert_eq!(step.reverses.len(), step.effects.len(), "`{}` reverses each once", step.id);
+    }
     (draft, declared.lines())
 }
 
