@@ -6,18 +6,16 @@
 
 mod backup_service;
 mod cache;
-mod clickhouse;
+pub(crate) mod clickhouse;
 mod database;
 mod endpoint;
 mod health_monitor;
 mod kind;
-mod langfuse_web;
-mod langfuse_worker;
+mod langfuse;
 pub(crate) mod litellm;
 pub(crate) mod migration_job;
 mod minio;
 pub(crate) mod patroni_runner;
-mod queue;
 pub(crate) mod repmgr;
 mod run;
 mod server;

@@ -1,5 +1,6 @@
 //! Stand-ins as processes, against real databases.
 
+mod clickhouse;
 mod langfuse;
 mod litellm;
 mod others;

@@ -19,13 +19,15 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    Kind, StandInError,
-    cache::Cache,
-    database::Database,
-    endpoint::Endpoints,
+    super::{
+        Kind, StandInError,
+        cache::Cache,
+        database::Database,
+        endpoint::Endpoints,
+        server::{self, Stop},
+        settings::Settings,
+    },
     queue,
-    server::{self, Stop},
-    settings::Settings,
 };
 
 /// Made by whichever of the two Langfuse services comes first.

@@ -6,13 +6,15 @@ use axum::{Router, extract::State, http::StatusCode, response::Response, routing
 use serde_json::json;
 
 use super::{
-    Kind, StandInError,
-    cache::Cache,
-    database::Database,
-    langfuse_web::{TABLE, check_encryption_key},
+    super::{
+        Kind, StandInError,
+        cache::Cache,
+        database::Database,
+        server::{self, Stop},
+        settings::Settings,
+    },
     queue,
-    server::{self, Stop},
-    settings::Settings,
+    web::{TABLE, check_encryption_key},
 };
 
 const PAUSE: Duration = Duration::from_millis(200);
