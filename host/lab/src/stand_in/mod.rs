@@ -11,11 +11,12 @@ mod database;
 mod endpoint;
 mod health_monitor;
 mod kind;
-mod langfuse;
+pub(crate) mod langfuse;
 pub(crate) mod litellm;
 pub(crate) mod migration_job;
 mod minio;
 pub(crate) mod patroni_runner;
+mod prisma;
 pub(crate) mod repmgr;
 mod run;
 mod server;
@@ -23,6 +24,7 @@ mod settings;
 
 pub use self::{
     kind::Kind,
+    langfuse::MigrationFault,
     litellm::MODEL,
     migration_job::MigrationFailed,
     patroni_runner::RunnerError,

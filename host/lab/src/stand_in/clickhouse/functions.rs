@@ -8,6 +8,7 @@ use rusqlite::{
     functions::{Aggregate, Context, FunctionFlags},
     types::ValueRef,
 };
+use serde_json::json;
 
 /// Teaches them to a connection.
 pub(super) fn teach(connection: &Connection, version: &str, database: &str) -> Result<()> {
@@ -37,6 +38,18 @@ pub(super) fn teach(connection: &Connection, version: &str, database: &str) -> R
         i64::try_from(moment.as_nanosecond())
             .map_err(|error| Error::UserFunctionError(error.into()))
     })?;
+    connection.create_scalar_function("startsWith", 2, pure, |call| {
+        Ok(text(call, 0)?.starts_with(&text(call, 1)?))
+    })?;
+    connection.create_scalar_function("arraySort", 1, pure, |call| {
+        let mut list = list(call)?;
+        list.sort();
+        Ok(json!(list).to_string())
+    })?;
+    connection.create_scalar_function("arrayStringConcat", 2, pure, |call| {
+        Ok(list(call)?.join(&text(call, 1)?))
+    })?;
+    connection.create_aggregate_function("groupArray", 1, pure, Grouped)?;
     for name in ["uniqExact", "uniq"] {
         connection.create_aggregate_function(name, -1, pure, Distinct)?;
     }
@@ -56,6 +69,29 @@ fn text(call: &Context<'_>, at: usize) -> Result<String> {
             String::from_utf8_lossy(bytes).into_owned()
         }
     })
+}
+
+/// An array of texts, which is kept as JSON.
+fn list(call: &Context<'_>) -> Result<Vec<String>> {
+    serde_json::from_str(&text(call, 0)?).map_err(|error| Error::UserFunctionError(error.into()))
+}
+
+/// Makes an array of texts.
+struct Grouped;
+
+impl Aggregate<Vec<String>, String> for Grouped {
+    fn init(&self, _: &mut Context<'_>) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn step(&self, call: &mut Context<'_>, seen: &mut Vec<String>) -> Result<()> {
+        seen.push(text(call, 0)?);
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, seen: Option<Vec<String>>) -> Result<String> {
+        Ok(json!(seen.unwrap_or_default()).to_string())
+    }
 }
 
 /// Counts what differs.

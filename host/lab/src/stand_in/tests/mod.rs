@@ -2,6 +2,7 @@
 
 mod clickhouse;
 mod langfuse;
+mod langfuse_tables;
 mod litellm;
 mod others;
 mod process;

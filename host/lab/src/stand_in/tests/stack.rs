@@ -96,6 +96,26 @@ pub(super) async fn get(
     Answer::of(request.send().await?).await
 }
 
+/// Gets a page with a user and a password.
+pub(super) async fn get_as(address: Ipv4Addr, path: &str, user: &str, password: &str) -> Answer {
+    let url = format!("http://{address}:{path}");
+    let sent = client().unwrap().get(url).basic_auth(user, Some(password)).send().await;
+    Answer::of(sent.unwrap()).await.unwrap()
+}
+
+/// Posts JSON with a user and a password.
+pub(super) async fn post_as(
+    address: Ipv4Addr,
+    path: &str,
+    user: &str,
+    password: &str,
+    body: &Value,
+) -> Answer {
+    let request = client().unwrap().post(format!("http://{address}:{path}"));
+    let sent = request.basic_auth(user, Some(password)).json(body).send().await;
+    Answer::of(sent.unwrap()).await.unwrap()
+}
+
 fn client() -> Result<reqwest::Client, reqwest::Error> {
     // A second provider is refused, and the first does as well.
     drop(rustls::crypto::ring::default_provider().install_default());
