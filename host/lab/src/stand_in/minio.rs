@@ -59,7 +59,8 @@ async fn object(
         return refusal(StatusCode::FORBIDDEN, code, "the request is not signed by who may");
     }
     let is_bucket = bucket == place;
-    if !bucket.is_dir() && !(is_bucket && method == Method::PUT) {
+    let makes_bucket = is_bucket && method == Method::PUT;
+    if !bucket.is_dir() && !makes_bucket {
         return refusal(StatusCode::NOT_FOUND, "NoSuchBucket", "there is no such bucket");
     }
     match method {
