@@ -24,7 +24,7 @@ pub(crate) fn check<O: Railway + Http>(outside: &O, call: &StepCall) -> Result<P
         return proof::check_backup(outside, service, call);
     }
     match step {
-        PIN => pinned(&outside.services()?, call),
+        PIN => Ok(pinned(&outside.services()?, call)),
         GRACE => {
             let services = outside.services()?;
             let is_there = |name: &&str| services.iter().any(|service| service.name == **name);
@@ -50,7 +50,7 @@ pub(crate) fn listed<'a>(call: &'a StepCall, name: &str) -> Result<Vec<&'a str>,
     Ok(text.split(',').filter(|name| !name.is_empty()).collect())
 }
 
-fn pinned(services: &[Service], call: &StepCall) -> Result<Progress, Failure> {
+fn pinned(services: &[Service], call: &StepCall) -> Progress {
     for (name, image) in &call.parameters {
         let Some(name) = name.strip_prefix(IMAGE) else { continue };
         let set = services.iter().find(|service| service.name == name);
@@ -58,10 +58,10 @@ fn pinned(services: &[Service], call: &StepCall) -> Result<Progress, Failure> {
         let digest = |image: &str| Image::parse(image).and_then(|image| image.digest);
         if set.and_then(digest) != digest(image) {
             let set = set.unwrap_or("no image");
-            return Ok(Progress::Failed(format!("`{name}` is set to {set}, and not to {image}")));
+            return Progress::Failed(format!("`{name}` is set to {set}, and not to {image}"));
         }
     }
-    Ok(Progress::Done(Vec::new()))
+    Progress::Done(Vec::new())
 }
 
 fn paths(services: &[Service], call: &StepCall) -> Result<Progress, Failure> {

@@ -2,6 +2,7 @@
 
 use lockstep_sdk::{Finding, VariableValue};
 
+use crate::found::Found;
 use crate::names::{
     APPS, CLUSTER, ENCRYPTION_KEY, KEY, LITELLM, MONITOR, SETTINGS, STORES, VARIABLES, WEB,
 };
@@ -30,7 +31,7 @@ fn stores(survey: &Survey) -> Option<Finding> {
         .into_iter()
         .filter_map(|name| survey.of(name))
         .filter(|found| found.up().is_none())
-        .map(|found| found.standing())
+        .map(Found::standing)
         .collect();
     let finding = Finding::refusal("stores-down", "what keeps the stack's data is not up")
         .remedy("bring it up first: no step of this plan deploys a service with a volume")

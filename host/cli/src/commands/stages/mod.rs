@@ -7,6 +7,8 @@ mod compose;
 mod known;
 mod order;
 mod proceed;
+mod refusals;
+mod whole;
 mod words;
 
 pub(super) use compose::{apply, carry_out, plan};
