@@ -45,6 +45,9 @@ pub(crate) const DEPLOY: &str = "deploy-";
 /// The parameter that holds the services that must be up at the end.
 pub(crate) const SERVING: &str = "serving";
 
+/// The parameter that holds the services of which nothing runs when it is planned.
+pub(crate) const DOWN: &str = "down";
+
 /// The parameter that holds the services whose settings change.
 pub(crate) const SET: &str = "set";
 

@@ -7,9 +7,11 @@ use lockstep_sdk::{Draft, Failure, Finding, OutageKind, Step, Target, Version};
 
 use crate::declare::Declares;
 use crate::findings;
+use crate::found::Found;
 use crate::names::{
-    BACKED_UP, BACKUP, COMPONENT, DEPLOY, ENCRYPTION_KEY, GRACE, HEALTHY, IMAGE, KEEP, KEY,
-    MONITOR, PIN, SERVING, SET, SETTINGS, SETTINGS_UNDO, VARIABLES, VARIABLES_UNDO, WEB, health_of,
+    BACKED_UP, BACKUP, COMPONENT, DEPLOY, DOWN, ENCRYPTION_KEY, GRACE, HEALTH_PATH, HEALTHY, IMAGE,
+    KEEP, KEY, MONITOR, PIN, SERVING, SET, SETTINGS, SETTINGS_UNDO, VARIABLES, VARIABLES_UNDO, WEB,
+    health_of,
 };
 use crate::needs::{Change, Key, Needs};
 use crate::options::Options;
@@ -28,6 +30,10 @@ const UNCOVERED: [&str; 5] = [
     "LiteLLM's spend in memory at that moment: what it has not written yet is lost if it is ended at once",
     "going back takes no deployment down: what is up by then stays up, and the settings from before count from its next deployment on",
 ];
+
+/// What going back leaves where Langfuse gets a key.
+const KEY_STAYS: &str =
+    "going back leaves Langfuse its new key: with the former one, or without any, it never started";
 
 /// Digits of Langfuse's key.
 const DIGITS: u32 = 64;
@@ -70,7 +76,8 @@ pub(crate) fn plan<O: Railway + Sql + Redis + Http, D: Declares>(
     parts.mend()?;
     parts.deploy(&options)?;
     let Block { steps, undo, .. } = parts.block;
-    let uncovered = UNCOVERED.map(str::to_owned).to_vec();
+    let key = (needs.key != Key::Stays).then_some(KEY_STAYS);
+    let uncovered = UNCOVERED.into_iter().chain(key).map(str::to_owned).collect();
     let draft = Draft::bare(versions, Vec::new());
     let parameters = parameters(&survey, &needs);
     Ok(Draft { findings: found, undo, uncovered, parameters, ..draft }.of_steps(steps))
@@ -100,6 +107,9 @@ fn parameters(survey: &Survey, needs: &Needs) -> Vec<(String, String)> {
         (SERVING.to_owned(), serving(survey, needs).join(",")),
         (BACKED_UP.to_owned(), needs.backups.join(",")),
     ];
+    let down = survey.services.iter().filter(|found| found.up().is_none());
+    let down: Vec<&str> = down.map(Found::name).collect();
+    parameters.push((DOWN.to_owned(), down.join(",")));
     let set: Vec<&str> = needs.settings.iter().map(|change| change.service).collect();
     parameters.push((SET.to_owned(), set.join(",")));
     parameters.extend(
@@ -244,7 +254,7 @@ impl<D: Declares> Parts<'_, D> {
 
     fn started(&mut self, id: &str, service: &str, options: &Options) {
         let found = self.survey.of(service);
-        let boot = found.map_or(0, crate::found::Found::boot);
+        let boot = found.map_or(0, Found::boot);
         let is_up = self.survey.is_up(service);
         let (title, why) = if is_up {
             (
@@ -254,7 +264,9 @@ impl<D: Declares> Parts<'_, D> {
         } else {
             (format!("Start {service}"), "nothing of it runs")
         };
-        let asked = health_of(service).unwrap_or_default();
+        let set = self.needs.settings.iter().find(|change| change.service == service);
+        let set = set.map(|change| change.value).or_else(|| found?.setting(HEALTH_PATH));
+        let asked = set.or_else(|| health_of(service)).unwrap_or_default();
         let left = if is_up {
             format!(
                 "{service} serves, as it did: Railway ends the former deployment only once the new one answers at {asked}"

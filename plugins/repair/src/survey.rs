@@ -94,8 +94,10 @@ fn refused_key<O: Railway>(outside: &O, now: u64) -> Result<Option<String>, Fail
     Ok(lines.into_iter().next_back().map(|line| line.message))
 }
 
+/// Returns whether anything was ever made in Langfuse, or why that can't be told.
+///
 /// Langfuse migrates before it looks at its key, so that its tables are there says nothing; a row in them does.
-fn was_used<O: Sql>(outside: &O) -> Result<Result<bool, String>, Failure> {
+pub(crate) fn was_used<O: Sql>(outside: &O) -> Result<Result<bool, String>, Failure> {
     let count = |statement: &str, parameters: &[Value]| {
         answer::row(outside, POSTGRES, statement, parameters).and_then(|row| row.count(0))
     };

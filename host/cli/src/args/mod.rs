@@ -69,7 +69,7 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Shows what an upgrade would do, and changes nothing.
     #[command(
-        after_help = "Examples:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json\n  lockstep plan redis@7.0.15 mine@2 -e lab --out both.plan.json\n  lockstep plan --all -e lab"
+        after_help = "Examples:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json\n  lockstep plan redis@7.0.15 mine@2 -e lab --out both.plan.json\n  lockstep plan --all -e lab\n\nWithout a version a plugin reads which releases there are from the endpoint `releases`. The lab has one; elsewhere it is a public\norigin in lockstep.toml: [environments.NAME.endpoints.releases] with origin = \"https://…\""
     )]
     Plan(PlanArguments),
     /// Plans, asks for approval, and upgrades.

@@ -172,3 +172,35 @@ fn unknown(error: &CliError) -> Finding {
         mended_by: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::tagged;
+
+    #[test]
+    fn images_and_variables_that_stages_set_are_those_that_the_stack_ends_with() {
+        let named = || ServiceRef::Named("cache".to_owned());
+        let mut earlier = Earlier::default();
+        let image = "bitnamilegacy/redis:7.2@sha256:ab".to_owned();
+        earlier.follow(Some(&Kind::SetImage { service: named(), image }));
+        let assignment =
+            |name: &str, value: Piece| Assignment { name: name.to_owned(), value: vec![value] };
+        let assignments = vec![
+            assignment("POLICY", Piece::Text("noeviction".to_owned())),
+            assignment("PASSWORD", Piece::Secret("it".to_owned())),
+        ];
+        earlier.follow(Some(&Kind::SetVariables { service: named(), assignments }));
+        let runs = Runs {
+            component: "redis".to_owned(),
+            service: "cache".to_owned(),
+            version: tagged("7.2", None, 3),
+        };
+        let known = BTreeMap::from([("POLICY".to_owned(), Some("allkeys-lru".to_owned()))]);
+        let state = earlier.ahead(&[runs], Variables::from([("redis".to_owned(), known)]));
+        assert_eq!(state.versions["redis"][0].digest.as_deref(), Some("sha256:ab"));
+        let told = &state.variables["redis"];
+        assert_eq!(told["POLICY"].as_deref(), Some("noeviction"));
+        assert!(!told.contains_key("PASSWORD"), "nobody can tell what it will be");
+    }
+}

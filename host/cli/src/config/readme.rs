@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use lockstep_drivers::Origin;
 use lockstep_engine::model::Grantable;
 use serde::de::DeserializeOwned;
 
@@ -13,7 +14,7 @@ use super::document::{
 };
 use super::endpoint::EndpointDocument;
 use super::notify::{ChannelDocument, NotifyDocument, OccasionDocument};
-use super::resolve::connections;
+use super::resolve::{connections, endpoints};
 use super::staging::StagingDocument;
 use super::store::{PostgresDocument, StoreDocument};
 use super::watches::WatchesDocument;
@@ -77,6 +78,8 @@ fn the_example_of_the_readme_is_read_by_the_strict_parser() {
         let environment = &document.environments["production"];
         connections(environment).unwrap();
         canaries(environment).unwrap();
+        let releases = &endpoints(environment)["releases"].origin;
+        assert!(matches!(releases, Origin::Public(url) if url.scheme() == "https"), "{releases:?}");
         assert!(document.plugins.contains_key("redis"));
     }
 }

@@ -2,6 +2,7 @@
 
 mod declared;
 mod found;
+mod guide;
 mod plans;
 mod stack;
 mod steps;

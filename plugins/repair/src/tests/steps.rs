@@ -1,6 +1,6 @@
 //! What each step finds and whether it has reached its end.
 
-use lockstep_sdk::{Backup, DeploymentStatus, Observation, Progress, StepCall};
+use lockstep_sdk::{Backup, DeploymentStatus, Failure, Observation, Progress, StepCall};
 
 use super::plans::planned;
 use super::stack::Stack;
@@ -83,6 +83,25 @@ fn no_step_begins_into_what_others_do_and_the_way_back_waits_for_nobody() {
     stack.staged = vec!["a variable".to_owned()];
     assert!(matches!(look(&stack, "pin"), Observation::Moved(_)));
     assert!(matches!(look(&stack, "settings-undo"), Observation::Ready(_)));
+}
+
+#[test]
+fn a_langfuse_that_came_up_meanwhile_keeps_its_key_and_its_kind_of_migrations() {
+    let mut stack = Stack::as_written();
+    let moves = |stack: &Stack, step: &str| {
+        let looked = observe(stack, &call(step, &Stack::as_written())).unwrap();
+        matches!(looked, Observation::Moved(_))
+    };
+    assert!(!moves(&stack, "key") && !moves(&stack, "variables"));
+    stack.projects = Ok(Some(1));
+    assert!(moves(&stack, "key") && !moves(&stack, "variables"));
+    stack.projects = Err(Some(Failure::transiently("sql:connection", "no")));
+    assert!(moves(&stack, "key"));
+    let up = Stack::as_run();
+    assert!(moves(&up, "key") && moves(&up, "variables") && !moves(&up, "pin"));
+    // Where it ran when it was planned, nothing of it was to be changed.
+    let looked = observe(&up, &call("variables", &Stack::as_run())).unwrap();
+    assert!(matches!(looked, Observation::Ready(_)));
 }
 
 #[test]

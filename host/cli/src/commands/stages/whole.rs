@@ -81,3 +81,32 @@ fn absent(installed: &[Description]) -> BTreeMap<String, String> {
     };
     absent.into_iter().map(why).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_come_after_and_nothing_upgrades_is_told_once_with_all_of_them() {
+        let plugin = |component: &str, after: &[&str]| Description {
+            name: component.to_owned(),
+            version: "1".to_owned(),
+            components: vec![component.to_owned()],
+            requests: Vec::new(),
+            rules: Vec::new(),
+            after: after.iter().map(|it| (*it).to_owned()).collect(),
+            extra: lockstep_engine::model::Extra::default(),
+        };
+        let installed = [
+            plugin("redis", &[]),
+            plugin("litellm", &["redis", "langfuse"]),
+            plugin("postgres-ha", &["langfuse", "litellm"]),
+        ];
+        let found = absent(&installed);
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["langfuse"]);
+        assert_eq!(
+            found["langfuse"],
+            "no plugin is installed for it; `litellm`, `postgres-ha` would come after it"
+        );
+    }
+}
