@@ -14,3 +14,4 @@ mod words;
 pub(super) use compose::{apply, carry_out, plan};
 pub(super) use known::{COMPOSITE, Known};
 pub(super) use proceed::{ended, proceed};
+pub(super) use refusals::comes_first;

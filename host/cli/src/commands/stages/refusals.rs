@@ -57,6 +57,12 @@ pub(super) fn refusals(stages: &[Stage]) -> Result<Vec<Finding>, CliError> {
     Ok(found)
 }
 
+/// Returns whether a component is no upgrade of its own, but what comes before every upgrade.
+pub(crate) fn comes_first(component: &str) -> Result<bool, CliError> {
+    let known: Known = toml::from_str(DATA).or_exit(Exit::Failed)?;
+    Ok(known.first.iter().any(|first| first.stage == component))
+}
+
 impl First {
     /// Tells which stages are refused until this one is done. It stands before them, so that nothing else must see to it.
     fn waited_for(&self, stages: &[Stage]) -> Option<Finding> {
@@ -206,6 +212,7 @@ mod tests {
             ["refused until stage 1 (`repair`) is done: 2 (`redis`), 3 (`litellm`)"]
         );
         assert!(refusals(&stages[1..]).unwrap().is_empty());
+        assert!(comes_first("repair").unwrap() && !comes_first("redis").unwrap());
     }
 
     #[test]

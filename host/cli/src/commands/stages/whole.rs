@@ -57,7 +57,7 @@ async fn under_way(session: &Session, opened: &Opened) -> Result<Option<Finding>
         title: "another upgrade is not over: as long as it can go back, nothing else may change what it would put back".to_owned(),
         evidence: vec![format!("run {} upgrades `{}`", run.id, run.component)],
         remedy: Some(format!("`lockstep resume {}` or `lockstep rollback {}` first", run.id, run.id)),
-        source: Some("PostgreSQL docs, logical replication, restrictions: changes of the schema are not replicated".to_owned()),
+        source: Some("Lockstep: going back puts back the values that a run found".to_owned()),
         mended_by: Vec::new(),
     }))
 }
