@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod all;
 mod break_glass;
 mod broken_guests;
 mod composite;
@@ -30,6 +31,7 @@ mod secrets;
 mod sections;
 mod shown;
 mod stage;
+mod staging;
 mod store;
 mod sweep;
 mod takeover;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lockstep_drivers::{Connection, Drivers, Endpoint, Settings};
-use lockstep_engine::model::{Description, Digest, PluginPin, Rule};
+use lockstep_engine::model::{Description, Digest, Plan, PluginPin, Rule, RunId};
 use lockstep_engine::policy::Grant;
 use lockstep_engine::run::Guest as _;
 use lockstep_runtime::{Limits, Plugin, Runtime};
@@ -220,16 +220,41 @@ impl Session {
     /// # Errors
     /// One can't be loaded.
     pub(crate) async fn rules(&self) -> Result<Vec<Rule>, CliError> {
+        let installed = self.installed().await?;
+        Ok(installed.into_iter().flat_map(|plugin| plugin.rules).collect())
+    }
+
+    /// Returns what every plugin says of itself: of those that this binary has, and of those that `lockstep.toml` names, which
+    /// upgrade the component that they are named for and no other.
+    ///
+    /// # Errors
+    /// One can't be loaded.
+    pub(crate) async fn installed(&self) -> Result<Vec<Description>, CliError> {
         let runtime = self.runtime()?;
-        let mut rules = Vec::new();
+        let mut installed = Vec::new();
         for bundled in lockstep_bundle::bundled() {
             let loaded = load(&runtime, bundled.bytes.to_vec(), Origin::Bundled).await?;
-            rules.extend(loaded.description.rules);
+            installed.push(loaded.description);
         }
         for component in self.document.iter().flat_map(|document| document.plugins.keys()) {
-            rules.extend(self.plugin_for(component).await?.description.rules);
+            let description = self.plugin_for(component).await?.description;
+            installed.push(Description { components: vec![component.clone()], ..description });
         }
-        Ok(rules)
+        Ok(installed)
+    }
+
+    /// Returns the plan of a run.
+    ///
+    /// # Errors
+    /// The store does not keep it.
+    pub(crate) async fn plan_of(&self, run: &RunId) -> Result<Plan, CliError> {
+        let attachments = self.store.attachments(run).await.or_exit(Exit::Failed)?;
+        let digest = attachments.get("plan").ok_or_else(|| {
+            CliError::words(Exit::Failed, format!("the store keeps no plan of run {run}"))
+        })?;
+        let bytes = self.store.get(digest).await.or_exit(Exit::Failed)?;
+        let text = String::from_utf8(bytes).or_exit(Exit::Failed)?;
+        Plan::from_json(&text).or_exit(Exit::Failed)
     }
 
     /// Loads a plugin from bytes that the store kept.

@@ -14,6 +14,7 @@ use super::held::{held, holds};
 use super::notices;
 use super::plan::{Planned, Wish, make, show};
 use super::queue::{all_gates, queue};
+use super::railway_toml;
 use super::stages::{self, COMPOSITE};
 use crate::args::{ApplyArguments, How};
 use crate::break_glass;
@@ -32,7 +33,7 @@ pub(crate) async fn apply(
 ) -> Result<Exit, CliError> {
     let how = &arguments.how;
     let file = match arguments.targets.as_slice() {
-        [target] => read(target)?,
+        [target] if !arguments.all => read(target)?,
         _ => None,
     };
     let file = match file {
@@ -44,9 +45,12 @@ pub(crate) async fn apply(
     };
     let opened = session.environment().await?;
     notices::required(session, &opened.document)?;
-    let [target] = arguments.targets.as_slice() else {
-        refuse_held(session, &opened).await?;
-        return stages::apply(session, &opened, &arguments.targets, how, output).await;
+    let target = match arguments.targets.as_slice() {
+        [target] if !arguments.all => target,
+        _ => {
+            refuse_held(session, &opened).await?;
+            return stages::apply(session, &opened, arguments, output).await;
+        }
     };
     let wish = file.as_ref().map_or_else(|| Wish::of(target), wish_of);
     let mut planned = plan_unheld(session, &opened, &wish).await?;
@@ -58,6 +62,9 @@ pub(crate) async fn apply(
         return Ok(if planned.plan.refuses() { Exit::Refused } else { Exit::Done });
     }
     output.say(&crate::render::plan(&planned.plan, &planned.digest.to_string()));
+    if let Some(path) = &how.write_config {
+        output.say(&railway_toml::announced(path, &planned.plan)?);
+    }
     if let Some(until) = &how.until {
         known_step(&planned.plan.authority, until)?;
     }

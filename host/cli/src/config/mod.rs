@@ -3,10 +3,12 @@
 mod canaries;
 mod dialled;
 mod document;
+mod endpoint;
 mod notify;
 #[cfg(test)]
 mod readme;
 mod resolve;
+mod staging;
 mod store;
 mod watches;
 mod windows;
