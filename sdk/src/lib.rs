@@ -19,6 +19,7 @@ pub mod image;
 pub mod json;
 pub mod outside;
 pub mod quote;
+pub mod running;
 pub mod step;
 pub mod text;
 pub mod version;
