@@ -1,0 +1,1 @@
+//! The plugin against a scripted stack.
