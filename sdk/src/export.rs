@@ -14,8 +14,11 @@ macro_rules! export {
 
 /// Makes the words of a Redis command, each of literal text.
 ///
-/// ```ignore
-/// redis_effects::command("save", "redis", &words!["BGSAVE", "SCHEDULE"], &[], &Times::Once, &Proof::Repeatable)?;
+/// ```
+/// use lockstep_sdk::{Piece, words};
+///
+/// let words = words!["BGSAVE", "SCHEDULE"];
+/// assert_eq!(words[1], [Piece::Text("SCHEDULE".to_owned())]);
 /// ```
 #[macro_export]
 macro_rules! words {

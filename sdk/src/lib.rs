@@ -4,7 +4,8 @@
 //! the traits of [`outside`], so that its logic runs in native tests against scripted answers; the real answers come from
 //! [`Live`]. What it declares goes out through [`Declare`].
 //!
-//! The crate decides nothing for a plugin. [`blocks`] holds the parts that plans of several components share.
+//! The crate decides nothing for a plugin. [`blocks`] holds the parts that plans of several components share. With the feature
+//! `testing` there is `testing`: what native tests script a stack with, and what they demand of every plan.
 
 pub mod answer;
 pub mod bindings;
@@ -21,6 +22,8 @@ pub mod outside;
 pub mod quote;
 pub mod running;
 pub mod step;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod text;
 pub mod version;
 

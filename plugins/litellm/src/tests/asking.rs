@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use lockstep_sdk::outside::Perform;
+use lockstep_sdk::testing::Given;
 use lockstep_sdk::{Argument, Fact, Failure, Progress, Value};
 
-use super::given::Given;
+use super::given::kept;
 use super::stack::Stack;
 use crate::apply::apply;
 
@@ -42,7 +43,7 @@ impl Perform for Performed {
 }
 
 fn given() -> Given {
-    Given::kept(&Stack::healthy())
+    kept(&Stack::healthy())
 }
 
 const WITH: &str = "key=Value::Sealed(\"handle\")";

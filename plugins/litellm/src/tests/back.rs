@@ -1,10 +1,10 @@
 //! The way back.
 
+use lockstep_sdk::testing::{digest, done, failed, pending, step};
 use lockstep_sdk::{DeploymentStatus, Observation, Undo};
 
-use super::given::{Given, TO, done, failed, pending, planned, step};
-use super::stack::{Stack, digest};
-
+use super::given::{TO, kept, planned};
+use super::stack::Stack;
 #[test]
 fn the_former_image_comes_back_by_its_digest_with_what_was_set_for_the_new_one_taken_back() {
     let (draft, declared) = planned(&Stack::healthy(), TO);
@@ -78,7 +78,7 @@ fn a_schema_that_stays_migrated_is_never_migrated_back_by_a_comparison() {
 
 #[test]
 fn the_former_version_must_be_up_again_where_the_new_one_was_deployed() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = Stack::healthy();
     for step in ["switch-undo", "migrate-undo", "rehearse-undo", "scratch-undo"] {
         assert!(matches!(given.observe(&stack, step), Observation::Ready(_)), "{step}");
@@ -96,7 +96,7 @@ fn the_former_version_must_be_up_again_where_the_new_one_was_deployed() {
 
 #[test]
 fn keys_that_somebody_changed_do_not_keep_anybody_from_going_back() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let mut stack = Stack::healthy();
     stack.set("litellm", "LITELLM_SALT_KEY", "***other");
     stack.staged.push("x".to_owned());

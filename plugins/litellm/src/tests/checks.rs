@@ -1,12 +1,12 @@
 //! What steps demand before they start and before they are done: from the first one to the switch.
 
+use lockstep_sdk::testing::{Given, NOW, backup, digest, done, failed, moved, pending};
 use lockstep_sdk::{Backup, DeploymentStatus, Fact, Observation};
 
-use super::given::{Given, TO, done, failed, moved, pending, planned};
-use super::stack::{Stack, digest};
-
+use super::given::{TO, kept, kept_with, planned};
+use super::stack::Stack;
 fn given() -> Given {
-    Given::kept(&Stack::healthy())
+    kept(&Stack::healthy())
 }
 
 /// A stack in which the new version is up.
@@ -44,7 +44,7 @@ fn the_run_begins_only_with_the_stack_that_the_plan_was_made_for() {
 fn keys_are_kept_as_fingerprints_that_tell_nothing() {
     let mut stack = Stack::healthy();
     stack.set("litellm", "LITELLM_MASTER_KEY", "sk-plain-and-long-enough");
-    let given = Given::kept(&stack);
+    let given = kept(&stack);
     let prints = given.facts.iter().find(|fact| fact.name == "fingerprints").unwrap();
     assert_eq!(prints.rows.len(), 2);
     assert!(!format!("{:?}", given.facts).contains("plain-and"));
@@ -86,18 +86,12 @@ fn the_backup_must_be_this_runs_and_locked() {
     let mut stack = Stack::healthy();
     let given = given();
     pending(&given.check(&stack, "backup"), "not listed");
-    let backup = Backup {
-        name: "lockstep-r-backup".to_owned(),
-        created: 1_700_000_000_000,
-        size_mb: 1,
-        locked: false,
-        extra: Vec::new(),
-    };
-    stack.backups.push(backup);
+    let made = Backup { locked: false, ..backup("lockstep-r-backup", NOW) };
+    stack.backups.insert("postgres".to_owned(), vec![made]);
     pending(&given.check(&stack, "backup"), "not locked");
-    stack.backups[0].locked = true;
+    stack.backups.get_mut("postgres").unwrap()[0].locked = true;
     done(&given.check(&stack, "backup"));
-    stack.backups[0].created = 0;
+    stack.backups.get_mut("postgres").unwrap()[0].created = 0;
     failed(&given.check(&stack, "backup"), "before this step began");
 }
 
@@ -114,7 +108,8 @@ fn nobody_switches_a_proxy_that_somebody_else_touched_or_whose_keys_are_others()
     }
     let mut own = Stack::healthy();
     own.deployed("dry-deploy", 'a', DeploymentStatus::Success);
-    own.deployments.insert("litellm".to_owned(), vec![own.made["dry-deploy"].clone()]);
+    let made = own.made["dry-deploy"].clone();
+    own.deployments.insert("litellm".to_owned(), vec![made]);
     assert!(matches!(given.observe(&own, "switch"), Observation::Ready(_)));
     own.made.clear();
     moved(&given.observe(&own, "switch"), "somebody else has deployed");
@@ -152,7 +147,7 @@ fn a_salt_that_changed_over_the_switch_fails_it() {
 
 #[test]
 fn a_version_until_1_83_is_believed_only_with_its_database() {
-    let given = Given::kept_with(&Stack::healthy(), "v1.83.3-stable.patch.2", &[]);
+    let given = kept_with(&Stack::healthy(), "v1.83.3-stable.patch.2", &[]);
     let mut stack = switched();
     stack.deployed("switch-deploy", 'b', DeploymentStatus::Success);
     stack.proxy.version = Some("1.83.3");

@@ -1,10 +1,10 @@
 //! What plans say about what they found, where it forbids nothing.
 
 use lockstep_sdk::Severity;
+use lockstep_sdk::testing::finding;
 
-use super::given::{TO, drafted, finding, planned};
+use super::given::{TO, drafted, planned};
 use super::stack::{Stack, releases};
-
 #[track_caller]
 fn says(change: impl FnOnce(&mut Stack), id: &str, severity: &Severity, part: &str) {
     let mut stack = Stack::healthy();
@@ -28,12 +28,7 @@ fn three_sources_tell_the_version() {
         "x-litellm-version: 1.80.0 readiness: 1.80.0 image main-v1.80.0-stable",
     );
     // No exact tag leads to what runs.
-    says(
-        |it| it.published.retain(|tag, _| *tag != "main-v1.80.0-stable"),
-        "version",
-        &WARNING,
-        "as the proxy tells",
-    );
+    says(|it| it.withdraw("main-v1.80.0-stable"), "version", &WARNING, "as the proxy tells");
     let by_tag = |it: &mut Stack| {
         *it = it.clone().running("1.80.0", "main-v1.80.0-stable", 'a');
         it.proxy.version = None;
@@ -187,7 +182,7 @@ fn a_version_that_went_wrong_for_people_is_told() {
 #[test]
 fn the_database_is_known_by_its_domain_or_by_the_reference_to_it() {
     says(|_| {}, "leads", &NOTE, "postgres.railway.internal");
-    says(|it| it.host = Some("db.railway.internal"), "leads", &NOTE, "db.railway.internal");
+    says(|it| it.database_is_at("db.railway.internal"), "leads", &NOTE, "db.railway.internal");
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! The errors of the old guide that concern LiteLLM, one test each, and what a plan does instead.
 
+use lockstep_sdk::testing::{Tested, digest, failed, finding, ids, pending, step};
 use lockstep_sdk::{DeploymentStatus, Severity, Undo};
 
-use super::declared::Declared;
-use super::given::{Given, TO, drafted, failed, finding, ids, planned, step};
-use super::stack::{Stack, digest, target};
+use super::given::{TO, drafted, kept, planned};
+use super::stack::{Stack, target};
 use crate::describe::description;
-use crate::path::plan;
 
 #[test]
 fn error_1_the_guide_does_not_know_that_an_upgrade_may_drop_the_other_applications_tables() {
@@ -20,7 +19,7 @@ fn error_1_the_guide_does_not_know_that_an_upgrade_may_drop_the_other_applicatio
     stack.databases.rehearsed();
     stack.databases.copied.retain(|object| object.1 != "projects");
     stack.deployed("rehearse", 'c', DeploymentStatus::Stopped);
-    failed(&Given::kept(&Stack::healthy()).check(&stack, "rehearse"), "table projects is gone");
+    failed(&kept(&Stack::healthy()).check(&stack, "rehearse"), "table projects is gone");
 }
 
 #[test]
@@ -58,7 +57,7 @@ fn error_12_going_back_is_more_than_the_former_image_and_a_minor_version_is_as_r
  {
     let (minor, _) = planned(&Stack::healthy(), TO);
     let mut stack = Stack::healthy();
-    stack.published.insert("2.0.0", '2');
+    stack.publish("2.0.0", '2');
     let (major, _) = planned(&stack, "2.0.0");
     assert_eq!(ids(&minor.steps), ids(&major.steps));
     assert_eq!(step(&minor.steps, "migrate").undo, Undo::Steps(vec!["migrate-undo".to_owned()]));
@@ -82,15 +81,15 @@ fn error_20_the_guides_matrix_denies_no_version() {
         let denied = finding(&draft, "denied");
         assert!(denied.refuses() && denied.source.is_some(), "{version}");
     }
-    let draft = plan(&Stack::healthy(), &Declared::default(), &target(None, &[])).unwrap();
+    let draft = Stack::healthy().drafted(&target(None, &[])).0;
     assert!(!["1.82.7", "1.82.8"].contains(&draft.desired.text.as_str()));
 }
 
 #[test]
 fn error_22_a_backup_that_nobody_has_seen_is_none() {
-    let given = Given::kept(&Stack::healthy());
+    let given = kept(&Stack::healthy());
     let found = given.check(&Stack::healthy(), "backup");
-    super::given::pending(&found, "the backup is not listed yet");
+    pending(&found, "the backup is not listed yet");
 }
 
 #[test]

@@ -1,14 +1,12 @@
 //! What plans consist of.
 
+use lockstep_sdk::testing::{Tested, digest, finding, ids, step};
 use lockstep_sdk::{Drive, Gate, Undo};
 
-use super::declared::Declared;
-use super::given::{TO, finding, ids, planned, planned_with, step};
-use super::stack::{Stack, digest, target};
-use crate::path::plan;
-
-const MASTER: &str = "[x-litellm-api-key: Bearer <ServiceRef::Named(\"litellm\") LITELLM_MASTER_KEY>] \
-    [api-key: <ServiceRef::Named(\"litellm\") LITELLM_MASTER_KEY>]";
+use super::given::{TO, planned, planned_with};
+use super::stack::{Stack, target};
+const MASTER: &str = "[x-litellm-api-key: Bearer <LITELLM_MASTER_KEY of litellm>] \
+    [api-key: <LITELLM_MASTER_KEY of litellm>]";
 const COMPLETION: &str = "{\"model\":\"claude\",\"messages\":[{\"role\":\"user\",\"content\":\"lockstep\"}],\"mock_response\":\"lockstep: ok\",\"cache\":{\"no-cache\":true,\"no-store\":true}}";
 
 const STEPS: [&str; 18] = [
@@ -92,14 +90,14 @@ fn the_rehearsal_is_the_targets_own_job_on_a_copy() {
     let carry = declared.line("carry");
     assert!(carry.starts_with("transaction litellm-scratch CREATE EXTENSION IF NOT EXISTS dblink; INSERT INTO \"public\".\"_prisma_migrations\""), "{carry}");
     assert!(
-        carry.contains("FROM dblink(<postgres>, 'SELECT id,")
+        carry.contains("FROM dblink(<postgres seen by postgres>, 'SELECT id,")
             && carry.ends_with("; DROP EXTENSION dblink"),
         "{carry}"
     );
     assert_eq!(
         declared.line("stage"),
         format!(
-            "create litellm-rehearsal ghcr.io/berriai/litellm-database:1.84.0@{} DATABASE_URL=<litellm-scratch> \
+            "create litellm-rehearsal ghcr.io/berriai/litellm-database:1.84.0@{} DATABASE_URL=<litellm-scratch seen by the made litellm-rehearsal> \
              DISABLE_SCHEMA_UPDATE=false ENFORCE_PRISMA_MIGRATION_CHECK=true LITELLM_LOCAL_MODEL_COST_MAP=True \
              USE_PRISMA_MIGRATE=True USE_V2_MIGRATION_RESOLVER=true",
             digest('c')
@@ -128,7 +126,7 @@ fn the_database_is_backed_up_and_migrated_by_the_same_job() {
         job.starts_with("create litellm-migration ghcr.io/berriai/litellm-database:1.84.0@"),
         "{job}"
     );
-    assert!(job.contains(" DATABASE_URL=<ServiceRef::Named(\"litellm\") DATABASE_URL> "), "{job}");
+    assert!(job.contains(" DATABASE_URL=<DATABASE_URL of litellm> "), "{job}");
     assert_eq!(
         declared.line("job-settings"),
         declared.line("stage-settings").replace("rehearsal", "migration")
@@ -277,10 +275,10 @@ fn a_destructive_migration_is_accepted_by_an_option_alone_and_asks_a_person() {
 
 #[test]
 fn without_a_version_the_newest_release_that_nothing_speaks_against_is_taken() {
-    let plan_of = |stack: &Stack| plan(stack, &Declared::default(), &target(None, &[])).unwrap();
+    let plan_of = |stack: &Stack| stack.drafted(&target(None, &[])).0;
     assert_eq!(plan_of(&Stack::healthy()).desired.text, "1.106.2");
     let mut stack = Stack::healthy();
-    stack.published.remove("1.106.2");
+    stack.withdraw("1.106.2");
     // 1.92.0 is published too, and went wrong for people.
     assert_eq!(plan_of(&stack).desired.text, "1.84.0");
     stack.releases.0 = 403;
@@ -294,7 +292,7 @@ fn what_a_plan_leads_to_can_be_asked_for_again() {
         let (draft, declared) = planned(&Stack::healthy(), to);
         let (again, same) = planned(&Stack::healthy(), &draft.desired.text);
         assert_eq!((&draft.steps, &draft.parameters), (&again.steps, &again.parameters));
-        assert_eq!(declared.0.into_inner(), same.0.into_inner());
+        assert_eq!(declared.lines(), same.lines());
     }
 }
 

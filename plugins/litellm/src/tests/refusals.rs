@@ -1,9 +1,9 @@
 //! What forbids a plan, and that nothing is declared then.
 
+use lockstep_sdk::testing::{Declared, Tested, digest, finding};
 use lockstep_sdk::{DeploymentStatus, Failure};
 
-use super::declared::Declared;
-use super::given::{TO, drafted, finding};
+use super::given::{TO, drafted};
 use super::sql::{CARRIES, HISTORY, NOTES, REHEARSAL, SUPERUSER};
 use super::stack::{Stack, target};
 use crate::path::plan;
@@ -37,7 +37,7 @@ fn what_is_no_target_is_refused() {
     refused(|_| {}, "1.64.0", "target", "no history");
     refused(|_| {}, "newest", "target", "understands");
     refused(|_| {}, "1.95.0", "target", "main-v1.95.0-stable");
-    let digest = super::stack::digest('5');
+    let digest = digest('5');
     refused(|_| {}, &format!("1.84.0@{digest}"), "target", "555555555555");
 }
 
@@ -110,7 +110,7 @@ fn a_database_that_can_not_be_migrated_or_rehearsed_is_refused() {
 fn a_version_that_migrates_by_comparison_is_refused_beside_others_tables() {
     let old = |it: &mut Stack| {
         *it = it.clone().running("1.65.0", "main-v1.65.0-stable", '8');
-        it.published.insert("main-v1.65.0-stable", '8');
+        it.publish("main-v1.65.0-stable", '8');
     };
     refused(old, "1.70.0", "resolver", "db push --accept-data-loss");
     let mut alone = Stack::healthy();
@@ -150,14 +150,14 @@ fn what_could_not_be_gone_back_to_is_refused() {
         "half",
     );
     let elsewhere = |it: &mut Stack| {
-        it.host = Some("other.railway.internal");
+        it.database_is_at("other.railway.internal");
         it.set("litellm", "DATABASE_URL", "***u");
     };
     refused(elsewhere, TO, "leads", "other.railway.internal");
-    refused(|it| it.host = None, TO, "leads", "renders to nothing");
+    refused(|it| it.destinations.clear(), TO, "leads", "renders to nothing");
     let unpublished = |it: &mut Stack| {
-        it.published.insert("main-stable", '7');
-        it.published.insert("main-v1.80.0-stable", '7');
+        it.publish("main-stable", '7');
+        it.publish("main-v1.80.0-stable", '7');
     };
     refused(unpublished, TO, "pin-litellm", "not there to pull");
     refused(
@@ -189,7 +189,7 @@ fn a_master_key_that_is_missing_or_weak_for_the_target_is_refused() {
 fn other_components_options_and_services_are_named() {
     let mut other = target(Some(TO), &[]);
     other.component = "redis".to_owned();
-    let draft = plan(&Stack::healthy(), &Declared::default(), &other).unwrap();
+    let draft = Stack::healthy().drafted(&other).0;
     assert!(finding(&draft, "component").refuses());
     for (options, id) in [
         (&[("no", "1")][..], "option"),

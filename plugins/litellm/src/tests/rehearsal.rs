@@ -1,8 +1,9 @@
 //! The copy, the job, and what both make of the database.
 
+use lockstep_sdk::testing::{Given, done, failed, moved, pending};
 use lockstep_sdk::{DeploymentStatus, Fact, Failure, Observation, Progress};
 
-use super::given::{Given, TO, done, failed, moved, pending};
+use super::given::{TO, kept, kept_with};
 use super::sql::{NOTES, REHEARSAL};
 use super::stack::Stack;
 
@@ -32,7 +33,7 @@ fn migrated() -> Stack {
 }
 
 fn given() -> Given {
-    Given::kept(&Stack::healthy())
+    kept(&Stack::healthy())
 }
 
 #[test]
@@ -64,12 +65,10 @@ fn a_copy_has_every_object_and_the_whole_history() {
     without.databases.copied_ended.pop();
     failed(&given().check(&without, "schema"), "2 migrations, and 1");
     let mut under_way = stack.clone();
-    under_way.began.remove("carry");
+    under_way.effects.remove("carry");
     pending(&given().check(&under_way, "schema"), "being copied");
     let mut broken = stack;
-    broken
-        .began
-        .insert("schema-after".to_owned(), Some(Failure::permanently("sql:x", "no such type")));
+    broken.broke("schema-after", Failure::permanently("sql:x", "no such type"));
     failed(&given().check(&broken, "schema"), "no such type");
 }
 
@@ -89,7 +88,7 @@ fn a_job_that_does_not_end_well_says_what_it_said() {
     let mut stack = rehearsed();
     stack.made.clear();
     pending(&given().check(&stack, "rehearse"), "not listed yet");
-    stack.logs = vec!["Running prisma\u{1b}[31m migrate deploy\n"];
+    stack.wrote(&["Running prisma\u{1b}[31m migrate deploy\n"]);
     stack.deployed("rehearse", 'c', DeploymentStatus::Success);
     pending(&given().check(&stack, "rehearse"), "Running prisma [31m migrate deploy");
     stack.deployed("rehearse", 'c', DeploymentStatus::Crashed);
@@ -115,7 +114,7 @@ fn a_migration_that_drops_others_tables_is_caught_before_it_is_run() {
     failed(&given().check(&stack, "rehearse"), "table projects is gone");
     failed(&given().check(&stack, "rehearse"), "Nothing has been done to the database");
     // No option accepts that.
-    let accepted = Given::kept_with(&Stack::healthy(), TO, &[("destructive", "accepted")]);
+    let accepted = kept_with(&Stack::healthy(), TO, &[("destructive", "accepted")]);
     failed(&accepted.check(&stack, "rehearse"), "not LiteLLM's");
 }
 
@@ -124,7 +123,7 @@ fn a_migration_that_the_former_version_can_not_live_with_needs_to_be_accepted_in
     let mut stack = rehearsed();
     stack.databases.copied.retain(|object| object.2 != "request_id");
     failed(&given().check(&stack, "rehearse"), "destructive = \"accepted\"");
-    let accepted = Given::kept_with(&Stack::healthy(), TO, &[("destructive", "accepted")]);
+    let accepted = kept_with(&Stack::healthy(), TO, &[("destructive", "accepted")]);
     let progress = accepted.check(&stack, "rehearse");
     let breaking = done(&progress).iter().find(|fact| fact.name == "breaking").unwrap();
     assert_eq!(breaking.rows, [["column LiteLLM_SpendLogs.request_id is gone".into()]]);
@@ -147,7 +146,7 @@ fn what_the_former_version_may_fail_to_write_is_accepted_by_a_person_first() {
 fn a_rehearsal_that_found_nothing_to_do_is_doubted() {
     let mut stack = copied();
     stack.deployed("rehearse", 'c', DeploymentStatus::Stopped);
-    stack.logs = vec!["Unable to connect to DB"];
+    stack.wrote(&["Unable to connect to DB"]);
     let mut given = given().after(&stack, "rehearse");
     let why = moved(&given.observe(&stack, "migrate"), "either 1.84.0 needs none, or its script");
     assert!(why.ends_with("It said: Unable to connect to DB"), "{why}");

@@ -1,9 +1,10 @@
 //! What the proxy must still offer, and what a row of spend proves.
 
+use lockstep_sdk::testing::{Given, done, failed, pending};
 use lockstep_sdk::{DeploymentStatus, Fact, Failure, Observation, Progress};
 
 use super::checks::switched;
-use super::given::{Given, done, failed, pending};
+use super::given::kept;
 use super::stack::Stack;
 use crate::message::TEXT;
 use crate::names::ASKED_AFTER;
@@ -12,7 +13,7 @@ use crate::names::ASKED_AFTER;
 fn given() -> Given {
     let mut stack = Stack::healthy();
     stack.answered_before();
-    Given::kept(&Stack::healthy()).after(&stack, "before")
+    kept(&Stack::healthy()).after(&stack, "before")
 }
 
 fn answering(offered: &[&str], told: Option<&str>) -> Stack {
@@ -34,13 +35,13 @@ fn what_is_offered_before_is_recorded() {
 fn a_proxy_that_answers_wrongly_before_stops_the_run_while_nothing_has_changed() {
     let mut stack = Stack::healthy();
     stack.answered_before();
-    stack.gave.get_mut("answer-before").unwrap()[0] = Fact::one(TEXT, "another");
-    let kept = Given::kept(&Stack::healthy());
+    stack.facts_of("answer-before")[0] = Fact::one(TEXT, "another");
+    let kept = kept(&Stack::healthy());
     failed(
         &kept.check(&stack, "before"),
         "before anything was changed: a mock answer was `another`",
     );
-    stack.gave.remove("models-before");
+    stack.facts_of("models-before").clear();
     failed(&kept.check(&stack, "before"), "before anything was changed");
 }
 
@@ -49,7 +50,7 @@ fn spend_that_was_not_written_before_is_not_demanded_afterwards() {
     let mut stack = Stack::healthy();
     stack.answered_before();
     stack.databases.spent.clear();
-    let kept = Given::kept(&Stack::healthy());
+    let kept = kept(&Stack::healthy());
     pending(&kept.check(&stack, "before"), "spend");
     let given = kept.after(&stack, "before");
     let mut after = answering(&["claude", "gpt-4o"], Some("1.84.0"));
@@ -85,10 +86,10 @@ fn everything_that_was_there_before_must_be_there() {
         "1.83.0, and should be 1.84.0",
     );
     let mut wrong = answering(&["claude", "gpt-4o"], Some("1.84.0"));
-    wrong.gave.get_mut("answer-after").unwrap()[0] = Fact::one(TEXT, "hello\u{1b}[2J");
+    wrong.facts_of("answer-after")[0] = Fact::one(TEXT, "hello\u{1b}[2J");
     failed(&given.check(&wrong, "smoke"), "`hello [2J`");
     let mut unlike = answering(&["claude"], None);
-    unlike.gave.insert("models-after".to_owned(), vec![Fact::one("models", "no list")]);
+    unlike.gave("models-after", vec![Fact::one("models", "no list")]);
     failed(&given.check(&unlike, "smoke"), "not of its form");
 }
 
@@ -105,9 +106,9 @@ fn a_call_whose_spend_is_not_written_fails_after_a_while() {
 fn a_statement_that_misses_something_is_found_in_the_log() {
     let given = given();
     let mut stack = answering(&["claude", "gpt-4o"], Some("1.84.0"));
-    stack.logs = vec!["ERROR: column \"budget_fallbacks\" does not exist"];
+    stack.wrote(&["ERROR: column \"budget_fallbacks\" does not exist"]);
     failed(&given.check(&stack, "smoke"), "budget_fallbacks");
-    stack.logs = vec!["The model `gpt-5` does not exist"];
+    stack.wrote(&["The model `gpt-5` does not exist"]);
     done(&given.check(&stack, "smoke"));
 }
 
@@ -129,7 +130,7 @@ fn a_proxy_that_loses_its_database_is_waited_for() {
 fn without_a_model_nothing_of_one_is_demanded() {
     let mut bare = Stack::healthy();
     bare.databases.models.clear();
-    let given = Given::kept(&bare);
+    let given = kept(&bare);
     let mut stack = bare.clone();
     stack.listed("models-before", &["claude"]);
     let given = given.after(&stack, "before");
@@ -152,7 +153,7 @@ fn on_the_way_back_the_former_version_offers_again_what_it_did() {
         "the former version does not offer gpt-4o",
     );
     // Before it was ever asked nothing can be compared.
-    let kept = Given::kept(&Stack::healthy());
+    let kept = kept(&Stack::healthy());
     done(&kept.check(&Stack::healthy(), "back-smoke"));
     let mut down = Stack::healthy();
     down.proxy.db = "disconnected";

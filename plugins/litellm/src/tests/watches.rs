@@ -3,12 +3,12 @@
 use lockstep_sdk::{Failure, Verdict};
 
 use super::checks::switched;
-use super::given::Given;
+use super::given::kept;
 use super::stack::Stack;
 
 #[track_caller]
 fn sees(stack: &Stack, watch: &str, verdict: &Verdict, part: &str) {
-    let sample = Given::kept(&Stack::healthy()).probe(stack, watch, "soak");
+    let sample = kept(&Stack::healthy()).probe(stack, watch, "soak");
     assert_eq!(sample.verdict, *verdict, "{}", sample.evidence);
     assert!(sample.evidence.contains(part), "{}", sample.evidence);
 }
@@ -32,11 +32,11 @@ fn a_proxy_without_its_database_does_not_serve() {
 fn a_schema_that_does_not_fit_is_seen() {
     let mut stack = switched();
     sees(&stack, "schema", &Verdict::Pass, "no statement");
-    stack.logs = vec!["relation \"LiteLLM_X\" does not exist"];
+    stack.wrote(&["relation \"LiteLLM_X\" does not exist"]);
     sees(&stack, "schema", &Verdict::Fail, "LiteLLM_X");
     stack.databases.unended.push(("half", ""));
     sees(&stack, "schema", &Verdict::Fail, "half");
-    let sample = Given::kept(&Stack::healthy()).probe(&stack, "schema", "migrate");
+    let sample = kept(&Stack::healthy()).probe(&stack, "schema", "migrate");
     assert!(!sample.evidence.contains("half"), "while the job works it is as it should be");
     stack.databases.down = Some(Failure::transiently("sql:connection", "refused"));
     sees(&stack, "schema", &Verdict::Unknown, "refused");
@@ -46,7 +46,7 @@ fn a_schema_that_does_not_fit_is_seen() {
 fn calls_without_spend_are_told() {
     let mut stack = Stack::healthy();
     sees(&stack, "spend", &Verdict::Pass, "0 requests");
-    stack.requests = 500;
+    stack.counted(500);
     sees(&stack, "spend", &Verdict::Fail, "500 requests and 0 rows");
     stack.databases.recent = 3;
     sees(&stack, "spend", &Verdict::Pass, "3 rows");

@@ -1,12 +1,12 @@
 //! Who uses the server, and which ways to run it are no versions.
 
+use lockstep_sdk::testing::{Tested, deployment, digest, location};
 use lockstep_sdk::{DeploymentStatus, Finding};
 
-use super::stack::{Declared, Stack, deployment, digest, target};
-use crate::path::plan;
+use super::stack::{Stack, target};
 
 fn finding(stack: &Stack, desired: &str, id: &str) -> Option<Finding> {
-    let draft = plan(stack, &Declared::default(), &target(Some(desired), &[])).unwrap();
+    let (draft, _) = stack.drafted(&target(Some(desired), &[]));
     draft.findings.into_iter().find(|finding| finding.id == id)
 }
 
@@ -19,10 +19,8 @@ fn give(stack: &mut Stack, service: &str, name: &str, value: &str) {
 fn a_client_is_found_by_what_its_variable_renders_to_or_holds() {
     let mut stack = Stack::official("6.2.14");
     give(&mut stack, "langfuse-web", "REDIS_CONNECTION_STRING", "***u");
-    stack.destinations.insert(
-        "langfuse-web.REDIS_CONNECTION_STRING".to_owned(),
-        "redis.railway.internal".to_owned(),
-    );
+    let server = location("redis", "redis.railway.internal", "");
+    stack.leads("langfuse-web", "REDIS_CONNECTION_STRING", server);
     give(&mut stack, "langfuse-worker", "REDIS_AUTH", "***p");
     let found = finding(&stack, "7.0.15", "clients").unwrap().evidence.join("\n");
     for line in [

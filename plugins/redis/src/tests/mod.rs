@@ -2,7 +2,6 @@
 
 mod checks;
 mod clients;
-mod declared;
 mod given;
 mod plans;
 mod refusals;

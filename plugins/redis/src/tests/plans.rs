@@ -1,80 +1,24 @@
 //! What plans hold.
 
-use std::collections::BTreeSet;
-
+use lockstep_sdk::testing::{Tested, assert_requested, assert_whole, digest, ids, step};
 use lockstep_sdk::{Draft, Gate, Undo};
 
-use super::stack::{Declared, Stack, digest, print, target};
-use crate::path::plan;
+use super::stack::{Stack, print, target};
+use crate::describe::description;
 
+/// Plans, demands that nothing forbids the plan and that it is whole, and returns what it declares, line by line.
 fn planned(stack: &Stack, desired: Option<&str>) -> (Draft, Vec<String>) {
-    let declared = Declared::default();
-    let draft = plan(stack, &declared, &target(desired, &[])).unwrap();
-    let refusals: Vec<_> = draft.findings.iter().filter(|finding| finding.refuses()).collect();
-    assert!(refusals.is_empty(), "{refusals:#?}");
-    whole(&draft, &declared.0.borrow());
-    (draft, declared.0.into_inner())
-}
-
-/// Every plan: labels are declared once and used once, names fit, and what a step needs or is undone by exists before it.
-fn whole(draft: &Draft, declared: &[String]) {
-    let labels: Vec<_> = declared.iter().map(|line| line.split_once(':').unwrap().0).collect();
-    let mut used: Vec<_> = draft
-        .steps
-        .iter()
-        .chain(&draft.undo)
-        .flat_map(|step| &step.effects)
-        .map(String::as_str)
-        .collect();
-    assert_eq!(
-        labels.iter().collect::<BTreeSet<_>>().len(),
-        labels.len(),
-        "a label is declared twice: {labels:?}"
-    );
-    used.sort_unstable();
-    let mut sorted = labels.clone();
-    sorted.sort_unstable();
-    assert_eq!(used, sorted, "what is declared is what is used");
-    let mut before: Vec<&str> = Vec::new();
-    for step in &draft.steps {
-        assert!(
-            step.needs.iter().all(|need| before.contains(&need.as_str())),
-            "{}: {:?}",
-            step.id,
-            step.needs
-        );
-        before.push(&step.id);
-    }
-    for step in draft.steps.iter().chain(&draft.undo) {
-        let plain = |text: &str| {
-            text.bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        };
-        assert!(plain(&step.id) && step.id.len() <= 64, "{}", step.id);
-        assert!(step.effects.iter().all(|label| plain(label) && label.len() <= 64));
-        if let Undo::Steps(undo) = &step.undo {
-            assert!(undo.iter().all(|id| draft.undo.iter().any(|step| step.id == *id)), "{undo:?}");
-        }
-    }
-    for step in &draft.undo {
-        assert_eq!(
-            step.reverses.len(),
-            step.effects.len(),
-            "each effect of `{}` reverses one",
-            step.id
-        );
-    }
-}
-
-fn ids(draft: &Draft) -> Vec<&str> {
-    draft.steps.iter().map(|step| step.id.as_str()).collect()
+    let (draft, declared) = stack.planned(&target(desired, &[]));
+    assert_whole(&draft, &declared, &[&draft.current.text, &draft.desired.text]);
+    assert_requested(&description(), &declared);
+    (draft, declared.lines())
 }
 
 #[test]
 fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
     let (draft, declared) = planned(&Stack::official("6.2.14"), Some("7.0.15"));
     assert_eq!(
-        ids(&draft),
+        ids(&draft.steps),
         [
             "keep",
             "pin",
@@ -92,7 +36,7 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
             "close"
         ]
     );
-    let upgrade = draft.steps.iter().find(|step| step.id == "upgrade").unwrap();
+    let upgrade = step(&draft.steps, "upgrade");
     assert_eq!(
         upgrade.undo,
         Undo::Steps(vec![
@@ -109,7 +53,7 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
         .map(|step| step.id.as_str())
         .collect();
     assert_eq!(gated, ["keep", "worker-stop"]);
-    let section = draft.steps.iter().find(|step| step.id == "worker-stop").unwrap();
+    let section = step(&draft.steps, "worker-stop");
     assert!(matches!(section.gates.first(), Some(Gate::Approval(text)) if text.contains("loses")));
     assert_eq!(section.gates.last(), Some(&Gate::Window));
     assert!(declared.contains(&format!("image: set-image redis redis:7.0.15@{}", digest('7'))));
@@ -129,22 +73,19 @@ fn a_version_step_has_two_proofs_a_gate_and_a_way_back_by_the_volume() {
         "pin-langfuse-worker: set-image langfuse-worker langfuse/langfuse-worker:3@{}",
         digest('b')
     )));
-    assert_eq!(
-        draft.steps.iter().find(|step| step.id == "smoke").unwrap().soak,
-        Some(24 * 3_600_000)
-    );
+    assert_eq!(step(&draft.steps, "smoke").soak, Some(24 * 3_600_000));
 }
 
 #[test]
 fn a_patch_is_short_and_goes_back_by_the_former_image() {
     let (draft, declared) = planned(&Stack::official("7.2.3"), Some("7.2.4"));
     assert_eq!(
-        ids(&draft),
+        ids(&draft.steps),
         ["keep", "pin", "grace", "canary", "save", "backup", "mark", "upgrade", "smoke", "close"]
     );
     assert!(declared.contains(&format!("image-undo: set-image redis redis:7.2@{}", digest('a'))));
     assert!(!declared.iter().any(|line| line.contains("langfuse-worker")), "{declared:?}");
-    assert_eq!(draft.steps.iter().find(|step| step.id == "smoke").unwrap().soak, Some(3_600_000));
+    assert_eq!(step(&draft.steps, "smoke").soak, Some(3_600_000));
 }
 
 #[test]
@@ -156,15 +97,15 @@ fn the_mark_is_saved_where_nothing_else_keeps_it() {
         *value = value.replace("--appendonly yes ", "");
     }
     let (draft, _) = planned(&stack, Some("7.2.4"));
-    let at = |id: &str| ids(&draft).iter().position(|step| *step == id);
-    assert!(at("mark") < at("last-save"), "{:?}", ids(&draft));
+    let at = |id: &str| ids(&draft.steps).iter().position(|step| *step == id);
+    assert!(at("mark") < at("last-save"), "{:?}", ids(&draft.steps));
 }
 
 #[test]
 fn bitnami_moves_in_place_and_first_to_where_its_bytes_still_are() {
     let (draft, declared) = planned(&Stack::bitnami(), None);
     assert_eq!(
-        ids(&draft),
+        ids(&draft.steps),
         [
             "keep",
             "pin",
@@ -227,7 +168,7 @@ fn a_wrong_policy_is_mended_and_mended_back() {
     let mut stack = Stack::bitnami();
     stack.config.insert("maxmemory-policy".to_owned(), "allkeys-lru".to_owned());
     let (draft, declared) = planned(&stack, None);
-    let at = |id: &str| ids(&draft).iter().position(|step| *step == id).unwrap();
+    let at = |id: &str| ids(&draft.steps).iter().position(|step| *step == id).unwrap();
     assert!(at("policy") < at("canary"), "a key that may be evicted proves nothing");
     assert!(
         declared.contains(
@@ -245,7 +186,7 @@ fn the_append_only_file_is_written_before_a_start_that_demands_it() {
     stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
     stack.config.insert("appendonly".to_owned(), "no".to_owned());
     let (draft, declared) = planned(&stack, None);
-    let at = |id: &str| ids(&draft).iter().position(|step| *step == id).unwrap();
+    let at = |id: &str| ids(&draft.steps).iter().position(|step| *step == id).unwrap();
     assert!(at("aof") < at("backup") && at("backup") < at("upgrade"));
     assert!(!declared.iter().any(|line| line.starts_with("back-save:")), "its variables say yes");
 }
@@ -257,7 +198,7 @@ fn a_former_image_without_an_append_only_file_is_gone_back_to_with_a_save() {
     let variables = stack.variables.get_mut("redis").unwrap();
     variables.push(("REDIS_AOF_ENABLED".to_owned(), "no".to_owned()));
     let (draft, declared) = planned(&stack, None);
-    let upgrade = draft.steps.iter().find(|step| step.id == "upgrade").unwrap();
+    let upgrade = step(&draft.steps, "upgrade");
     assert_eq!(upgrade.undo, Undo::Steps(vec!["back-save".to_owned(), "upgrade-undo".to_owned()]));
     assert!(declared.contains(&"back-save: redis redis BGSAVE SCHEDULE".to_owned()));
 }
@@ -280,7 +221,7 @@ fn what_bitnami_was_told_is_handed_on() {
         stack.config.insert(name.to_owned(), value.to_owned());
     }
     let (draft, declared) = planned(&stack, None);
-    assert!(!ids(&draft).contains(&"user"), "it is root already");
+    assert!(!ids(&draft.steps).contains(&"user"), "it is root already");
     let start = declared.iter().find(|line| line.starts_with("start:")).unwrap();
     for flag in ["--maxclients 300", "--hz 20", "--port 6380", "--save 900 1 --save 300 10"] {
         assert!(start.contains(flag), "{flag}: {start}");
@@ -295,8 +236,8 @@ fn without_an_append_only_file_a_save_is_the_last_thing_before_the_new_server() 
         stack.config.insert("appendonly".to_owned(), "no".to_owned());
         stack.redis().settings[0].1 = "redis-server --dir /data".to_owned();
         let (draft, declared) = planned(&stack, Some(to));
-        let upgrade = ids(&draft).iter().position(|id| *id == "upgrade").unwrap();
-        assert_eq!(ids(&draft)[upgrade - 1], "last-save");
+        let upgrade = ids(&draft.steps).iter().position(|id| *id == "upgrade").unwrap();
+        assert_eq!(ids(&draft.steps)[upgrade - 1], "last-save");
         assert!(declared.contains(&"last-save: redis redis BGSAVE SCHEDULE".to_owned()));
         let waits = draft.steps.iter().find(|step| step.gates.contains(&Gate::Window)).unwrap();
         assert_eq!(waits.id, gated);
@@ -320,8 +261,8 @@ fn a_server_whose_saves_take_long_is_given_longer_to_end() {
 fn a_way_back_waits_at_least_as_long_as_the_way_there() {
     let stack = Stack::official("6.2.14");
     let target = target(Some("7.0.15"), &[("boot-limit", "40m")]);
-    let draft = plan(&stack, &Declared::default(), &target).unwrap();
-    let back = draft.undo.iter().find(|step| step.id == "back-start").unwrap();
+    let (draft, _) = stack.drafted(&target);
+    let back = step(&draft.undo, "back-start");
     assert_eq!(back.limit, 40 * 60_000);
 }
 
@@ -344,7 +285,7 @@ fn two_plans_of_a_busy_stack_declare_the_same() {
 #[test]
 fn what_runs_already_needs_no_steps() {
     let mut stack = Stack::official("7.0.15");
-    stack.published.insert("redis:7.0.15".to_owned(), digest('a'));
+    stack.registry.publish("redis:7.0.15", digest('a'));
     stack.staged.push("somebody's variable".to_owned());
     let (draft, declared) = planned(&stack, Some("7.0.15"));
     assert!(draft.steps.is_empty() && declared.is_empty());
@@ -369,7 +310,7 @@ fn from_bitnami_the_same_minor_version_is_recommended() {
 fn a_newer_minor_version_than_is_known_may_be_patched() {
     let mut stack = Stack::official("8.2.1");
     for patch in ["8.2.1", "8.2.2"] {
-        stack.published.insert(format!("redis:{patch}"), digest('9'));
+        stack.registry.publish(format!("redis:{patch}"), digest('9'));
     }
     assert_eq!(planned(&stack, Some("8.2.2")).0.desired.text, "8.2.2");
     assert_eq!(planned(&stack, None).0.desired.text, "8.2.2");
@@ -384,11 +325,7 @@ fn a_tag_that_moves_is_taken_as_the_exact_version_that_it_is_today() {
 
 #[test]
 fn a_soak_may_be_set() {
-    let draft = plan(
-        &Stack::official("6.2.14"),
-        &Declared::default(),
-        &target(Some("7.0.15"), &[("soak", "90")]),
-    )
-    .unwrap();
-    assert_eq!(draft.steps.iter().find(|step| step.id == "smoke").unwrap().soak, Some(90_000));
+    let target = target(Some("7.0.15"), &[("soak", "90")]);
+    let (draft, _) = Stack::official("6.2.14").drafted(&target);
+    assert_eq!(step(&draft.steps, "smoke").soak, Some(90_000));
 }

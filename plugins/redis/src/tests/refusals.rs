@@ -1,8 +1,9 @@
 //! What is refused, and that nothing is declared then.
 
+use lockstep_sdk::testing::{Declared, Tested, deployment, digest};
 use lockstep_sdk::{DeploymentStatus, Failure};
 
-use super::stack::{Declared, Stack, deployment, digest, target};
+use super::stack::{Stack, target};
 use crate::path::plan;
 
 #[track_caller]
@@ -12,8 +13,7 @@ fn refused(stack: &Stack, desired: Option<&str>, id: &str) {
 
 #[track_caller]
 fn refused_with(stack: &Stack, desired: Option<&str>, options: &[(&str, &str)], id: &str) {
-    let declared = Declared::default();
-    let draft = plan(stack, &declared, &target(desired, options)).unwrap();
+    let (draft, declared) = stack.drafted(&target(desired, options));
     let refusals: Vec<_> = draft
         .findings
         .iter()
@@ -21,7 +21,7 @@ fn refused_with(stack: &Stack, desired: Option<&str>, options: &[(&str, &str)], 
         .map(|finding| finding.id.as_str())
         .collect();
     assert!(refusals.contains(&id), "{id} is not among {refusals:?}");
-    assert!(draft.steps.is_empty() && draft.undo.is_empty() && declared.0.borrow().is_empty());
+    assert!(draft.steps.is_empty() && draft.undo.is_empty() && declared.labels().is_empty());
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn targets_that_can_not_be_gone_to() {
     let stack = Stack::official("7.0.15");
     for target in ["6.2.14", "7.0.3"] {
         let mut stack = stack.clone();
-        stack.published.insert(format!("redis:{target}"), digest('9'));
+        stack.registry.publish(format!("redis:{target}"), digest('9'));
         refused(&stack, Some(target), "path");
     }
     for target in ["7.2.99", "7", "latest", "8.0-rc1", "newest", "9.9.9", "7.2.5-debian-12-r0"] {
@@ -40,17 +40,17 @@ fn targets_that_can_not_be_gone_to() {
 #[test]
 fn no_step_leads_to_a_minor_version_that_is_not_known() {
     let mut stack = Stack::official("8.0.4");
-    stack.published.insert("redis:8.2.2".to_owned(), digest('9'));
+    stack.registry.publish("redis:8.2.2".to_owned(), digest('9'));
     refused(&stack, Some("8.2.2"), "target");
     let mut stack = Stack::official("8.2.2");
-    stack.published.insert("redis:8.2.1".to_owned(), digest('9'));
+    stack.registry.publish("redis:8.2.1".to_owned(), digest('9'));
     refused(&stack, Some("8.2.1"), "path");
 }
 
 #[test]
 fn bitnami_does_not_jump() {
     let mut stack = Stack::bitnami();
-    stack.published.insert("redis:7.4.6".to_owned(), digest('9'));
+    stack.registry.publish("redis:7.4.6".to_owned(), digest('9'));
     refused(&stack, Some("7.4.6"), "path");
 }
 
@@ -195,7 +195,7 @@ fn data_that_the_next_start_would_not_find() {
 #[test]
 fn an_image_that_is_not_known_or_could_not_be_brought_back() {
     let mut stack = Stack::official("6.2.14");
-    stack.published.remove(&format!("redis:6.2@{}", digest('a')));
+    stack.registry.images.remove(&format!("redis:6.2@{}", digest('a')));
     refused(&stack, Some("7.0.15"), "pin-redis");
     stack.redis().image = Some("valkey/valkey:8".to_owned());
     refused(&stack, Some("7.0.15"), "image");

@@ -1,55 +1,51 @@
 //! What steps find before they start and demand when they are done.
 
+use lockstep_sdk::testing::{Given, backup, deployment, digest, failed, moved};
 use lockstep_sdk::{Backup, Fact, Facts, Failure, Observation, Progress, Verdict};
 
-use super::given::{Given, call, failed, kept, planned, prepared, ready};
-use super::stack::{Stack, deployment, digest};
-use crate::check::check;
-use crate::observe::observe;
+use super::given::{kept, planned, prepared};
+use super::stack::Stack;
 use crate::probe::probe;
 
 #[test]
 fn an_upgrade_is_done_when_version_settings_and_data_are_right() {
     let stack = Stack::official("6.2.14");
-    let given = ready(&stack, "upgrade", &prepared(&stack, "7.0.15"));
-    let done = |stack: &Stack| check(stack, &call("upgrade", &given), &[]).unwrap();
+    let given = prepared(&stack, "7.0.15").ready(&stack, "upgrade");
+    let done = |stack: &Stack| given.check(stack, "upgrade");
     assert!(matches!(done(&stack.replaced_by("7.0.15")), Progress::Done(_)));
     assert!(matches!(done(&stack), Progress::Pending(_)), "the former server still answers");
-    failed(done(&stack.replaced_by("7.2.4")), "should be 7.0.15");
+    failed(&done(&stack.replaced_by("7.2.4")), "should be 7.0.15");
 
     let mut empty = stack.replaced_by("7.0.15");
     empty.keys.clear();
-    failed(done(&empty), "empty");
+    failed(&done(&empty), "empty");
     let mut evicting = stack.replaced_by("7.0.15");
     evicting.config.insert("maxmemory-policy".to_owned(), "allkeys-lru".to_owned());
-    failed(done(&evicting), "maxmemory-policy");
+    failed(&done(&evicting), "maxmemory-policy");
     let mut unsafe_now = stack.replaced_by("7.0.15");
     unsafe_now.info.insert("aof_enabled".to_owned(), "0".to_owned());
-    failed(done(&unsafe_now), "append-only");
+    failed(&done(&unsafe_now), "append-only");
     let mut jobless = stack.replaced_by("7.0.15");
     jobless.lists.insert("bull:ingestion-queue:wait".to_owned(), 1);
-    failed(done(&jobless), "jobs");
+    failed(&done(&jobless), "jobs");
     let mut forgetful = stack.replaced_by("7.0.15");
     forgetful.texts.clear();
-    failed(done(&forgetful), "canary");
+    failed(&done(&forgetful), "canary");
 }
 
 #[test]
 fn a_server_that_is_coming_up_is_waited_for() {
     let stack = Stack::official("6.2.14");
-    let given = ready(&stack, "upgrade", &kept(&stack, "7.0.15"));
+    let given = kept(&stack, "7.0.15").ready(&stack, "upgrade");
     let mut down = stack.replaced_by("7.0.15");
     down.down = Some(Failure::transiently("redis:loading", "the server is loading"));
-    assert!(matches!(check(&down, &call("upgrade", &given), &[]).unwrap(), Progress::Pending(_)));
+    assert!(matches!(given.check(&down, "upgrade"), Progress::Pending(_)));
     let mut loading = stack.replaced_by("7.0.15");
     loading.info.insert("loading".to_owned(), "1".to_owned());
-    assert!(matches!(
-        check(&loading, &call("upgrade", &given), &[]).unwrap(),
-        Progress::Pending(_)
-    ));
+    assert!(matches!(given.check(&loading, "upgrade"), Progress::Pending(_)));
     let mut closed = stack.replaced_by("7.0.15");
     closed.down = Some(Failure::permanently("redis:noauth", "the password is refused"));
-    assert!(check(&closed, &call("upgrade", &given), &[]).is_err());
+    assert!(given.ask(&closed, "upgrade", &[]).is_err());
 }
 
 #[test]
@@ -57,10 +53,7 @@ fn a_stack_that_moved_since_the_plan_is_not_touched() {
     let stack = Stack::official("7.2.3");
     let given = kept(&stack, "7.2.4");
     let moved = |stack: &Stack, part: &str| {
-        let Observation::Moved(why) = observe(stack, &call("upgrade", &given), &[]).unwrap() else {
-            panic!("{part}")
-        };
-        assert!(why.contains(part), "{why}");
+        moved(&given.observe(stack, "upgrade"), part);
     };
     moved(&stack.replaced_by("7.2.2"), "7.2.2");
     let mut staged = stack.clone();
@@ -86,15 +79,15 @@ fn a_plan_for_another_image_does_not_begin() {
     let given = planned(&stack, "7.0.15");
     let mut other = stack.clone();
     other.deployments.insert("redis".to_owned(), vec![deployment("d1", digest('f'))]);
-    let found = observe(&other, &call("keep", &given), &[]).unwrap();
+    let found = given.observe(&other, "keep");
     assert!(matches!(found, Observation::Moved(why) if why.contains("another image")));
 }
 
 #[test]
 fn a_save_is_proven_by_the_servers_own_count_or_clock() {
     let mut stack = Stack::official("6.2.14");
-    let given = ready(&stack, "save", &kept(&stack, "7.0.15"));
-    let look = |stack: &Stack| check(stack, &call("save", &given), &[]).unwrap();
+    let given = kept(&stack, "7.0.15").ready(&stack, "save");
+    let look = |stack: &Stack| given.check(stack, "save");
     assert!(matches!(look(&stack), Progress::Pending(_)), "BGSAVE answers before it has begun");
     stack.info.insert("rdb_bgsave_in_progress".to_owned(), "1".to_owned());
     assert!(matches!(look(&stack), Progress::Pending(_)));
@@ -102,55 +95,48 @@ fn a_save_is_proven_by_the_servers_own_count_or_clock() {
     stack.info.insert("rdb_last_save_time".to_owned(), "201".to_owned());
     assert!(matches!(look(&stack), Progress::Done(_)));
     stack.info.insert("rdb_last_bgsave_status".to_owned(), "err".to_owned());
-    failed(look(&stack), "failed");
+    failed(&look(&stack), "failed");
     stack.info.insert("run_id".to_owned(), "r2".to_owned());
-    failed(look(&stack), "restarted");
+    failed(&look(&stack), "restarted");
 }
 
 #[test]
 fn a_backup_counts_when_it_is_this_steps_own_and_locked() {
     let mut stack = Stack::official("6.2.14");
-    let backup = |name: &str, locked| Backup {
-        name: name.to_owned(),
-        created: 1,
-        size_mb: 2,
-        locked,
-        extra: Vec::new(),
-    };
-    stack.backups.push(backup("daily", true));
-    stack.backups.push(backup("lockstep-r-final-backup", true));
-    stack.backups.push(backup("lockstep-other-backup", true));
+    let others = ["daily", "lockstep-r-final-backup", "lockstep-other-backup"];
+    stack.backups.insert("redis".to_owned(), others.map(|name| backup(name, 1)).into());
     let mut given = kept(&stack, "7.0.15");
-    let look = |stack: &Stack, given: &Given| check(stack, &call("backup", given), &[]).unwrap();
+    let look = |stack: &Stack, given: &Given| given.check(stack, "backup");
     assert!(matches!(look(&stack, &given), Progress::Pending(_)), "none of these is this one");
-    stack.backups.insert(0, backup("lockstep-r-backup", false));
+    let own = Backup { locked: false, ..backup("lockstep-r-backup", 1) };
+    stack.backups.get_mut("redis").unwrap().insert(0, own);
     assert!(matches!(look(&stack, &given), Progress::Pending(_)));
-    stack.backups[0].locked = true;
+    stack.backups.get_mut("redis").unwrap()[0].locked = true;
     assert!(
         matches!(look(&stack, &given), Progress::Done(facts) if Facts(&facts).text("backup") == Ok("lockstep-r-backup"))
     );
     given.now = 3_600_000;
-    failed(look(&stack, &given), "before this step began");
+    failed(&look(&stack, &given), "before this step began");
 }
 
 #[test]
 fn the_way_back_never_ends_in_an_empty_server() {
     let stack = Stack::official("6.2.14");
-    let given = ready(&stack, "back-start", &prepared(&stack, "7.0.15"));
-    let look = |stack: &Stack| check(stack, &call("back-start", &given), &[]).unwrap();
+    let given = prepared(&stack, "7.0.15").ready(&stack, "back-start");
+    let look = |stack: &Stack| given.check(stack, "back-start");
     assert!(matches!(look(&stack), Progress::Done(_)));
     let mut empty = stack.clone();
     empty.keys.clear();
-    failed(look(&empty), "empty");
-    failed(look(&stack.replaced_by("7.0.15")), "should be 6.2.14");
+    failed(&look(&empty), "empty");
+    failed(&look(&stack.replaced_by("7.0.15")), "should be 6.2.14");
 
     let mut unmounted = stack.clone();
     unmounted.redis().volume = None;
-    failed(check(&unmounted, &call("back-restore", &given), &[]).unwrap(), "empty server");
+    failed(&given.check(&unmounted, "back-restore"), "empty server");
     let mut unstarted = stack.clone();
-    unstarted.began.clear();
+    unstarted.effects.clear();
     for step in ["back-stop", "back-restore"] {
-        let found = observe(&unstarted, &call(step, &given), &[]).unwrap();
+        let found = given.observe(&unstarted, step);
         assert!(
             matches!(found, Observation::NothingToDo(_)),
             "{step}: a server that was never replaced is left alone"
@@ -158,10 +144,7 @@ fn the_way_back_never_ends_in_an_empty_server() {
     }
     let mut nothing = stack.clone();
     nothing.deployments.insert("redis".to_owned(), Vec::new());
-    assert!(matches!(
-        observe(&nothing, &call("back-stop", &given), &[]).unwrap(),
-        Observation::NothingToDo(_)
-    ));
+    assert!(matches!(given.observe(&nothing, "back-stop"), Observation::NothingToDo(_)));
 }
 
 #[test]
@@ -170,7 +153,7 @@ fn a_server_without_the_data_is_not_saved_over_the_last_save() {
     stack.info.insert("aof_enabled".to_owned(), "0".to_owned());
     stack.config.insert("appendonly".to_owned(), "no".to_owned());
     let given = kept(&stack, "7.2.4");
-    let found = |stack: &Stack| observe(stack, &call("back-save", &given), &[]).unwrap();
+    let found = |stack: &Stack| given.observe(stack, "back-save");
     assert!(matches!(found(&stack), Observation::Ready(_)));
     let mut empty = stack.clone();
     empty.texts.clear();
@@ -179,10 +162,10 @@ fn a_server_without_the_data_is_not_saved_over_the_last_save() {
     down.deployments.insert("redis".to_owned(), Vec::new());
     assert!(matches!(found(&down), Observation::NothingToDo(_)));
     let mut unstarted = stack.clone();
-    unstarted.began.clear();
+    unstarted.effects.clear();
     assert!(matches!(found(&unstarted), Observation::NothingToDo(_)));
     // What the official image wrote is read as root only, so the variable stays once it has run.
-    let user = |stack: &Stack| observe(stack, &call("user-undo", &given), &[]).unwrap();
+    let user = |stack: &Stack| given.observe(stack, "user-undo");
     assert!(matches!(user(&stack), Observation::NothingToDo(_)));
     assert!(matches!(user(&unstarted), Observation::Ready(_)));
 }
@@ -190,22 +173,21 @@ fn a_server_without_the_data_is_not_saved_over_the_last_save() {
 #[test]
 fn an_empty_server_does_not_lower_what_its_rollback_demands() {
     let stack = Stack::official("7.2.3");
-    let given = ready(&stack, "upgrade", &prepared(&stack, "7.2.4"));
+    let given = prepared(&stack, "7.2.4").ready(&stack, "upgrade");
     let mut empty = stack.replaced_by("7.2.4");
     empty.keys.clear();
-    let given = ready(&empty, "upgrade-undo", &given);
+    let given = given.ready(&empty, "upgrade-undo");
     let mut back = empty.replaced_by("7.2.3");
     back.info.insert("run_id".to_owned(), "r3".to_owned());
-    failed(check(&back, &call("upgrade-undo", &given), &[]).unwrap(), "empty");
+    failed(&given.check(&back, "upgrade-undo"), "empty");
 }
 
 #[test]
 fn watches_tell_failing_from_not_knowing() {
     let mut stack = Stack::official("6.2.14");
     let mut given = kept(&stack, "7.0.15");
-    let look = |stack: &Stack, watch: &str, given: &Given| {
-        probe(stack, watch, &call("smoke", given)).unwrap().verdict
-    };
+    let look =
+        |stack: &Stack, watch: &str, given: &Given| given.probe(stack, watch, "smoke").verdict;
     assert_eq!(look(&stack, "serving", &given), Verdict::Pass);
     stack.texts.clear();
     assert_eq!(look(&stack, "canary", &given), Verdict::Pass, "not written yet");
@@ -214,5 +196,5 @@ fn watches_tell_failing_from_not_knowing() {
     stack.down = Some(Failure::transiently("redis:unreachable", "could not reach the server"));
     assert_eq!(look(&stack, "canary", &given), Verdict::Unknown);
     assert_eq!(look(&stack, "serving", &given), Verdict::Fail);
-    assert!(probe(&stack, "other", &call("smoke", &given)).is_err());
+    assert!(probe(&stack, "other", &given.call("smoke")).is_err());
 }

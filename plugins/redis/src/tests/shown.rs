@@ -1,9 +1,9 @@
 //! What a plan tells beside its effects: who is without what, what is left if nobody goes on, what nothing covers.
 
+use lockstep_sdk::testing::{Tested, step};
 use lockstep_sdk::{Draft, OutageKind, Step};
 
-use super::stack::{Declared, Stack, target};
-use crate::path::plan;
+use super::stack::{Stack, target};
 
 fn stacks() -> [(Stack, &'static str); 3] {
     [
@@ -14,11 +14,7 @@ fn stacks() -> [(Stack, &'static str); 3] {
 }
 
 fn planned(stack: &Stack, desired: &str) -> Draft {
-    plan(stack, &Declared::default(), &target(Some(desired), &[])).unwrap()
-}
-
-fn step<'a>(steps: &'a [Step], id: &str) -> &'a Step {
-    steps.iter().find(|step| step.id == id).unwrap()
+    stack.drafted(&target(Some(desired), &[])).0
 }
 
 fn down(step: &Step) -> Vec<(&str, OutageKind, u64)> {

@@ -1,29 +1,23 @@
 //! A stack that answers from memory.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
-use lockstep_sdk::outside::{Effects, Http, Railway, Redis};
+use lockstep_sdk::outside::{Http, Redis};
+use lockstep_sdk::testing::{
+    self, Declared, Environment, Scripted, Tapped, Tested, digest, volume,
+};
 use lockstep_sdk::{
-    Backup, Deployment, DeploymentStatus, Failure, Job, KeySummary, Location, LogLine, Node, Print,
-    Publication, Response, Service, Tally, Target, Variable, VariableValue, Volume,
+    Draft, Fact, Failure, KeySummary, Node, Observation, Print, Progress, Response, Sample,
+    Service, StepCall, Target, Volume,
 };
 
-pub(super) use super::declared::Declared;
-
-/// Returns a digest of one repeated digit.
-pub(super) fn digest(digit: char) -> String {
-    format!("sha256:{}", digit.to_string().repeat(64))
-}
+use crate::{check, observe, path, probe};
 
 /// Everything that a plugin can read.
 #[derive(Clone, Debug)]
 pub(super) struct Stack {
-    pub(super) services: Vec<Service>,
-    pub(super) variables: BTreeMap<String, Vec<(String, String)>>,
-    pub(super) deployments: BTreeMap<String, Vec<Deployment>>,
-    pub(super) staged: Vec<String>,
-    pub(super) published: BTreeMap<String, String>,
-    pub(super) backups: Vec<Backup>,
+    environment: Environment,
     pub(super) info: BTreeMap<String, String>,
     pub(super) config: BTreeMap<String, String>,
     pub(super) lists: BTreeMap<String, u64>,
@@ -31,67 +25,41 @@ pub(super) struct Stack {
     pub(super) cut_off: bool,
     pub(super) texts: BTreeMap<String, String>,
     pub(super) keys: Vec<Print>,
-    pub(super) destinations: BTreeMap<String, String>,
     pub(super) config_refused: bool,
     pub(super) sessions: String,
     pub(super) down: Option<Failure>,
     pub(super) http: u16,
-    pub(super) began: Vec<String>,
 }
 
 impl Stack {
     /// Returns the stack of `stack.json` with the official Redis 6.2 and a password in its start command.
     pub(super) fn official(version: &str) -> Self {
-        let service = |name: &str, image: &str| Service {
-            name: name.to_owned(),
-            image: Some(image.to_owned()),
-            repository: None,
-            volume: None,
-            settings: Vec::new(),
-            extra: Vec::new(),
-        };
-        let mut redis = service("redis", &format!("redis:{}", minor(version)));
-        redis.volume = Some(Volume {
-            name: "redis-volume".to_owned(),
-            mount: "/data".to_owned(),
-            size_mb: 5_000,
-            used_mb: 40,
-            extra: Vec::new(),
-        });
+        let mut environment = Environment::default();
+        let worker = "langfuse/langfuse-worker:3";
+        environment.add("langfuse-web", "langfuse/langfuse:3", digest('e'));
+        environment.add("langfuse-worker", worker, digest('b'));
+        environment.add("litellm", "ghcr.io/berriai/litellm-database:main-stable", digest('f'));
+        let image = format!("redis:{}", minor(version));
+        let redis = environment.add("redis", &image, digest('a'));
+        redis.volume = Some(Volume { used_mb: 40, ..volume("redis", "/data") });
         let start =
             "/bin/sh -c 'exec redis-server --appendonly yes --requirepass \"$REDIS_PASSWORD\"'";
-        redis.settings.push(("start-command".to_owned(), start.to_owned()));
-        let running = |digit| vec![deployment("d1", digest(digit))];
+        environment.setting("redis", "start-command", start);
+        environment.set("redis", "REDIS_PASSWORD", "***p");
+        environment.set("litellm", "REDIS_HOST", "${{redis.REDIS_HOST}}");
+        for (image, digit) in [
+            (&*format!("{image}@{}", digest('a')), 'a'),
+            (&format!("{worker}@{}", digest('b')), 'b'),
+            ("redis:7.0.15", '7'),
+            ("redis:7.0", '7'),
+            ("redis:7.2.4", '8'),
+        ] {
+            environment.registry.publish(image, digest(digit));
+        }
+        environment.began("image");
+        environment.began("deploy");
         Self {
-            services: vec![
-                service("langfuse-web", "langfuse/langfuse:3"),
-                service("langfuse-worker", "langfuse/langfuse-worker:3"),
-                service("litellm", "ghcr.io/berriai/litellm-database:main-stable"),
-                redis,
-            ],
-            variables: [
-                ("redis".to_owned(), vec![("REDIS_PASSWORD".to_owned(), "***p".to_owned())]),
-                (
-                    "litellm".to_owned(),
-                    vec![("REDIS_HOST".to_owned(), "${{redis.REDIS_HOST}}".to_owned())],
-                ),
-            ]
-            .into(),
-            deployments: [
-                ("redis".to_owned(), running('a')),
-                ("langfuse-worker".to_owned(), running('b')),
-            ]
-            .into(),
-            staged: Vec::new(),
-            published: [
-                (format!("redis:{}@{}", minor(version), digest('a')), digest('a')),
-                (format!("langfuse/langfuse-worker:3@{}", digest('b')), digest('b')),
-                ("redis:7.0.15".to_owned(), digest('7')),
-                ("redis:7.0".to_owned(), digest('7')),
-                ("redis:7.2.4".to_owned(), digest('8')),
-            ]
-            .into(),
-            backups: Vec::new(),
+            environment,
             info: [
                 ("redis_version", version),
                 ("redis_mode", "standalone"),
@@ -128,13 +96,11 @@ impl Stack {
                 .map(|key| (key.to_owned(), "here".to_owned()))
                 .into(),
             keys: (0..20).map(|id| print(id, "string")).collect(),
-            destinations: BTreeMap::new(),
             config_refused: false,
             sessions: "id=1 addr=10.0.0.1:5 name= user=default\nid=2 addr=10.0.0.2:6 name=lockstep:x user=default\n"
                 .to_owned(),
             down: None,
             http: 200,
-            began: vec!["image".to_owned(), "deploy".to_owned()],
         }
     }
 
@@ -148,12 +114,13 @@ impl Stack {
             volume.mount = "/bitnami/redis/data".to_owned();
         }
         stack.config.insert("dir".to_owned(), "/bitnami/redis/data".to_owned());
-        stack.published.insert(format!("bitnamilegacy/redis:7.2@{}", digest('a')), digest('a'));
+        let published = format!("bitnamilegacy/redis:7.2@{}", digest('a'));
+        stack.registry.publish(published, digest('a'));
         stack
     }
 
     pub(super) fn redis(&mut self) -> &mut Service {
-        self.services.iter_mut().find(|service| service.name == "redis").expect("redis")
+        self.service("redis")
     }
 
     /// Lets another server come up in place of the one that runs.
@@ -177,91 +144,57 @@ pub(super) fn print(id: usize, kind: &str) -> Print {
     Print { id: format!("{id:04}"), kind: kind.to_owned(), ttl: None, content: format!("c{id}") }
 }
 
-pub(super) fn deployment(id: &str, digest: String) -> Deployment {
-    Deployment {
-        id: id.to_owned(),
-        status: DeploymentStatus::Success,
-        created: 1_000,
-        changed: 13_000,
-        image: None,
-        digest: Some(digest),
-        can_roll_back: true,
-        extra: Vec::new(),
-    }
-}
-
 pub(super) fn target(desired: Option<&str>, options: &[(&str, &str)]) -> Target {
-    Target {
-        component: "redis".to_owned(),
-        environment: "lab".to_owned(),
-        desired: desired.map(str::to_owned),
-        options: options
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect(),
-        now: 1_700_000_000_000,
-        extra: Vec::new(),
+    testing::target("redis", desired, options)
+}
+
+impl Deref for Stack {
+    type Target = Environment;
+
+    fn deref(&self) -> &Environment {
+        &self.environment
     }
 }
 
-impl Railway for Stack {
-    fn services(&self) -> Result<Vec<Service>, Failure> {
-        Ok(self.services.clone())
+impl DerefMut for Stack {
+    fn deref_mut(&mut self) -> &mut Environment {
+        &mut self.environment
+    }
+}
+
+impl Scripted for Stack {
+    fn environment(&self) -> &Environment {
+        self
+    }
+}
+
+impl Tested for Stack {
+    fn plan(
+        outside: &Tapped<'_, Self>,
+        declared: &Declared,
+        target: &Target,
+    ) -> Result<Draft, Failure> {
+        path::plan(outside, declared, target)
     }
 
-    fn variables(&self, service: &str) -> Result<Vec<Variable>, Failure> {
-        let variables = self.variables.get(service).cloned().unwrap_or_default();
-        Ok(variables
-            .into_iter()
-            .map(|(name, value)| Variable {
-                name,
-                value: match value.strip_prefix("***") {
-                    Some(print) => VariableValue::Masked(print.to_owned()),
-                    None => VariableValue::Shown(value),
-                },
-            })
-            .collect())
+    fn observe(
+        outside: &Tapped<'_, Self>,
+        call: &StepCall,
+        memo: &[Fact],
+    ) -> Result<Observation, Failure> {
+        observe::observe(outside, call, memo)
     }
 
-    fn destination(&self, service: &str, name: &str) -> Result<Option<Location>, Failure> {
-        let host = self.destinations.get(&format!("{service}.{name}"));
-        Ok(host.map(|host| Location {
-            scheme: "redis".to_owned(),
-            host: host.clone(),
-            port: None,
-            user: None,
-            path: String::new(),
-            extra: Vec::new(),
-        }))
+    fn check(
+        outside: &Tapped<'_, Self>,
+        call: &StepCall,
+        memo: &[Fact],
+    ) -> Result<Progress, Failure> {
+        check::check(outside, call, memo)
     }
 
-    fn deployments(&self, service: &str, _: u32) -> Result<Vec<Deployment>, Failure> {
-        Ok(self.deployments.get(service).cloned().unwrap_or_default())
-    }
-
-    fn deployment_of(&self, _: &str) -> Result<Option<Deployment>, Failure> {
-        Ok(None)
-    }
-
-    fn logs(&self, _: &str, _: u64, _: &str, _: u32) -> Result<Vec<LogLine>, Failure> {
-        Ok(Vec::new())
-    }
-
-    fn traffic(&self, _: &str, _: u64, _: u64) -> Result<Tally, Failure> {
-        Ok(Tally { requests: 0, failed: 0, extra: Vec::new() })
-    }
-
-    fn backups(&self, _: &str) -> Result<Vec<Backup>, Failure> {
-        Ok(self.backups.clone())
-    }
-
-    fn staged(&self) -> Result<Vec<String>, Failure> {
-        Ok(self.staged.clone())
-    }
-
-    fn published(&self, image: &str) -> Result<Option<Publication>, Failure> {
-        let digest = self.published.get(image).cloned();
-        Ok(digest.map(|digest| Publication { digest, extra: Vec::new() }))
+    fn probe(outside: &Tapped<'_, Self>, watch: &str, call: &StepCall) -> Result<Sample, Failure> {
+        probe::probe(outside, watch, call)
     }
 }
 
@@ -317,12 +250,5 @@ impl Redis for Stack {
 impl Http for Stack {
     fn get(&self, _: &str, _: &str) -> Result<Response, Failure> {
         Ok(Response { status: self.http, headers: Vec::new(), body: Vec::new() })
-    }
-}
-
-impl Effects for Stack {
-    fn progress(&self, label: &str) -> Result<Option<Job>, Failure> {
-        let job = Job { finished: true, done: 1, total: 1, note: String::new(), facts: Vec::new() };
-        Ok(self.began.iter().any(|began| began == label).then_some(job))
     }
 }

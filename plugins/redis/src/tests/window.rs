@@ -1,9 +1,9 @@
 //! Railway's patch window: told, and no part of what is approved.
 
 use lockstep_sdk::Target;
+use lockstep_sdk::testing::Tested;
 
-use super::stack::{Declared, Stack, target};
-use crate::path::plan;
+use super::stack::{Stack, target};
 
 #[test]
 fn railways_patch_window_is_told_and_changes_nothing_of_the_plan() {
@@ -20,10 +20,8 @@ fn railways_patch_window_is_told_and_changes_nothing_of_the_plan() {
         (Stack::bitnami(), None),
     ] {
         let at = |now| {
-            let declared = Declared::default();
-            let target = Target { now, ..target(desired, &[]) };
-            let draft = plan(&stack, &declared, &target).unwrap();
-            (draft, declared.0.into_inner())
+            let (draft, declared) = stack.drafted(&Target { now, ..target(desired, &[]) });
+            (draft, declared.lines())
         };
         let (usual, effects) = at(1_700_000_000_000);
         for (now, inside) in moments {
