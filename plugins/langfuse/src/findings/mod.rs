@@ -143,8 +143,8 @@ fn traced(survey: &Survey) -> Finding {
         Err(why) => Finding::refusal("smoke", "no trace can be written and read back, and that alone shows that an upgraded Langfuse works")
             .evidence(format!("the endpoint `langfuse-api`: {why}"))
             .remedy(
-                "set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY of a project on the service `litellm`, or say in lockstep.toml where they \
-                 are: [environments.NAME.endpoints.langfuse-api] with `basic`",
+                "set LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY of a project on the service to which the endpoint `litellm` leads: \
+                 Lockstep asks with those",
             )
             .source("domain.md C.6"),
     }

@@ -1,1 +1,12 @@
 //! The plugin against a scripted stack.
+
+mod back;
+mod checks;
+mod found;
+mod given;
+mod plans;
+mod refusals;
+mod servers;
+pub(crate) mod stack;
+mod traces;
+mod watches;
