@@ -144,6 +144,7 @@ fn unknown_service(twin: &Arc<Twin>, fault: &Fault) -> Option<String> {
         | Fault::DropReply { .. }
         | Fault::Slow { .. }
         | Fault::DropsForeign
+        | Fault::LangfuseMigration { .. }
         | Fault::Down => return None,
     };
     twin.read(|state| state.named(service).is_none()).then(|| service.clone())

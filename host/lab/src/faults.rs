@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::registry::Image;
+use crate::stand_in::MigrationFault;
 
 /// Something that is to go wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,11 @@ pub enum Fault {
     },
     /// Migrations of LiteLLM drop Langfuse's table, in jobs that are started from now on.
     DropsForeign,
+    /// A migration of Langfuse goes wrong, in processes that are started from now on.
+    LangfuseMigration {
+        /// How.
+        how: MigrationFault,
+    },
     /// Another fault, from the moment at which a mutation was carried out and answered.
     After {
         /// The mutation's name.
@@ -123,6 +129,7 @@ impl Faults {
                 | Fault::Killed { .. }
                 | Fault::Unreachable { .. }
                 | Fault::DropsForeign
+                | Fault::LangfuseMigration { .. }
                 | Fault::After { .. } => continue,
             };
             match times {
@@ -199,6 +206,7 @@ impl Faults {
             | Fault::Killed { .. }
             | Fault::Unreachable { .. }
             | Fault::DropsForeign
+            | Fault::LangfuseMigration { .. }
             | Fault::After { .. } => None,
         });
         frozen.collect()
@@ -220,6 +228,13 @@ impl Faults {
     /// Returns whether migrations of LiteLLM drop what is Langfuse's.
     pub(crate) fn drops_foreign(&self) -> bool {
         self.0.contains(&Fault::DropsForeign)
+    }
+
+    /// Returns how migrations of Langfuse go wrong.
+    pub(crate) fn langfuse_migration(&self) -> Option<MigrationFault> {
+        self.0.iter().find_map(|fault| {
+            if let Fault::LangfuseMigration { how } = fault { Some(*how) } else { None }
+        })
     }
 
     /// Takes the services whose processes are to be killed: that happens once.
@@ -248,6 +263,7 @@ impl Faults {
             | Fault::Killed { .. }
             | Fault::Unreachable { .. }
             | Fault::DropsForeign
+            | Fault::LangfuseMigration { .. }
             | Fault::After { .. } => None,
         });
         held.sum()
@@ -276,6 +292,7 @@ impl Faults {
             | Fault::Killed { .. }
             | Fault::Unreachable { .. }
             | Fault::DropsForeign
+            | Fault::LangfuseMigration { .. }
             | Fault::After { .. } => false,
         })
     }

@@ -37,7 +37,7 @@ pub use faults::Fault;
 pub use lab::{Lab, LabError};
 pub use options::Options;
 pub use stack::{Stack, StackError, UnknownStack};
-pub use stand_in::MODEL;
+pub use stand_in::{MODEL, MigrationFault};
 pub use state::{Mutation, Rights};
 pub use status::{LabStatus, ServiceStatus};
 pub use store::StoreError;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use lockstep_lab::daemon::{self, Daemon};
 use lockstep_lab::programs::Programs;
 use lockstep_lab::stand_in::{ADDRESS_VARIABLE, Kind};
-use lockstep_lab::{Control, Fault, LabStatus, Options, ServiceStatus};
+use lockstep_lab::{Control, Fault, LabStatus, MigrationFault, Options, ServiceStatus};
 
 use crate::args::{Global, LabCommand, LabUp, Surroundings};
 use crate::error::{CliError, OrExit as _};
@@ -256,6 +256,7 @@ Faults that can be injected:
   kill SERVICE                the service's process is killed, once
   unreachable SERVICE FROM    processes of FROM that start from now on don't find SERVICE
   drops-foreign               migrations of LiteLLM drop Langfuse's table
+  langfuse-migration HOW      a migration of Langfuse goes wrong: postgres-killed, clickhouse-killed, background-stalls, background-fails
   after MUTATION N FAULT…     another of these faults, once the Nth mutation was carried out and answered
   move-tag IMAGE              the tag stands for another build from now on
   vanish IMAGE                the tag or digest is gone from the registry
@@ -301,6 +302,12 @@ pub(super) fn control(words: &[&str]) -> Result<Control, CliError> {
         ["unhealthy", image] => Fault::Unhealthy { image: (*image).to_owned() },
         ["down"] => Fault::Down,
         ["drops-foreign"] => Fault::DropsForeign,
+        ["langfuse-migration", how] => {
+            let words = || format!("a migration of Langfuse can't be `{how}`");
+            let how = MigrationFault::named(how)
+                .ok_or_else(|| CliError::words(Exit::Usage, words()).hint(FAULTS))?;
+            Fault::LangfuseMigration { how }
+        }
         ["slow", milliseconds] => Fault::Slow { milliseconds: u64::from(count(milliseconds)?) },
         ["unauthorized", rest @ ..] => Fault::Unauthorized { times: optional(rest.first())? },
         ["gateway-timeout", rest @ ..] => Fault::GatewayTimeout { times: optional(rest.first())? },

@@ -9,6 +9,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::record::Step;
 use crate::launcher::{self, Launch, Mounted, Running};
+use crate::stack;
+use crate::stand_in::langfuse::{FAULT_VARIABLE, TABLES_VARIABLE};
 use crate::stand_in::litellm::DROPS_VARIABLE;
 use crate::state::{Deployment, State};
 use crate::twin::Twin;
@@ -97,6 +99,12 @@ impl Process {
         }
         if twin.faults(|faults| faults.drops_foreign()) {
             variables.insert(DROPS_VARIABLE.to_owned(), "true".to_owned());
+        }
+        if let Some(how) = twin.faults(|faults| faults.langfuse_migration()) {
+            variables.insert(FAULT_VARIABLE.to_owned(), how.name().to_owned());
+        }
+        if twin.read(|state| stack::has_langfuse_tables(&state.stack)) {
+            variables.insert(TABLES_VARIABLE.to_owned(), "true".to_owned());
         }
         Self {
             deployment: deployment.id.clone(),

@@ -154,9 +154,15 @@ fn apply(state: &mut State, change: Change) {
         | Change::Health(service, _)
         | Change::Image(service, _)
         | Change::Mount(service, _)
-        | Change::StartCommand(service, _) => service,
+        | Change::StartCommand(service, _)
+        | Change::Unset(service, _)
+        | Change::Without(service) => service,
     };
     let id = state.named(name).map(|service| service.id.clone());
+    if let Change::Without(_) = change {
+        state.services.retain(|service| service.name != name);
+        state.volumes.retain(|volume| volume.service_id != id);
+    }
     if let Change::Mount(_, mount) = change {
         for volume in state.volumes.iter_mut().filter(|volume| volume.service_id == id) {
             mount.clone_into(&mut volume.mount);
@@ -185,7 +191,10 @@ fn apply(state: &mut State, change: Change) {
         Change::StartCommand(_, command) => {
             service.settings.insert("startCommand".to_owned(), json!(command));
         }
-        Change::Mount(..) => {}
+        Change::Unset(_, begins) => {
+            service.variables.retain(|variable, _| !variable.starts_with(begins));
+        }
+        Change::Mount(..) | Change::Without(_) => {}
     }
 }
 
@@ -239,6 +248,20 @@ mod tests {
             32
         );
         assert_eq!(run.named("langfuse-web").unwrap().variables["ENCRYPTION_KEY"].value.len(), 64);
+    }
+
+    #[test]
+    fn langfuse_2_has_nothing_of_what_langfuse_3_needs() {
+        let state = built(Stack::Langfuse295, &[]);
+        let names: Vec<&str> = state.services.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["postgres", "litellm", "langfuse-web"]);
+        assert_eq!(state.volumes.len(), 1);
+        let set = |name: &str| state.named(name).unwrap().variables.keys();
+        let all = set("langfuse-web").chain(set("litellm"));
+        let needed = ["CLICKHOUSE_", "REDIS_", "LANGFUSE_S3_", "ENCRYPTION_KEY"];
+        let there: Vec<&String> =
+            all.filter(|name| needed.iter().any(|needed| name.starts_with(needed))).collect();
+        assert!(there.is_empty(), "{there:?}");
     }
 
     #[test]

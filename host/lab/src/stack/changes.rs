@@ -14,6 +14,10 @@ pub(super) enum Change {
     Image(&'static str, &'static str),
     Mount(&'static str, &'static str),
     StartCommand(&'static str, &'static str),
+    /// The variables of a service whose names begin like this are not set.
+    Unset(&'static str, &'static str),
+    /// The service is not there.
+    Without(&'static str),
 }
 
 /// Without each of these one of the services never became healthy, or did not do its work.
@@ -57,13 +61,52 @@ const LITELLM_1_80: &[Change] = &[
     Change::Variable("litellm", "USE_PRISMA_MIGRATE", "True"),
 ];
 
+/// A project whose keys are those that `LiteLLM` has.
+const PROJECT: &[Change] = &[
+    Change::Image("postgres", "ghcr.io/railwayapp-templates/postgres-ssl:15"),
+    Change::Variable("langfuse-web", "LANGFUSE_INIT_ORG_ID", "lab"),
+    Change::Variable("langfuse-web", "LANGFUSE_INIT_PROJECT_ID", "lab"),
+    Change::Variable(
+        "langfuse-web",
+        "LANGFUSE_INIT_PROJECT_PUBLIC_KEY",
+        "${{litellm.LANGFUSE_PUBLIC_KEY}}",
+    ),
+    Change::Variable(
+        "langfuse-web",
+        "LANGFUSE_INIT_PROJECT_SECRET_KEY",
+        "${{litellm.LANGFUSE_SECRET_KEY}}",
+    ),
+];
+
+const LANGFUSE_2_95: &[Change] = &[
+    Change::Image("langfuse-web", "langfuse/langfuse:2.95.11"),
+    Change::Unset("langfuse-web", "CLICKHOUSE_"),
+    Change::Unset("langfuse-web", "REDIS_"),
+    Change::Unset("langfuse-web", "LANGFUSE_S3_"),
+    Change::Unset("langfuse-web", "ENCRYPTION_KEY"),
+    Change::Unset("litellm", "REDIS_"),
+    Change::Without("redis"),
+    Change::Without("clickhouse"),
+    Change::Without("minio"),
+    Change::Without("langfuse-worker"),
+    Change::Without("backup-service"),
+    Change::Without("health-monitor"),
+];
+
+const LANGFUSE_3_50: &[Change] = &[
+    Change::Image("langfuse-web", "langfuse/langfuse:3.50.0"),
+    Change::Image("langfuse-worker", "langfuse/langfuse-worker:3.50.0"),
+];
+
 pub(super) fn of(stack: Stack) -> impl Iterator<Item = Change> {
-    let (first, second): (&[_], &[_]) = match stack {
-        Stack::AsWritten => (&[], &[]),
-        Stack::AsRun => (REPAIRS, &[]),
-        Stack::Redis6 => (REPAIRS, REDIS_6),
-        Stack::BesideCluster => (REPAIRS, POSTGRES_15),
-        Stack::LiteLlm180 => (REPAIRS, LITELLM_1_80),
+    let parts: &[&[Change]] = match stack {
+        Stack::AsWritten => &[],
+        Stack::AsRun => &[REPAIRS],
+        Stack::Redis6 => &[REPAIRS, REDIS_6],
+        Stack::BesideCluster => &[REPAIRS, POSTGRES_15],
+        Stack::LiteLlm180 => &[REPAIRS, LITELLM_1_80],
+        Stack::Langfuse295 => &[REPAIRS, PROJECT, LANGFUSE_2_95],
+        Stack::Langfuse350 => &[REPAIRS, PROJECT, LANGFUSE_3_50],
     };
-    first.iter().chain(second).copied()
+    parts.iter().copied().flatten().copied()
 }

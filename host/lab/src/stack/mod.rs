@@ -28,12 +28,30 @@ pub enum Stack {
     /// As [`Stack::AsRun`], with PostgreSQL 15 and `LiteLLM` 1.80.0, whose tables are in it.
     #[serde(rename = "litellm-1.80")]
     LiteLlm180,
+    /// `LiteLLM` and Langfuse 2.95.11 on PostgreSQL 15, without what Langfuse 3 needs: no ClickHouse, Redis, S3 or worker.
+    #[serde(rename = "langfuse-2.95")]
+    Langfuse295,
+    /// As [`Stack::AsRun`], with PostgreSQL 15 and Langfuse 3.50.0.
+    #[serde(rename = "langfuse-3.50")]
+    Langfuse350,
 }
+
+/// All of them.
+const ALL: [Stack; 7] = [
+    Stack::AsRun,
+    Stack::AsWritten,
+    Stack::Redis6,
+    Stack::BesideCluster,
+    Stack::LiteLlm180,
+    Stack::Langfuse295,
+    Stack::Langfuse350,
+];
 
 /// A name that no stack has.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "no stack is named `{0}`; there are `as-run`, `as-written`, `redis-6`, `beside-cluster` and `litellm-1.80`"
+    "no stack is named `{0}`; there are `as-run`, `as-written`, `redis-6`, `beside-cluster`, `litellm-1.80`, \
+     `langfuse-2.95` and `langfuse-3.50`"
 )]
 pub struct UnknownStack(String);
 
@@ -46,8 +64,17 @@ impl Stack {
             Self::Redis6 => "redis-6",
             Self::BesideCluster => "beside-cluster",
             Self::LiteLlm180 => "litellm-1.80",
+            Self::Langfuse295 => "langfuse-2.95",
+            Self::Langfuse350 => "langfuse-3.50",
         }
     }
+}
+
+/// Whether Langfuse has tables of its own in the stack with this name, and migrates them.
+///
+/// In the others it shares its database with tables of `LiteLLM`'s, or with rows that are moved and counted.
+pub(crate) fn has_langfuse_tables(name: &str) -> bool {
+    [Stack::Langfuse295, Stack::Langfuse350].iter().any(|stack| stack.name() == name)
 }
 
 impl fmt::Display for Stack {
@@ -60,8 +87,7 @@ impl FromStr for Stack {
     type Err = UnknownStack;
 
     fn from_str(text: &str) -> Result<Self, UnknownStack> {
-        [Self::AsRun, Self::AsWritten, Self::Redis6, Self::BesideCluster, Self::LiteLlm180]
-            .into_iter()
+        ALL.into_iter()
             .find(|stack| stack.name() == text)
             .ok_or_else(|| UnknownStack(text.to_owned()))
     }

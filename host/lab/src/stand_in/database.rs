@@ -134,6 +134,19 @@ impl Database {
         self.bounded(result).await
     }
 
+    /// Reads one text.
+    pub(crate) async fn text(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<String>, DatabaseError> {
+        let result = async {
+            let row = self.client().await?.query_one(sql, values).await?;
+            Ok(row.try_get(0)?)
+        };
+        self.bounded(result).await
+    }
+
     /// Whether it answers a query now.
     pub(crate) async fn answers(&self) -> bool {
         self.number("SELECT 1::bigint", &[]).await.is_ok()

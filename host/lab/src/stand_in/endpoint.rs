@@ -45,6 +45,19 @@ impl Endpoints {
         Ok(request.send().await.map_err(reqwest::Error::without_url)?.status())
     }
 
+    /// Status and text of the answer to a POST of `body`, with a user and password.
+    pub(crate) async fn say(
+        &self,
+        url: &str,
+        (name, password): (&str, &str),
+        body: &str,
+    ) -> Result<(StatusCode, String), reqwest::Error> {
+        let request = self.0.post(url).basic_auth(name, Some(password)).body(body.to_owned());
+        let answer = request.send().await.map_err(reqwest::Error::without_url)?;
+        let status = answer.status();
+        Ok((status, answer.text().await.map_err(reqwest::Error::without_url)?))
+    }
+
     /// The answer to a POST of JSON, which must be JSON and no refusal.
     pub(crate) async fn post(&self, url: &str, body: &Value) -> Result<Value, reqwest::Error> {
         self.0.post(url).json(body).send().await?.error_for_status()?.json().await

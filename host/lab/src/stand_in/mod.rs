@@ -6,18 +6,17 @@
 
 mod backup_service;
 mod cache;
-mod clickhouse;
+pub(crate) mod clickhouse;
 mod database;
 mod endpoint;
 mod health_monitor;
 mod kind;
-mod langfuse_web;
-mod langfuse_worker;
+pub(crate) mod langfuse;
 pub(crate) mod litellm;
 pub(crate) mod migration_job;
 mod minio;
 pub(crate) mod patroni_runner;
-mod queue;
+mod prisma;
 pub(crate) mod repmgr;
 mod run;
 mod server;
@@ -25,6 +24,7 @@ mod settings;
 
 pub use self::{
     kind::Kind,
+    langfuse::MigrationFault,
     litellm::MODEL,
     migration_job::MigrationFailed,
     patroni_runner::RunnerError,

@@ -9,8 +9,8 @@ use tokio::{
 
 use super::{
     Kind, MigrationFailed, NodeError, RunnerError, backup_service, clickhouse, health_monitor,
-    langfuse_web, langfuse_worker, litellm, migration_job, minio, patroni_runner, repmgr,
-    server::Stop, settings::Settings,
+    langfuse, litellm, migration_job, minio, patroni_runner, repmgr, server::Stop,
+    settings::Settings,
 };
 
 /// Why a stand-in ended otherwise than by SIGTERM.
@@ -89,8 +89,8 @@ pub async fn run(
         }
         match kind {
             Kind::LiteLlm => litellm::run(settings, stop).await,
-            Kind::LangfuseWeb => langfuse_web::run(settings, stop).await,
-            Kind::LangfuseWorker => langfuse_worker::run(settings, stop).await,
+            Kind::LangfuseWeb => langfuse::run_web(settings, stop).await,
+            Kind::LangfuseWorker => langfuse::run_worker(settings, stop).await,
             Kind::ClickHouse => clickhouse::run(settings, stop).await,
             Kind::MinIo => minio::run(settings, stop).await,
             Kind::BackupService => backup_service::run(settings, stop).await,

@@ -6,26 +6,16 @@
 use super::super::{
     MigrationFailed, StandInError,
     database::{Database, DatabaseError},
+    prisma::History,
     server::Stop,
     settings::Settings,
 };
-use crate::identity;
 
 /// The variable with which a fault makes the job drop what is Langfuse's.
 pub(crate) const DROPS_VARIABLE: &str = "LOCKSTEP_LAB_DROPS_FOREIGN";
 
 /// What `prisma db push --accept-data-loss` does to a table that it does not know.
 const DROPS: &str = "DROP TABLE IF EXISTS lab_langfuse_events";
-
-const HISTORY: &str = "CREATE TABLE IF NOT EXISTS _prisma_migrations (id varchar(36) PRIMARY KEY, \
-    checksum varchar(64) NOT NULL, finished_at timestamptz, migration_name varchar(255) NOT NULL, logs text, \
-    rolled_back_at timestamptz, started_at timestamptz NOT NULL DEFAULT now(), applied_steps_count int NOT NULL DEFAULT 0)";
-const IS_APPLIED: &str = "SELECT count(*) FROM _prisma_migrations \
-    WHERE migration_name = $1 AND finished_at IS NOT NULL AND rolled_back_at IS NULL";
-const BEGUN: &str = "INSERT INTO _prisma_migrations (id, checksum, migration_name) \
-    VALUES (gen_random_uuid()::text, $1, $2)";
-const ENDED: &str = "UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1 \
-    WHERE migration_name = $1 AND finished_at IS NULL AND rolled_back_at IS NULL";
 
 /// One migration, and the version that brought it.
 struct Migration {
@@ -94,19 +84,18 @@ async fn job(database: &Database, settings: &Settings) -> Result<(), DatabaseErr
 
 /// Applies what the history lacks of this version's migrations.
 pub(super) async fn apply(database: &Database, settings: &Settings) -> Result<(), DatabaseError> {
-    database.batch(HISTORY).await?;
+    let history = History::of(database).await?;
     let mut applied = 0;
     for Migration { name, statements, .. } in
         MIGRATIONS.iter().filter(|it| settings.is_at_least(it.since))
     {
-        if database.number(IS_APPLIED, &[name]).await? > 0 {
+        if history.is_applied(name).await? {
             continue;
         }
         tracing::info!("applying migration `{name}`");
-        let checksum = identity::hex(&[statements]);
-        database.execute(BEGUN, &[&checksum, name]).await?;
+        history.begin(name, statements).await?;
         database.batch(statements).await?;
-        database.execute(ENDED, &[name]).await?;
+        history.end(name).await?;
         applied += 1;
     }
     if applied == 0 {

@@ -19,7 +19,8 @@ async fn clickhouse_tells_its_version_to_whom_it_knows() {
     };
     assert_eq!(asked("SELECT%20version()").await.body, "24.8.4.13\n");
     assert_eq!(asked("SELECT%20timezone()").await.body, "UTC\n");
-    assert!(asked("SELECT%202").await.body.contains("stand-in"));
+    assert_eq!(asked("SELECT%202").await.body, "2\n");
+    assert!(asked("SYSTEM%20RELOAD%20CONFIG").await.body.contains("stand-in"));
     let refused = get(address, "8123/?user=u&password=wrong&query=SELECT%201", "").await.unwrap();
     assert_eq!(refused.status, 403);
     assert!(tokio::net::TcpStream::connect((address, 9000)).await.is_ok());

@@ -75,6 +75,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    pub(super) async fn of(response: reqwest::Response) -> Result<Self, reqwest::Error> {
+        let (status, headers) = (response.status(), format!("{:?}", response.headers()));
+        Ok(Self { status, headers, body: response.text().await? })
+    }
+
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -86,14 +91,45 @@ pub(super) async fn get(
     path: &str,
     token: &str,
 ) -> Result<Answer, reqwest::Error> {
+    let request = client()?.get(format!("http://{address}:{path}"));
+    let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+    Answer::of(request.send().await?).await
+}
+
+/// Gets a page with a user and a password.
+pub(super) async fn get_as(address: Ipv4Addr, path: &str, user: &str, password: &str) -> Answer {
+    let url = format!("http://{address}:{path}");
+    let sent = client().unwrap().get(url).basic_auth(user, Some(password)).send().await;
+    Answer::of(sent.unwrap()).await.unwrap()
+}
+
+/// Posts JSON with a user and a password.
+pub(super) async fn post_as(
+    address: Ipv4Addr,
+    path: &str,
+    user: &str,
+    password: &str,
+    body: &Value,
+) -> Answer {
+    let request = client().unwrap().post(format!("http://{address}:{path}"));
+    let sent = request.basic_auth(user, Some(password)).json(body).send().await;
+    Answer::of(sent.unwrap()).await.unwrap()
+}
+
+fn client() -> Result<reqwest::Client, reqwest::Error> {
     // A second provider is refused, and the first does as well.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-    let request = client.get(format!("http://{address}:{path}"));
-    let request = if token.is_empty() { request } else { request.bearer_auth(token) };
-    let response = request.send().await?;
-    let (status, headers) = (response.status(), format!("{:?}", response.headers()));
-    Ok(Answer { status, headers, body: response.text().await? })
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()
+}
+
+/// Sends a statement to ClickHouse, as the user `u`.
+pub(super) async fn ask_clickhouse(
+    service: &Service,
+    statement: &str,
+) -> Result<Answer, reqwest::Error> {
+    let url = format!("http://{}:8123/", service.launch.address);
+    let request = client()?.post(url).basic_auth("u", Some("secret")).body(statement.to_owned());
+    Answer::of(request.send().await?).await
 }
 
 /// Waits until a page answers with `status`.

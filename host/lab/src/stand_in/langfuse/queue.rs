@@ -5,7 +5,7 @@
 
 use redis::{RedisResult, cmd};
 
-use super::cache::Cache;
+use super::super::cache::Cache;
 
 const QUEUE: &str = "bull:ingestion-queue";
 

@@ -6,20 +6,22 @@ use axum::{Router, extract::State, http::StatusCode, response::Response, routing
 use serde_json::json;
 
 use super::{
-    Kind, StandInError,
-    cache::Cache,
-    database::Database,
-    langfuse_web::{TABLE, check_encryption_key},
-    queue,
-    server::{self, Stop},
-    settings::Settings,
+    super::{
+        Kind, StandInError,
+        cache::Cache,
+        server::{self, Stop},
+        settings::Settings,
+    },
+    background, keys, queue, requirements,
+    store::{Place, Store, Trace},
+    web,
 };
 
 const PAUSE: Duration = Duration::from_millis(200);
 
 struct Worker {
     settings: Settings,
-    database: Database,
+    store: Store,
     cache: Cache,
     stop: Stop,
     table_made: tokio::sync::OnceCell<()>,
@@ -28,51 +30,62 @@ struct Worker {
 /// Runs it until SIGTERM.
 pub(crate) async fn run(settings: Settings, stop: Stop) -> Result<(), StandInError> {
     let refused = |reason: String| StandInError::refused(Kind::LangfuseWorker, &reason);
-    check_encryption_key(&settings)?;
-    let database = Database::at(settings.required("DATABASE_URL")?);
-    let database = database.map_err(|reason| refused(format!("DATABASE_URL: {reason}")))?;
+    requirements::encryption_key(&settings)?;
+    let store = web::store(&settings)?;
     settings.required("CLICKHOUSE_URL")?;
+    if store.place != Place::Own {
+        requirements::both(&settings)?;
+    }
     let cache =
         Cache::named(&settings, "REDIS_CONNECTION_STRING", "REDIS_AUTH").map_err(refused)?;
     let cache = cache
         .ok_or_else(|| refused("REDIS_HOST or REDIS_CONNECTION_STRING is required".to_owned()))?;
     let table_made = tokio::sync::OnceCell::new();
-    let worker = Arc::new(Worker { settings, database, cache, stop: stop.clone(), table_made });
+    let worker = Arc::new(Worker { settings, store, cache, stop: stop.clone(), table_made });
     let routes = Router::new()
         .route("/", get(introduction))
         .route("/api/health", get(health))
         .route("/api/ready", get(ready))
         .with_state(Arc::clone(&worker));
-    let (served, ()) = tokio::join!(
+    let (served, (), ()) = tokio::join!(
         server::serve(&worker.settings, routes, &stop),
         stop.every(PAUSE, || async {
             if let Err(error) = worker.drain().await {
                 tracing::debug!(%error, "the queue waits");
             }
-        })
+        }),
+        worker.migrate()
     );
     served
 }
 
 impl Worker {
-    /// Writes what waits, one event at a time, until nothing does. An event that can't be written stays in the queue.
+    /// Writes what waits, one trace at a time, until nothing does. A trace that can't be written stays in the queue.
     async fn drain(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.table_made.get_or_try_init(|| self.database.batch(TABLE)).await?;
+        self.table_made.get_or_try_init(|| self.store.prepare()).await?;
         // One worker runs at a time here, so what is active and not in hand was left by one that ended.
         queue::give_back(&self.cache).await?;
         while !self.stop.requested() {
             let Some(job) = queue::take(&self.cache).await? else { break };
             if !job.event.is_empty() {
-                let insert = "INSERT INTO lab_langfuse_events (event) VALUES ($1) ON CONFLICT (event) DO NOTHING";
-                self.database.execute(insert, &[&job.event]).await?;
+                // A job of the time before there were tables is a name alone.
+                let trace = serde_json::from_str(&job.event)
+                    .unwrap_or_else(|_name| Trace::new(&job.event, keys::NOBODYS, ""));
+                self.store.write(&trace).await?;
             }
             queue::remove(&self.cache, &job).await?;
         }
         Ok(())
     }
 
+    async fn migrate(&self) {
+        if !matches!(self.store.place, Place::Own | Place::Postgres) {
+            background::run(&self.store, &self.settings, &self.stop).await;
+        }
+    }
+
     async fn answers(&self) -> bool {
-        let (database, cache) = tokio::join!(self.database.answers(), self.cache.answers());
+        let (database, cache) = tokio::join!(self.store.database.answers(), self.cache.answers());
         database && cache
     }
 }
