@@ -4,7 +4,7 @@ use lockstep_sdk::blocks::{keep, keys, owner, prisma};
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::{Fact, Facts, Failure, Observation, StepCall, Value, history};
 
-use crate::background::{self, Standing};
+use crate::background::{self, Migration, Standing};
 use crate::clickhouse;
 use crate::context::{Context, Part};
 use crate::database;
@@ -40,13 +40,15 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::WEB_UNDO => back(outside, &context, call),
         names::WORKER_UNDO => Ok(Observation::Ready(Vec::new())),
         names::BEFORE => Ok(waits(outside, &context)?.unwrap_or_else(|| traced(call))),
-        names::SMOKE => Ok(match owner::reported(outside, &context.services())? {
-            Observation::Ready(mut facts) => {
+        names::SMOKE => {
+            let found = owner::reported(outside, &context.services())?;
+            Ok(if let Observation::Ready(mut facts) = found {
                 facts.extend(trace(call));
                 Observation::Ready(facts)
-            }
-            other => other,
-        }),
+            } else {
+                found
+            })
+        }
         names::BACKGROUND | names::BACK_SMOKE | names::SOAK | names::CLOSE => {
             owner::reported(outside, &context.services())
         }
@@ -168,7 +170,7 @@ fn migrate<O: Railway + Sql + Http>(
     Ok(Observation::Ready(vec![
         database::shape(outside, &context.schema)?.fact(TABLES),
         clickhouse::shape(outside, &context.columns)?.fact(COLUMNS),
-        Fact::one(HISTORY, migrated.map(|it| Value::Integer(it.version)).unwrap_or(Value::Null)),
+        Fact::one(HISTORY, migrated.map_or(Value::Null, |it| Value::Integer(it.version))),
     ]))
 }
 
@@ -182,7 +184,7 @@ fn unmoved<O: Railway + Sql + Http>(
     match Standing::by(&migrations, &variables) {
         Standing::Finished => {}
         Standing::Active(open) | Standing::Failed(open) => {
-            let first = open.first().map_or_else(String::new, |it| it.line());
+            let first = open.first().map_or_else(String::new, Migration::line);
             return Ok(Some(format!("what version 4 drops is not moved yet: {first}")));
         }
     }

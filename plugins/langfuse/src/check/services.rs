@@ -64,12 +64,10 @@ pub(super) fn migrated<O: Railway + Sql + Http>(
         return Ok(Progress::Failed(why));
     }
     let missed = missed(outside, context, call)?;
-    let now = clickhouse::migrated(outside, &context.columns)?.map(|it| Value::Integer(it.version));
+    let now = clickhouse::migrated(outside, &context.columns)?;
+    let now = now.map_or(Value::Null, |it| Value::Integer(it.version));
     let rows = missed.into_iter().map(|line| vec![line.into()]);
-    Ok(Progress::Done(vec![
-        Fact::table(MISSED, rows),
-        Fact::one("clickhouse-migrated", now.unwrap_or(Value::Null)),
-    ]))
+    Ok(Progress::Done(vec![Fact::table(MISSED, rows), Fact::one("clickhouse-migrated", now)]))
 }
 
 /// Adds how ClickHouse's history stands to what is said of a deployment that migrates; nothing where it can't be asked now.

@@ -31,10 +31,13 @@ pub(super) fn before<O: Http + Effects>(
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
     let trace = Facts(&call.facts).text(TRACE)?;
-    Ok(match written(outside, INGEST_BEFORE, trace, memo)? {
-        Progress::Done(_) => Progress::Done(vec![Fact::one(EARLIER, trace)]),
-        Progress::Failed(why) => Progress::Failed(format!("before anything was changed: {why}")),
-        other => other,
+    let found = written(outside, INGEST_BEFORE, trace, memo)?;
+    Ok(if let Progress::Failed(why) = found {
+        Progress::Failed(format!("before anything was changed: {why}"))
+    } else if matches!(found, Progress::Done(_)) {
+        Progress::Done(vec![Fact::one(EARLIER, trace)])
+    } else {
+        found
     })
 }
 

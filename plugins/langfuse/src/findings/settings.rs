@@ -5,6 +5,7 @@ use lockstep_sdk::running::Running;
 use lockstep_sdk::text::tame;
 
 use crate::survey::Survey;
+use crate::web::Told;
 
 /// The variable with which what is stored of others' secrets is encrypted, and that with which keys of projects are hashed.
 pub(crate) const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
@@ -142,7 +143,7 @@ fn cluster(survey: &Survey) -> Finding {
     let set = survey.web.variable(CLUSTER).unwrap_or("not set, which means true");
     let works = survey.columns.as_ref().is_ok_and(|it| it.migrated.is_some_and(|it| !it.dirty));
     let title = "Langfuse takes ClickHouse for a cluster";
-    let finding = if works && survey.told.as_ref().is_ok_and(|told| told.is_ready()) {
+    let finding = if works && survey.told.as_ref().is_ok_and(Told::is_ready) {
         Finding::warning("cluster", title)
             .evidence("its migrations have ended well with that so far")
     } else {

@@ -17,8 +17,8 @@ use crate::names::{self, COMPONENT, RELEASES};
 use crate::options::Options;
 use crate::route::Route;
 use crate::running;
-use crate::survey::survey;
-use crate::target;
+use crate::survey::{Survey, survey};
+use crate::target::{self, Goal};
 use crate::uncovered;
 use crate::version::Release;
 
@@ -96,20 +96,34 @@ pub(crate) fn plan<O: Railway + Sql + Http + Redis, D: Declares>(
     {
         return Ok(nothing_to_do(versions, found));
     }
-    found.extend(findings::parts(&survey));
+    let asked = Asked { survey: &survey, options: &options, route, from, goal: &goal };
+    exchange(outside, declare, asked, &published, (versions, found))
+}
+
+/// What is to be done, and where.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    survey: &'a Survey,
+    options: &'a Options,
+    route: Route,
+    from: Release,
+    goal: &'a Goal,
+}
+
+/// Plans that both services are exchanged for those of another version.
+fn exchange<O: Railway + Sql + Http, D: Declares>(
+    outside: &O,
+    declare: &D,
+    asked: Asked<'_>,
+    published: &Result<Vec<Published>, String>,
+    (versions, mut found): (Versions, Vec<Finding>),
+) -> Result<Draft, Failure> {
+    let Asked { survey, options, route, from, goal } = asked;
+    found.extend(findings::parts(survey));
     let (Ok(inside), Ok(columns)) = (&survey.inside, &survey.columns) else {
         return Ok(Draft::bare(versions, found));
     };
-    let seen = Seen {
-        survey: &survey,
-        inside,
-        columns,
-        options: &options,
-        route,
-        from,
-        goal: &goal,
-        published: &published,
-    };
+    let seen = Seen { survey, inside, columns, options, route, from, goal, published };
     found.extend(findings::going(seen));
     if let (Route::ToFour, Some(schema), Ok(columns)) = (route, inside.schema(), &survey.schema) {
         found.push(findings::moved(&findings::counts(outside, schema, columns)?));
