@@ -14,6 +14,7 @@ mod deployments;
 mod documents;
 mod faults;
 mod in_place;
+mod langfuse;
 mod migration;
 mod overlap;
 mod patches;

@@ -34,19 +34,24 @@ impl Answer {
             }
             "JSON" => document(objects().map(Value::Object).collect()),
             "JSONCompact" => document(lists().map(Value::Array).collect()),
-            "JSONEachRow" => objects().map(|row| format!("{}\n", Value::Object(row))).collect(),
+            "JSONEachRow" => ended(objects().map(|row| Value::Object(row).to_string())),
             other => return Err(Refusal::unknown(&format!("the format `{other}`"))),
         })
     }
 
     fn lines(&self, mut lines: Vec<Vec<String>>) -> String {
         lines.extend(self.rows.iter().map(|row| row.iter().map(field).collect()));
-        lines.iter().map(|line| format!("{}\n", line.join("\t"))).collect()
+        ended(lines.iter().map(|line| line.join("\t")))
     }
 
     fn list(&self, row: &[Kept], quotes: bool) -> Vec<Value> {
         row.iter().zip(&self.columns).map(|(value, (_, kind))| shown(value, kind, quotes)).collect()
     }
+}
+
+/// Ends each line.
+fn ended(lines: impl Iterator<Item = String>) -> String {
+    lines.flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 fn field(value: &Kept) -> String {

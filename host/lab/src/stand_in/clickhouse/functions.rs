@@ -30,7 +30,7 @@ pub(super) fn teach(connection: &Connection, version: &str, database: &str) -> R
     connection.create_scalar_function("toDate", 1, pure, |call| {
         Ok(call.get::<String>(0)?.chars().take(10).collect::<String>())
     })?;
-    connection.create_scalar_function("toString", 1, pure, |call| text(call, 0))?;
+    connection.create_scalar_function("toString", 1, pure, |call| Ok(text(call, 0)))?;
     connection.create_scalar_function("toUnixTimestamp64Nano", 1, pure, |call| {
         let text = call.get::<String>(0)?.replace(' ', "T") + "Z";
         let moment: Timestamp =
@@ -39,7 +39,7 @@ pub(super) fn teach(connection: &Connection, version: &str, database: &str) -> R
             .map_err(|error| Error::UserFunctionError(error.into()))
     })?;
     connection.create_scalar_function("startsWith", 2, pure, |call| {
-        Ok(text(call, 0)?.starts_with(&text(call, 1)?))
+        Ok(text(call, 0).starts_with(&text(call, 1)))
     })?;
     connection.create_scalar_function("arraySort", 1, pure, |call| {
         let mut list = list(call)?;
@@ -47,7 +47,7 @@ pub(super) fn teach(connection: &Connection, version: &str, database: &str) -> R
         Ok(json!(list).to_string())
     })?;
     connection.create_scalar_function("arrayStringConcat", 2, pure, |call| {
-        Ok(list(call)?.join(&text(call, 1)?))
+        Ok(list(call)?.join(&text(call, 1)))
     })?;
     connection.create_aggregate_function("groupArray", 1, pure, Grouped)?;
     for name in ["uniqExact", "uniq"] {
@@ -60,20 +60,20 @@ fn now(format: &str) -> String {
     Timestamp::now().strftime(format).to_string()
 }
 
-fn text(call: &Context<'_>, at: usize) -> Result<String> {
-    Ok(match call.get_raw(at) {
+fn text(call: &Context<'_>, at: usize) -> String {
+    match call.get_raw(at) {
         ValueRef::Null => String::new(),
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => number.to_string(),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
             String::from_utf8_lossy(bytes).into_owned()
         }
-    })
+    }
 }
 
 /// An array of texts, which is kept as JSON.
 fn list(call: &Context<'_>) -> Result<Vec<String>> {
-    serde_json::from_str(&text(call, 0)?).map_err(|error| Error::UserFunctionError(error.into()))
+    serde_json::from_str(&text(call, 0)).map_err(|error| Error::UserFunctionError(error.into()))
 }
 
 /// Makes an array of texts.
@@ -85,7 +85,7 @@ impl Aggregate<Vec<String>, String> for Grouped {
     }
 
     fn step(&self, call: &mut Context<'_>, seen: &mut Vec<String>) -> Result<()> {
-        seen.push(text(call, 0)?);
+        seen.push(text(call, 0));
         Ok(())
     }
 
@@ -103,8 +103,7 @@ impl Aggregate<BTreeSet<Vec<String>>, i64> for Distinct {
     }
 
     fn step(&self, call: &mut Context<'_>, seen: &mut BTreeSet<Vec<String>>) -> Result<()> {
-        let all: Result<Vec<String>> = (0..call.len()).map(|at| text(call, at)).collect();
-        seen.insert(all?);
+        seen.insert((0..call.len()).map(|at| text(call, at)).collect());
         Ok(())
     }
 

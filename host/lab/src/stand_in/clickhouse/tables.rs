@@ -48,7 +48,9 @@ impl Tables<'_> {
                 }
                 self.run(&format!("DELETE FROM {}", quoted(&name)))?;
             }
-            Statement::Insert { table, columns, rows } => self.insert(&table, columns, rows)?,
+            Statement::Insert { table, columns, rows } => {
+                self.insert(&table, columns.as_deref(), rows)?;
+            }
             Statement::Delete { table, condition } => self.delete(&table, &condition)?,
             Statement::Alter { table, actions } => {
                 self.need(&table)?;
@@ -127,12 +129,12 @@ impl Tables<'_> {
         ))
     }
 
-    fn insert(&self, table: &str, columns: Option<Vec<String>>, rows: Rows) -> Result<(), Refusal> {
+    fn insert(&self, table: &str, columns: Option<&[String]>, rows: Rows) -> Result<(), Refusal> {
         self.need(table)?;
         match rows {
             Rows::Sql(rows) => {
                 let names: Vec<String> =
-                    columns.iter().flatten().map(|name| quoted(name)).collect();
+                    columns.unwrap_or_default().iter().map(|name| quoted(name)).collect();
                 let names = if names.is_empty() {
                     String::new()
                 } else {

@@ -41,6 +41,8 @@ impl Word {
     /// The word as SQLite reads it.
     pub(super) fn sql(&self) -> String {
         match self {
+            // The one name of a column that is asked for and that SQLite takes for a keyword.
+            Self::Bare(word) if word == "table" => quoted(word),
             Self::Bare(word) | Self::Number(word) | Self::Operator(word) => word.clone(),
             Self::Quoted(name) => quoted(name),
             Self::Text(text) => format!("'{}'", text.replace('\'', "''")),

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -68,6 +69,16 @@ const MOVES: [(&str, &str, &str, &str); 4] = [
 ];
 /// How PostgreSQL writes a moment for ClickHouse.
 const MOMENT: &str = "YYYY-MM-DD HH24:MI:SS.MS";
+
+/// A part of what is moved.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    /// Rows for ClickHouse.
+    rows: Vec<Value>,
+    /// When the oldest of them was made; nothing where there is none.
+    oldest: Option<String>,
+}
 
 /// How a background migration went.
 enum Went {
@@ -150,9 +161,9 @@ async fn one(
         );
         let until = store.database.text(STATE, &[&name]).await?.unwrap_or_default();
         let batch = store.database.text(&asked, &[&until, &BATCH, &MOMENT]).await?;
-        let batch: Value = serde_json::from_str(&batch.unwrap_or_default()).unwrap_or_default();
-        let rows = batch["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
-        if let (false, Some(oldest)) = (rows.is_empty(), batch["oldest"].as_str()) {
+        let Batch { rows, oldest } =
+            serde_json::from_str(&batch.unwrap_or_default()).unwrap_or_default();
+        if let Some(oldest) = oldest {
             let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
             let insert = format!("INSERT INTO {to} FORMAT JSONEachRow {}", lines.join("\n"));
             store.clickhouse.ask(&insert).await?;

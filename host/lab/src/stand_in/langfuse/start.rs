@@ -37,8 +37,8 @@ pub(super) async fn start(
     }
     if is_v3 && migrates("CLICKHOUSE") {
         requirements::clickhouse_migration(settings)?;
-        let migrated = async || clickhouse_schema::migrate(&store.clickhouse, settings).await;
-        until_done(settings, stop, migrated).await?;
+        let attempt = async || clickhouse_schema::migrate(&store.clickhouse, settings).await;
+        until_done(settings, stop, attempt).await?;
     }
     requirements::web(settings)?;
     if is_v3 {

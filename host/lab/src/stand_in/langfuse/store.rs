@@ -28,6 +28,12 @@ pub(super) struct Trace {
     pub(super) at: String,
 }
 
+/// What is read of a trace.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
 /// Which tables a trace is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -153,8 +159,8 @@ impl Store {
             quoted(project)
         );
         let said = self.clickhouse.ask(&asked).await?;
-        let row: Option<Value> =
+        let row: Option<Named> =
             said.lines().next().and_then(|line| serde_json::from_str(line).ok());
-        Ok(row.map(|row| row["name"].as_str().unwrap_or_default().to_owned()))
+        Ok(row.map(|row| row.name))
     }
 }

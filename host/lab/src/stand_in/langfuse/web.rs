@@ -16,6 +16,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -41,6 +42,27 @@ struct Web {
     stop: Stop,
     started: String,
     events: AtomicU64,
+}
+
+/// What is asked to be taken in.
+#[derive(Deserialize)]
+struct Ingestion {
+    batch: Vec<Event>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    id: Option<String>,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    body: Body,
+}
+
+#[derive(Default, Deserialize)]
+struct Body {
+    id: Option<String>,
+    name: Option<String>,
 }
 
 /// The databases that the variables name, and where traces are in them.
@@ -168,25 +190,28 @@ async fn projects(State(web): State<Arc<Web>>, headers: HeaderMap) -> Response {
     }
 }
 
-/// Takes traces in; the stand-in has no use for events of other kinds. A body without a batch stands for one trace.
+/// Takes traces in; the stand-in has no use for events of other kinds.
 async fn ingest(State(web): State<Arc<Web>>, headers: HeaderMap, body: String) -> Response {
     let project = match web.project(&headers).await {
         Ok(project) => project,
         Err(refusal) => return *refusal,
     };
-    let asked: Value = serde_json::from_str(&body).unwrap_or_default();
-    let one = [json!({"type": "trace-create"})];
-    let batch = asked["batch"].as_array().map_or(one.as_slice(), Vec::as_slice);
+    let asked: Ingestion = match serde_json::from_str(&body) {
+        Ok(asked) => asked,
+        Err(error) => {
+            let body = json!({"message": "Invalid request data", "errors": [error.to_string()]});
+            return server::json(StatusCode::BAD_REQUEST, &body);
+        }
+    };
     let (mut successes, mut errors) = (Vec::new(), Vec::new());
-    for event in batch {
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let trace = text(&event["body"]["id"]).unwrap_or_else(|| web.next());
-        let id = text(&event["id"]).unwrap_or_else(|| trace.clone());
-        if event["type"] != "trace-create" || web.store.place == Place::Events {
+    for Event { id, kind, body } in asked.batch {
+        let trace = body.id.unwrap_or_else(|| web.next());
+        let id = id.unwrap_or_else(|| trace.clone());
+        if kind != "trace-create" || web.store.place == Place::Events {
             errors.push(json!({"id": id, "status": 400, "message": "Event type not accepted"}));
             continue;
         }
-        let name = text(&event["body"]["name"]).unwrap_or_default();
+        let name = body.name.unwrap_or_default();
         if !web.take_in(&Trace::new(&trace, &project, &name)).await {
             let body = json!({"message": "Internal Server Error"});
             return server::json(StatusCode::INTERNAL_SERVER_ERROR, &body);

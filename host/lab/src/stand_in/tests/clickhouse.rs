@@ -62,6 +62,11 @@ async fn tables_are_kept_in_the_volume_and_what_counts_of_them_is_final() {
         "SELECT name, engine, total_rows FROM system.tables WHERE database = currentDatabase()";
     assert_eq!(read(&clickhouse, listed).await, "traces\tReplacingMergeTree\t3\n");
 
+    let columns = "SELECT table, arrayStringConcat(arraySort(groupArray(name)), ',') FROM system.columns \
+        WHERE database = 'default' AND NOT startsWith(table, '.inner') GROUP BY table ORDER BY table";
+    let sorted = "traces\tevent_ts,id,is_deleted,project_id,size,tags,timestamp\n";
+    assert_eq!(read(&clickhouse, columns).await, sorted);
+
     for change in [
         "ALTER TABLE traces ADD COLUMN IF NOT EXISTS environment LowCardinality(String) DEFAULT 'default' AFTER id, \
          ADD INDEX IF NOT EXISTS idx_size size TYPE minmax GRANULARITY 1",

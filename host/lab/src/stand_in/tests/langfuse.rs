@@ -70,6 +70,7 @@ async fn an_event_goes_through_the_queue_into_the_database_and_waits_while_eithe
     drop(cache_runs);
     until(&worker, "3030/api/health", 500).await;
     let cache_runs = cache.deploy().await;
+    cache.until(async || ask::<String>(&cache, &["PING"]).await).await;
     worker.until(async || more_than(&database, before).await).await;
     let trace = get(address, "3000/api/public/traces/none", "").await.unwrap();
     assert_eq!(trace.status, 404);
