@@ -207,39 +207,44 @@ impl Endpoints {
         ))
     }
 
-    /// Returns the header that a credential is.
+    /// Returns the header that a credential is. What is secret of it is searched for in every answer from then on; a user is
+    /// not, because it may be called like anything.
     async fn credential(
         &self,
         name: &str,
         credential: &Credential,
     ) -> Result<(String, String), Failure> {
         match credential {
-            Credential::Header { name: header, prefix, value } => {
-                Ok((header.clone(), format!("{prefix}{}", self.held(name, value).await?)))
+            Credential::Header { name: header, prefix, value: held } => {
+                let value = self.held(name, held).await?;
+                self.learn(held, &value);
+                Ok((header.clone(), format!("{prefix}{value}")))
             }
-            Credential::Basic { user, password } => {
-                let (user, secret) =
-                    (self.held(name, user).await?, self.held(name, password).await?);
-                let encoded = STANDARD.encode(format!("{user}:{secret}"));
-                let place = format!("{}.{}", password.service, password.variable);
-                self.redactor.learn([(place, encoded.clone())]);
+            Credential::Basic { user, password: held } => {
+                let (user, password) = (self.held(name, user).await?, self.held(name, held).await?);
+                let encoded = STANDARD.encode(format!("{user}:{password}"));
+                self.learn(held, &password);
+                self.learn(held, &encoded);
                 Ok(("authorization".to_owned(), format!("Basic {encoded}")))
             }
         }
     }
 
-    /// Returns what a variable holds, which is searched for in every answer from then on.
+    fn learn(&self, held: &Held, value: &str) {
+        let place = format!("{}.{}", held.service, held.variable);
+        self.redactor.learn([(place, value.to_owned())]);
+    }
+
+    /// Returns what a variable holds.
     async fn held(&self, name: &str, held: &Held) -> Result<String, Failure> {
         let Held { service, variable } = held;
         let rendered = self.railway.dialled(&ServiceRef::Named(service.clone())).await?;
-        let value = rendered.get(variable).filter(|value| !value.is_empty()).ok_or_else(|| {
+        rendered.get(variable).filter(|value| !value.is_empty()).cloned().ok_or_else(|| {
             let text = format!(
                 "service `{service}` has no readable variable `{variable}` for endpoint `{name}`"
             );
             Failure::permanent("http:credential", text)
-        })?;
-        self.redactor.learn([(format!("{service}.{variable}"), value.clone())]);
-        Ok(value.clone())
+        })
     }
 
     async fn base(&self, name: &str, endpoint: &Endpoint) -> Result<Base, Failure> {

@@ -56,18 +56,18 @@ async fn drivers(world: &World, port: u16) -> Drivers {
     world
         .open(|settings| {
             let origin = Origin::Service { service: "redis".to_owned(), port, via: Via::Private };
-            let held = |variable: &str| Held {
-                service: "litellm".to_owned(),
+            let held = |service: &str, variable: &str| Held {
+                service: service.to_owned(),
                 variable: variable.to_owned(),
             };
             let credential = Credential::Header {
                 name: "authorization".to_owned(),
                 prefix: "Bearer ".to_owned(),
-                value: held("LITELLM_MASTER_KEY"),
+                value: held("litellm", "LITELLM_MASTER_KEY"),
             };
             let basic = Credential::Basic {
-                user: held("LANGFUSE_PUBLIC_KEY"),
-                password: held("LANGFUSE_SECRET_KEY"),
+                user: held("clickhouse", "CLICKHOUSE_USER"),
+                password: held("clickhouse", "CLICKHOUSE_PASSWORD"),
             };
             settings.endpoints.insert(
                 "signed".to_owned(),
@@ -102,6 +102,7 @@ async fn a_read_carries_the_credential_unseen_and_a_redirect_is_not_followed() {
     let server = serve(
         address,
         &[
+            ("/who", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nclickhouse"),
             ("/ok", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-y: 1\r\n\r\nhi"),
             ("/away", "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n"),
             ("/large", "HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n"),
@@ -112,12 +113,12 @@ async fn a_read_carries_the_credential_unseen_and_a_redirect_is_not_followed() {
     let Reading::Http(answer) = drivers.read(&get("app", "/ok")).await.unwrap() else { panic!() };
     assert_eq!((answer.status, answer.body.as_slice()), (200, b"hi".as_slice()));
     assert!(server.seen.lock().unwrap()[0].contains(&format!("Bearer {key}")));
-    let Reading::Http(answer) = drivers.read(&get("signed", "/ok")).await.unwrap() else {
+    let Reading::Http(answer) = drivers.read(&get("signed", "/who")).await.unwrap() else {
         panic!()
     };
-    assert_eq!(answer.status, 200);
-    let variables = world.lab.variables("litellm").unwrap();
-    let pair = ["LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"].map(|name| variables[name].clone());
+    assert_eq!(answer.body, b"clickhouse", "a user is no secret: it is called like its service");
+    let variables = world.lab.variables("clickhouse").unwrap();
+    let pair = ["CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD"].map(|name| variables[name].clone());
     let basic = format!("authorization: Basic {}", STANDARD.encode(pair.join(":")));
     assert!(server.seen.lock().unwrap()[1].contains(&basic));
     let Reading::Http(answer) = drivers.read(&get("app", "/away")).await.unwrap() else { panic!() };
