@@ -96,6 +96,11 @@ const LANGFUSE_2_95: &[Change] = &[
 const LANGFUSE_3_50: &[Change] = &[
     Change::Image("langfuse-web", "langfuse/langfuse:3.50.0"),
     Change::Image("langfuse-worker", "langfuse/langfuse-worker:3.50.0"),
+    // The bucket, which the guide has made by hand.
+    Change::StartCommand(
+        "minio",
+        "sh -c \"mkdir -p /data/langfuse && exec minio server /data --console-address :9001\"",
+    ),
 ];
 
 pub(super) fn of(stack: Stack) -> impl Iterator<Item = Change> {

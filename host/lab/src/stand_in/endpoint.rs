@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -56,6 +56,23 @@ impl Endpoints {
         let answer = request.send().await.map_err(reqwest::Error::without_url)?;
         let status = answer.status();
         Ok((status, answer.text().await.map_err(reqwest::Error::without_url)?))
+    }
+
+    /// Status and text of the answer to a request with these headers.
+    pub(crate) async fn signed(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<(StatusCode, String), reqwest::Error> {
+        let method = if method == "PUT" { Method::PUT } else { Method::GET };
+        let request = self.0.request(method, url).body(body);
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let answer = request.send().await?;
+        let status = answer.status();
+        Ok((status, answer.text().await?))
     }
 
     /// The answer to a POST of JSON, which must be JSON and no refusal.

@@ -14,13 +14,14 @@ mod kind;
 pub(crate) mod langfuse;
 pub(crate) mod litellm;
 pub(crate) mod migration_job;
-mod minio;
+pub(crate) mod minio;
 pub(crate) mod patroni_runner;
 mod prisma;
 pub(crate) mod repmgr;
 mod run;
 mod server;
 mod settings;
+mod signature;
 
 pub use self::{
     kind::Kind,

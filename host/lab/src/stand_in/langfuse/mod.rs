@@ -1,9 +1,11 @@
 //! The stand-ins for Langfuse: its web service and its worker.
 //!
 //! Where the lab says so, they have tables and migrate them as the real ones do, with tables of the real names cut down to what somebody reads
-//! or writes here. Elsewhere traces are in a table of the lab's own. Nothing is uploaded to S3: a trace waits in the queue as a whole.
+//! or writes here. Elsewhere traces are in a table of the lab's own, and nothing is
+//! uploaded to S3.
 
 mod background;
+mod bucket;
 mod clickhouse;
 mod clickhouse_schema;
 mod fault;

@@ -8,6 +8,7 @@ use super::{
         database::{Database, DatabaseError},
         settings::Settings,
     },
+    bucket::Bucket,
     clickhouse::{ClickHouse, ClickHouseError},
 };
 
@@ -17,7 +18,7 @@ const OWN_TABLE: &str = "CREATE TABLE IF NOT EXISTS lab_langfuse_events (id bigs
 /// The variable by which the lab says that this Langfuse has tables of its own, and migrates them.
 pub(crate) const TABLES_VARIABLE: &str = "LOCKSTEP_LAB_LANGFUSE_TABLES";
 
-/// A trace, as it waits in the queue.
+/// A trace, as it waits in S3.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Trace {
@@ -63,6 +64,7 @@ pub(super) enum StoreError {
 pub(super) struct Store {
     pub(super) database: Database,
     pub(super) clickhouse: ClickHouse,
+    pub(super) bucket: Bucket,
     pub(super) place: Place,
 }
 

@@ -27,6 +27,7 @@ use super::{
         server::{self, Stop},
         settings::Settings,
     },
+    bucket::Bucket,
     clickhouse::ClickHouse,
     keys, queue,
     start::start,
@@ -70,9 +71,10 @@ pub(super) fn store(settings: &Settings) -> Result<Store, StandInError> {
     let refused = |reason: String| StandInError::refused(settings.kind, &reason);
     let database = Database::at(settings.required("DATABASE_URL")?)
         .map_err(|reason| refused(format!("DATABASE_URL: {reason}")))?;
-    let clickhouse =
-        ClickHouse::named(settings).map_err(|error| refused(format!("no HTTP client: {error}")))?;
-    Ok(Store { database, clickhouse, place: Place::of(settings) })
+    let client = |error: reqwest::Error| refused(format!("no HTTP client: {error}"));
+    let clickhouse = ClickHouse::named(settings).map_err(client)?;
+    let bucket = Bucket::named(settings).map_err(client)?;
+    Ok(Store { database, clickhouse, bucket, place: Place::of(settings) })
 }
 
 /// Runs it until SIGTERM. It listens only once both databases have let its migrations through.
@@ -117,7 +119,7 @@ impl Web {
         format!("{}-{}", self.started, self.events.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Writes a trace in 2.x; queues it for the worker from 3.x on. Returns whether that is done.
+    /// Writes a trace in 2.x; uploads it and queues it for the worker from 3.x on. Returns whether that is done.
     async fn take_in(&self, trace: &Trace) -> bool {
         if self.store.place == Place::Postgres {
             let written = self.store.write(trace).await;
@@ -129,7 +131,13 @@ impl Web {
         let queued = match self.store.place {
             Place::Own => trace.id.clone(),
             Place::Postgres | Place::Traces | Place::Both | Place::Events => {
-                json!(trace).to_string()
+                match self.store.bucket.put(trace).await {
+                    Ok(key) => key,
+                    Err(error) => {
+                        tracing::warn!("an event was not uploaded: {error}");
+                        return false;
+                    }
+                }
             }
         };
         queue::add(cache, &queued)

@@ -68,9 +68,12 @@ impl Worker {
         while !self.stop.requested() {
             let Some(job) = queue::take(&self.cache).await? else { break };
             if !job.event.is_empty() {
-                // A job of the time before there were tables is a name alone.
-                let trace = serde_json::from_str(&job.event)
-                    .unwrap_or_else(|_name| Trace::new(&job.event, keys::NOBODYS, ""));
+                let trace = match self.store.place {
+                    Place::Own => Trace::new(&job.event, keys::NOBODYS, ""),
+                    Place::Postgres | Place::Traces | Place::Both | Place::Events => {
+                        self.store.bucket.get(&job.event).await?
+                    }
+                };
                 self.store.write(&trace).await?;
             }
             queue::remove(&self.cache, &job).await?;

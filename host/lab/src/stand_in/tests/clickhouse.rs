@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::stack::{Answer, ask_clickhouse, until};
+use super::stack::{Answer, DRAINING, ask_clickhouse, until};
 use crate::launcher::tests::harness::Service;
 
 const TRACES: &str = "CREATE TABLE traces (`id` String, `project_id` String, `timestamp` DateTime64(3), `tags` Array(String), \
@@ -45,7 +45,7 @@ async fn tables_are_kept_in_the_volume_and_what_counts_of_them_is_final() {
     read(&clickhouse, TRACES).await;
     refused(&said(&clickhouse, TRACES).await, 57);
     read(&clickhouse, ROWS).await;
-    drop(running);
+    assert!(running.stop(DRAINING).await.success());
 
     let running = clickhouse.deploy().await;
     until(&clickhouse, "8123/ping", 200).await;
@@ -102,7 +102,7 @@ async fn what_it_can_not_do_it_refuses_as_the_real_one_does() {
     let by_get =
         super::stack::get(address, "8123/?user=u&password=secret&query=DROP%20TABLE%20log", "");
     refused(&by_get.await.unwrap(), 164);
-    drop(running);
+    assert!(running.stop(DRAINING).await.success());
 
     // The newer one reads what the older one wrote, and then the older one can't any more.
     clickhouse.launch.image = "clickhouse/clickhouse-server:26.9.2.1".to_owned();
@@ -111,7 +111,7 @@ async fn what_it_can_not_do_it_refuses_as_the_real_one_does() {
     read(&clickhouse, words).await;
     let counted = read(&clickhouse, "SELECT count() AS n FROM log FORMAT JSONEachRow").await;
     assert_eq!(counted, "{\"n\":0}\n");
-    drop(running);
+    assert!(running.stop(DRAINING).await.success());
     clickhouse.launch.image = "clickhouse/clickhouse-server:24.8.4.13".to_owned();
     assert!(!clickhouse.deploy().await.exited().await.success());
     assert!(clickhouse.log().contains("an older one can't read it"), "{}", clickhouse.log());

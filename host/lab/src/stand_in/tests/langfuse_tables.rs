@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::stack::{
-    DRAINING, ask_clickhouse, execute, get_as, number, post_as, postgres, redis, until, url,
+    DRAINING, ask_clickhouse, execute, get, get_as, number, post_as, postgres, redis, until, url,
     use_redis,
 };
 use crate::launcher::tests::harness::Service;
@@ -27,6 +27,7 @@ struct Langfuse {
     database: Service,
     cache: Service,
     clickhouse: Service,
+    minio: Service,
     web: Service,
     worker: Service,
 }
@@ -40,6 +41,8 @@ impl Langfuse {
                 .with_volume("/var/lib/clickhouse");
         clickhouse.set("CLICKHOUSE_DB", "default");
         let (database, cache) = (postgres(number), redis(number + 1));
+        let root = [("MINIO_ROOT_USER", "root"), ("MINIO_ROOT_PASSWORD", "secret")];
+        let minio = Service::new(number + 5, "minio/minio", &root).with_volume("/data");
         let mut web = Service::new(
             number + 3,
             "",
@@ -58,7 +61,7 @@ impl Langfuse {
         ] {
             web.set(&format!("LANGFUSE_INIT_{name}"), value);
         }
-        let mut all = Self { database, cache, clickhouse, web, worker };
+        let mut all = Self { database, cache, clickhouse, minio, web, worker };
         all.version("2.95.11");
         all
     }
@@ -77,7 +80,17 @@ impl Langfuse {
             service.set("CLICKHOUSE_USER", "u");
             service.set("CLICKHOUSE_PASSWORD", "secret");
             service.set("CLICKHOUSE_CLUSTER_ENABLED", "false");
-            service.set("LANGFUSE_S3_EVENT_UPLOAD_BUCKET", "langfuse");
+            let endpoint = format!("http://{}:9000", self.minio.launch.address);
+            for (name, value) in [
+                ("ENDPOINT", endpoint.as_str()),
+                ("BUCKET", "langfuse"),
+                ("ACCESS_KEY_ID", "root"),
+                ("SECRET_ACCESS_KEY", "secret"),
+                ("FORCE_PATH_STYLE", "true"),
+                ("REGION", "us-east-1"),
+            ] {
+                service.set(&format!("LANGFUSE_S3_EVENT_UPLOAD_{name}"), value);
+            }
             service.set("ENCRYPTION_KEY", KEY);
             use_redis(service, &self.cache, "REDIS_AUTH");
         }
@@ -165,7 +178,18 @@ async fn from_2_to_3_to_4_nothing_is_lost_where_each_background_migration_is_wai
     let state = "SELECT count(*) FROM background_migrations WHERE state->>'maxDate' < '2100' AND name LIKE '%traces%'";
     assert_eq!(it.number(state).await, 1);
     let body = json!({"batch": [{"id": "g", "type": "trace-create", "body": {"id": "newer", "name": "ours"}}]});
-    assert_eq!(post_as(web, "3000/api/public/ingestion", "pk", "sk", &body).await.status, 207);
+    let post = async || post_as(web, "3000/api/public/ingestion", "pk", "sk", &body).await.status;
+    assert_eq!(post().await, 500, "there is no S3");
+    let minio_runs = it.minio.deploy().await;
+    until(&it.minio, "9000/minio/health/ready", 200).await;
+    assert_eq!(post().await, 500, "there is no bucket");
+    assert!(minio_runs.stop(DRAINING).await.success());
+    it.minio.launch.start_command =
+        Some("sh -c 'mkdir -p /data/langfuse && minio server /data'".to_owned());
+    let minio_runs = it.minio.deploy().await;
+    until(&it.minio, "9000/minio/health/ready", 200).await;
+    assert_eq!(post().await, 207);
+    assert_eq!(get(it.minio.launch.address, "9000/langfuse/any", "").await.unwrap().status, 403);
     let there = async || match get_as(web, "3000/api/public/traces/newer", "pk", "sk").await {
         answer if answer.status == 200 => Ok(()),
         answer => Err(answer.body),
@@ -192,7 +216,7 @@ async fn from_2_to_3_to_4_nothing_is_lost_where_each_background_migration_is_wai
     it.refuses("Unknown Index type").await;
     assert_eq!(it.current().await, "39\t1");
     assert!(number(&it.database, TRACES).await.is_err());
-    drop(clickhouse_runs);
+    assert!(clickhouse_runs.stop(DRAINING).await.success());
     it.clickhouse.launch.image = "clickhouse/clickhouse-server:26.9.2.1".to_owned();
     let clickhouse_runs = it.clickhouse.deploy().await;
     until(&it.clickhouse, "8123/ping", 200).await;
@@ -208,7 +232,7 @@ async fn from_2_to_3_to_4_nothing_is_lost_where_each_background_migration_is_wai
         it.number("SELECT count(*) FROM background_migrations WHERE name LIKE '2024%'").await,
         0
     );
-    drop((web_runs, clickhouse_runs, cache_runs, database_runs));
+    drop((web_runs, minio_runs, clickhouse_runs, cache_runs, database_runs));
 }
 
 #[tokio::test]
@@ -245,7 +269,7 @@ async fn a_migration_that_is_killed_leaves_what_the_next_start_stumbles_over() {
         other => Err(format!("{other:?}")),
     };
     it.worker.until(async || one(failed).await).await;
-    drop(worker_runs);
+    assert!(worker_runs.stop(DRAINING).await.success());
     execute(&it.database, "UPDATE background_migrations SET failed_at = NULL, failed_reason = NULL, finished_at = now() WHERE name LIKE '%1216%'").await;
     it.worker.set(FAULT_VARIABLE, MigrationFault::BackgroundStalls.name());
     let worker_runs = it.worker.deploy().await;
@@ -253,7 +277,7 @@ async fn a_migration_that_is_killed_leaves_what_the_next_start_stumbles_over() {
         AND locked_at < (now() AT TIME ZONE 'UTC') - interval '9 minutes' AND state ? 'maxDate'";
     it.worker.until(async || one(stalled).await).await;
     assert_eq!(it.clickhouse("SELECT count() FROM traces WHERE id LIKE 't%'").await, "1000");
-    drop(worker_runs);
+    assert!(worker_runs.stop(DRAINING).await.success());
     it.worker.launch.variables.remove(FAULT_VARIABLE);
     let worker_runs = it.worker.deploy().await;
     it.finished(4).await;
