@@ -5,14 +5,14 @@ use crate::outside::Railway;
 use crate::step::SECOND;
 use crate::{DeploymentStatus, Failure, Pending, Progress, history};
 
-/// Returns what is wrong with the deployment that an effect made, or missing yet; none where it is up with this digest.
+/// Returns what is wrong with the deployment that an effect made, or missing yet; none where it is up, with this digest if one is demanded.
 ///
 /// A deployment that does not tell its digest is taken for the right one: the host has set the image.
 pub fn check<O: Railway>(
     outside: &O,
     label: &str,
     service: &str,
-    digest: &str,
+    digest: Option<&str>,
 ) -> Result<Option<Progress>, Failure> {
     let Some(made) = outside.deployment_of(label)? else {
         let note = format!("the deployment of `{service}` is not listed yet");
@@ -26,8 +26,9 @@ pub fn check<O: Railway>(
         let why = format!("the deployment of `{service}` {}", history::words(&made.status));
         return Ok(Some(Progress::Failed(why)));
     }
-    Ok(made.digest.as_deref().filter(|runs| *runs != digest).map(|runs| {
-        let (runs, wanted) = (short(runs), short(digest));
+    let (Some(runs), Some(wanted)) = (made.digest.as_deref(), digest) else { return Ok(None) };
+    Ok((runs != wanted).then(|| {
+        let (runs, wanted) = (short(runs), short(wanted));
         Progress::Failed(format!("`{service}` runs {runs}, and was to run {wanted}"))
     }))
 }

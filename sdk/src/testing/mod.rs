@@ -99,6 +99,7 @@ mod declared;
 mod demands;
 mod environment;
 mod given;
+mod made;
 mod registry;
 mod scripted;
 mod shape;
