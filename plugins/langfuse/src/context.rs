@@ -3,6 +3,7 @@
 use lockstep_sdk::blocks::grace::Grace;
 use lockstep_sdk::{Failure, StepCall};
 
+use crate::findings::{KEYS, KEYS_OF_2};
 use crate::route::Route;
 use crate::version::Release;
 
@@ -137,22 +138,41 @@ impl Context {
         })
     }
 
-    /// Returns the services that nobody else may work on meanwhile.
-    pub(crate) fn services(&self) -> Vec<&str> {
-        let fixed = [&self.web.service, &self.worker.service, &self.database, &self.clickhouse];
-        fixed.into_iter().chain(&self.storage).map(String::as_str).collect()
+    /// Returns what of both services runs before the upgrade: version 2 has no worker.
+    pub(crate) fn running(&self) -> Vec<&Part> {
+        match self.route {
+            Route::ToThree => vec![&self.web],
+            Route::Minor | Route::ToFour => vec![&self.web, &self.worker],
+        }
     }
 
-    /// Returns how much time both services are given to end.
-    pub(crate) fn graces(&self) -> [Grace<'_>; 2] {
-        [
-            Grace {
-                service: &self.web.service,
-                draining: WEB_DRAINING,
-                overlap: Some(WEB_OVERLAP),
-            },
-            Grace { service: &self.worker.service, draining: WORKER_DRAINING, overlap: None },
-        ]
+    /// Returns the services that are there before the upgrade, on which nobody else may work meanwhile.
+    pub(crate) fn services(&self) -> Vec<&str> {
+        let mut services: Vec<&str> = self.running().iter().map(|it| it.service.as_str()).collect();
+        services.push(&self.database);
+        if self.route != Route::ToThree {
+            services.push(&self.clickhouse);
+            services.extend(self.storage.as_deref());
+        }
+        services
+    }
+
+    /// Returns the variables of the web service that must stay what they are.
+    pub(crate) fn keys(&self) -> &'static [&'static str] {
+        match self.route {
+            Route::ToThree => &KEYS_OF_2,
+            Route::Minor | Route::ToFour => &KEYS,
+        }
+    }
+
+    /// Returns how much time the services that run are given to end.
+    pub(crate) fn graces(&self) -> Vec<Grace<'_>> {
+        let mut graces = Vec::new();
+        let given = [(WEB_DRAINING, Some(WEB_OVERLAP)), (WORKER_DRAINING, None)];
+        for (part, (draining, overlap)) in self.running().into_iter().zip(given) {
+            graces.push(Grace { service: &part.service, draining, overlap });
+        }
+        graces
     }
 }
 

@@ -63,6 +63,23 @@ fn requests() -> Vec<Request> {
     for service in [DATABASE_SERVICE, CLICKHOUSE_SERVICE, STORAGE_SERVICE] {
         add("railway", service, &data);
     }
+    let made = [
+        ("create-service", "makes what version 3 needs, on the way from version 2"),
+        ("set-settings", "says how it is started"),
+        ("generate-variable", "makes its password, which nobody sees"),
+        ("deploy", "starts it"),
+        ("stop", "stops it on the way back"),
+        ("delete-service", "deletes it on the way back"),
+        ("create-volume", "gives it a volume"),
+        ("delete-volume", "deletes that on the way back"),
+    ];
+    for service in [CLICKHOUSE_SERVICE, REDIS, STORAGE_SERVICE] {
+        add("railway", service, &made);
+    }
+    let [create, .., stop, delete, _, _] = made;
+    add("railway", WORKER_SERVICE, &[create, stop, delete]);
+    let key = "makes the key for what is encrypted, where version 2 had none";
+    add("railway", WEB_SERVICE, &[("generate-variable", key)]);
     let looks =
         "looks at the schema, the history of migrations, and what is migrated in the background";
     add("sql", DATABASE, &[("read", looks)]);

@@ -25,6 +25,7 @@ mod running;
 mod shape;
 mod survey;
 mod target;
+mod three;
 mod uncovered;
 mod version;
 mod web;

@@ -37,6 +37,16 @@ pub(crate) const REVIEW: &str = "review";
 pub(crate) const BACKUP_DATABASE: &str = "backup-postgres";
 pub(crate) const BACKUP_CLICKHOUSE: &str = "backup-clickhouse";
 pub(crate) const BACKUP_STORAGE: &str = "backup-storage";
+/// Steps that only the way from version 2 has: services are made, get secrets, and are started; the web service is led to them.
+pub(crate) const MAKE: &str = "make";
+pub(crate) const SECRETS: &str = "secrets";
+pub(crate) const REST: &str = "rest";
+pub(crate) const REST_UNDO: &str = "rest-undo";
+pub(crate) const WIRE: &str = "wire";
+/// The worker is let move what version 2 kept, and everything must be there afterwards.
+pub(crate) const GO: &str = "go";
+pub(crate) const GO_DEPLOY: &str = "go-deploy";
+pub(crate) const MOVED: &str = "moved";
 pub(crate) const WEB: &str = "web";
 /// The label of the deployment of the new web service, which migrates.
 pub(crate) const WEB_DEPLOY: &str = "web-deploy";

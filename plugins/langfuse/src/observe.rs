@@ -8,7 +8,7 @@ use crate::background::{self, Migration, Standing};
 use crate::clickhouse;
 use crate::context::{Context, Part};
 use crate::database;
-use crate::findings::{KEYS, counts};
+use crate::findings::counts;
 use crate::message::{AT, TRACE};
 use crate::moment::iso;
 use crate::names::{self, DATABASE};
@@ -38,7 +38,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         names::WEB => migrate(outside, &context, call),
         names::WORKER => follow(outside, &context, call),
         names::WEB_UNDO => back(outside, &context, call),
-        names::WORKER_UNDO => Ok(Observation::Ready(Vec::new())),
+        names::WORKER_UNDO | names::REST_UNDO => Ok(Observation::Ready(Vec::new())),
         names::BEFORE => Ok(waits(outside, &context)?.unwrap_or_else(|| traced(call))),
         names::SMOKE => {
             let found = owner::reported(outside, &context.services())?;
@@ -49,9 +49,12 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
                 found
             })
         }
-        names::BACKGROUND | names::BACK_SMOKE | names::SOAK | names::CLOSE => {
-            owner::reported(outside, &context.services())
-        }
+        names::GO
+        | names::BACKGROUND
+        | names::MOVED
+        | names::BACK_SMOKE
+        | names::SOAK
+        | names::CLOSE => owner::reported(outside, &context.services()),
         names::PIN
         | names::GRACE
         | names::PATIENCE
@@ -59,9 +62,11 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         | names::REVIEW
         | names::BACKUP_DATABASE
         | names::BACKUP_CLICKHOUSE
-        | names::BACKUP_STORAGE => {
-            Ok(waits(outside, &context)?.unwrap_or(Observation::Ready(Vec::new())))
-        }
+        | names::BACKUP_STORAGE
+        | names::MAKE
+        | names::SECRETS
+        | names::REST
+        | names::WIRE => Ok(waits(outside, &context)?.unwrap_or(Observation::Ready(Vec::new()))),
         other => {
             Err(Failure::permanently("plugin:step", format!("`{other}` is no step of this plugin")))
         }
@@ -103,14 +108,20 @@ fn first<O: Railway + Sql + Http>(outside: &O, context: &Context) -> Result<Obse
             format!("the web service is {version}, and the plan was made for {}", context.from);
         return Ok(Observation::Moved(why));
     }
-    if let Err(why) = web::worker(outside)? {
-        return Ok(Observation::Moved(why));
-    }
-    if let Some(why) = half_done(outside, context)? {
+    // Version 2 has neither a worker nor ClickHouse.
+    let why = if context.route == Route::ToThree {
+        unended(outside, context)?
+    } else {
+        match web::worker(outside)? {
+            Ok(()) => half_done(outside, context)?,
+            Err(why) => Some(why),
+        }
+    };
+    if let Some(why) = why {
         return Ok(Observation::Moved(why));
     }
     let mut recorded = keep::facts(outside, &names)?;
-    for Part { service, digest, .. } in [&context.web, &context.worker] {
+    for Part { service, digest, .. } in context.running() {
         let runs = keep::kept(Facts(&recorded), service).and_then(|kept| kept.digest);
         if runs != Some(digest.as_str()) {
             let runs = runs.unwrap_or("nothing");
@@ -118,7 +129,7 @@ fn first<O: Railway + Sql + Http>(outside: &O, context: &Context) -> Result<Obse
             return Ok(Observation::Moved(why));
         }
     }
-    recorded.push(keys::facts(outside, &context.web.service, &KEYS)?);
+    recorded.push(keys::facts(outside, &context.web.service, context.keys())?);
     Ok(Observation::Ready(recorded))
 }
 
@@ -127,14 +138,20 @@ pub(crate) fn half_done<O: Sql + Http>(
     outside: &O,
     context: &Context,
 ) -> Result<Option<String>, Failure> {
-    let open = prisma::unended(outside, DATABASE, &context.schema)?;
-    if let Some(open) = open.first() {
-        let line = open.line();
-        return Ok(Some(format!("a migration of PostgreSQL was begun and never ended: {line}")));
+    if let Some(why) = unended(outside, context)? {
+        return Ok(Some(why));
     }
     let migrated = clickhouse::migrated(outside, &context.columns)?;
     Ok(migrated.filter(|it| it.dirty).map(|it| {
         format!("ClickHouse is dirty: its migration {} was ended in its middle", it.version)
+    }))
+}
+
+/// Returns which migration of PostgreSQL was left half done, if one was.
+pub(crate) fn unended<O: Sql>(outside: &O, context: &Context) -> Result<Option<String>, Failure> {
+    let open = prisma::unended(outside, DATABASE, &context.schema)?;
+    Ok(open.first().map(|open| {
+        format!("a migration of PostgreSQL was begun and never ended: {}", open.line())
     }))
 }
 
@@ -147,10 +164,8 @@ fn migrate<O: Railway + Sql + Http>(
     if let Some(found) = waits(outside, context)? {
         return Ok(found);
     }
-    let own: [(&Part, &[&str]); 2] =
-        [(&context.web, &[names::DRY_WEB]), (&context.worker, &[names::DRY_WORKER])];
-    for (part, labels) in own {
-        if let Some(why) = foreign(outside, call, part, labels)? {
+    for (part, label) in context.running().into_iter().zip([names::DRY_WEB, names::DRY_WORKER]) {
+        if let Some(why) = foreign(outside, call, part, &[label])? {
             return Ok(Observation::Moved(why));
         }
     }
@@ -272,7 +287,7 @@ pub(crate) fn changed<O: Railway>(
     context: &Context,
     call: &StepCall,
 ) -> Result<Option<String>, Failure> {
-    let changed = keys::changed(outside, &context.web.service, &KEYS, Facts(&call.facts))?;
+    let changed = keys::changed(outside, &context.web.service, context.keys(), Facts(&call.facts))?;
     Ok(changed.map(|name| {
         format!("`{name}` is another one than when the run began: what Langfuse has encrypted or hashed with it could not be used")
     }))

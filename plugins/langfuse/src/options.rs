@@ -11,6 +11,11 @@ pub(crate) const DATABASE_SERVICE: &str = "postgres";
 pub(crate) const CLICKHOUSE_SERVICE: &str = "clickhouse";
 pub(crate) const STORAGE_SERVICE: &str = "minio";
 
+/// The images of what version 3 needs, unless told otherwise: lines that get fixes, and the last one that MinIO published.
+const CLICKHOUSE_IMAGE: &str = "clickhouse/clickhouse-server:24.8";
+const REDIS_IMAGE: &str = "redis:7.2";
+const STORAGE_IMAGE: &str = "minio/minio:RELEASE.2025-09-07T16-13-09Z";
+
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -24,6 +29,10 @@ pub(crate) struct Options {
     pub(crate) clickhouse: String,
     /// The service that keeps objects.
     pub(crate) storage: String,
+    /// The images of what version 3 needs, where it is made.
+    pub(crate) clickhouse_image: String,
+    pub(crate) redis_image: String,
+    pub(crate) storage_image: String,
     /// How long the new version is watched.
     pub(crate) soak: u64,
     /// How long a deployment that migrates may take.
@@ -43,6 +52,9 @@ impl Options {
             database: DATABASE_SERVICE.to_owned(),
             clickhouse: CLICKHOUSE_SERVICE.to_owned(),
             storage: STORAGE_SERVICE.to_owned(),
+            clickhouse_image: CLICKHOUSE_IMAGE.to_owned(),
+            redis_image: REDIS_IMAGE.to_owned(),
+            storage_image: STORAGE_IMAGE.to_owned(),
             soak: 24 * HOUR,
             migration_limit: HOUR,
             background_limit: 72 * HOUR,
@@ -50,27 +62,11 @@ impl Options {
         };
         let mut refusals = Vec::new();
         for (name, value) in &target.options {
+            if let Some(text) = options.text(name) {
+                text.clone_from(value);
+                continue;
+            }
             let (length, least) = match name.as_str() {
-                "service" => {
-                    options.web.clone_from(value);
-                    continue;
-                }
-                "worker-service" => {
-                    options.worker.clone_from(value);
-                    continue;
-                }
-                "database-service" => {
-                    options.database.clone_from(value);
-                    continue;
-                }
-                "clickhouse-service" => {
-                    options.clickhouse.clone_from(value);
-                    continue;
-                }
-                "storage-service" => {
-                    options.storage.clone_from(value);
-                    continue;
-                }
                 "soak" => (&mut options.soak, 0),
                 "migration-limit" => (&mut options.migration_limit, 1),
                 "background-limit" => (&mut options.background_limit, 1),
@@ -87,11 +83,27 @@ impl Options {
         }
         if refusals.is_empty() { Ok(options) } else { Err(refusals) }
     }
+
+    /// Returns the option of this name that is a text, if there is one.
+    fn text(&mut self, name: &str) -> Option<&mut String> {
+        Some(match name {
+            "service" => &mut self.web,
+            "worker-service" => &mut self.worker,
+            "database-service" => &mut self.database,
+            "clickhouse-service" => &mut self.clickhouse,
+            "storage-service" => &mut self.storage,
+            "clickhouse-image" => &mut self.clickhouse_image,
+            "redis-image" => &mut self.redis_image,
+            "storage-image" => &mut self.storage_image,
+            _ => return None,
+        })
+    }
 }
 
 fn unknown(option: &str) -> Finding {
     Finding::refusal("option", format!("the option `{option}` is not known")).remedy(
-        "the options are `service`, `worker-service`, `database-service`, `clickhouse-service`, `storage-service`, `soak`, \
+        "the options are `service`, `worker-service`, `database-service`, `clickhouse-service`, `storage-service`, `clickhouse-image`, \
+         `redis-image`, `storage-image`, `soak`, \
          `migration-limit`, `background-limit` and `stall-limit`",
     )
 }

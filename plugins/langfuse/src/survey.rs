@@ -3,7 +3,7 @@
 use lockstep_sdk::failure::allowed;
 use lockstep_sdk::outside::{Http, Railway, Redis, Sql, info, second, text};
 use lockstep_sdk::running::Running;
-use lockstep_sdk::{Failure, Finding, LogLine, Service};
+use lockstep_sdk::{Failure, Finding, LogLine, Service, VariableValue};
 
 use crate::clickhouse;
 use crate::database;
@@ -84,7 +84,7 @@ pub(crate) fn survey<O: Railway + Sql + Http + Redis>(
     };
     let read = |service: Option<Service>| service.map(|it| Running::read(outside, it)).transpose();
     let web = Running::read(outside, web)?;
-    let schema = schema(&web);
+    let schema = schema(outside, &web)?;
     let told = allowed(Told::read(outside))?;
     let complaints = if told.as_ref().is_ok_and(Told::is_ready) {
         Vec::new()
@@ -131,15 +131,22 @@ fn is_fine(status: u16) -> Result<(), String> {
     if status == 200 { Ok(()) } else { Err(format!("answered {status}")) }
 }
 
-/// ClickHouse's database stands in queries, so it must be a plain name.
-fn schema(web: &Running) -> Result<String, String> {
-    let name = web.variable(CLICKHOUSE_DB).unwrap_or(CLICKHOUSE_DEFAULT);
+/// ClickHouse's database stands in queries, so it must be a plain name. One that the web service is told by a reference to another
+/// service's variable is what stands there.
+fn schema<O: Railway>(outside: &O, web: &Running) -> Result<Result<String, String>, Failure> {
+    let told = web.variable(CLICKHOUSE_DB).unwrap_or(CLICKHOUSE_DEFAULT);
+    let reference = told.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"));
+    let name = match reference.and_then(|inner| inner.split_once('.')) {
+        Some((service, variable)) => {
+            let variables = allowed(outside.variables(service))?.unwrap_or_default();
+            let found = variables.into_iter().find(|it| it.name == variable).map(|it| it.value);
+            if let Some(VariableValue::Shown(text)) = found { text } else { told.to_owned() }
+        }
+        None => told.to_owned(),
+    };
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    if !name.is_empty() && name.chars().all(is_plain) {
-        Ok(name.to_owned())
-    } else {
-        Err(name.to_owned())
-    }
+    let fits = !name.is_empty() && name.chars().all(is_plain);
+    Ok(if fits { Ok(name) } else { Err(name) })
 }
 
 fn queues<O: Redis>(outside: &O) -> Result<Queues, Failure> {

@@ -92,6 +92,8 @@ fn of_lab(lab: &Address, written: Option<&EnvironmentDocument>) -> EnvironmentDo
         ("langfuse", "soak", "1"),
         ("langfuse", "migration-limit", "60"),
         ("langfuse", "stall-limit", "15"),
+        // The one that the lab's registry has.
+        ("langfuse", "storage-image", "minio/minio:RELEASE.2025-04-22T22-12-26Z"),
     ];
     for (plugin, name, value) in usual {
         let of_plugin = options.entry(plugin.to_owned()).or_default();

@@ -5,15 +5,16 @@ mod services;
 mod traces;
 
 use lockstep_sdk::blocks::{grace, pin, proof};
-use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
+use lockstep_sdk::outside::{Effects, Http, Railway, Redis, Sql};
 use lockstep_sdk::{Fact, Facts, Failure, Progress, StepCall};
 
 use crate::context::Context;
 use crate::findings::PATIENT;
 use crate::names;
+use crate::three;
 
 /// Looks whether a step is done.
-pub(crate) fn check<O: Railway + Sql + Http + Effects>(
+pub(crate) fn check<O: Railway + Sql + Http + Redis + Effects>(
     outside: &O,
     call: &StepCall,
     memo: &[Fact],
@@ -22,7 +23,8 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
     match call.step.as_str() {
         names::KEEP | names::REVIEW => Ok(Progress::Done(Vec::new())),
         names::PIN => {
-            let services = [context.web.service.as_str(), context.worker.service.as_str()];
+            let services: Vec<&str> =
+                context.running().into_iter().map(|it| it.service.as_str()).collect();
             pin::check(outside, &services, Facts(&call.facts))
         }
         names::GRACE => grace::check(outside, &context.graces()),
@@ -38,7 +40,14 @@ pub(crate) fn check<O: Railway + Sql + Http + Effects>(
         }
         names::WEB => services::migrated(outside, &context, call, memo),
         names::WEB_UNDO => services::web_again(outside, &context, memo),
-        names::WORKER => services::follows(outside, &context),
+        names::WORKER => services::follows(outside, &context, names::WORKER_DEPLOY),
+        names::GO => services::follows(outside, &context, names::GO_DEPLOY),
+        names::MAKE => three::made(outside),
+        names::SECRETS => three::secret(outside),
+        names::REST => three::rested(outside, &context),
+        names::REST_UNDO => three::unrested(outside, &three::rest()),
+        names::WIRE => three::wired(outside, &context),
+        names::MOVED => three::moved(outside, &context),
         names::WORKER_UNDO => services::worker_again(outside, &context),
         names::BACKGROUND => background::followed(outside, &context, memo),
         names::SMOKE => traces::after(outside, &context, call, memo),

@@ -9,7 +9,9 @@ use crate::clickhouse;
 use crate::context::Context;
 use crate::names;
 use crate::observe::{changed, half_done, missed};
-use crate::version::Release;
+use crate::route::Route;
+use crate::three;
+use crate::version::{ENTERING_3, Release};
 use crate::web::{self, Told};
 
 /// How often to ask for the version, in looks, until another one is believed: while two web services serve either may answer.
@@ -28,8 +30,8 @@ pub(super) fn same<O: Railway + Http>(
     context: &Context,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    for (label, part) in [(names::DRY_WEB, &context.web), (names::DRY_WORKER, &context.worker)] {
-        if let Some(found) = up::check(outside, label, &part.service, &part.digest)? {
+    for (label, part) in [names::DRY_WEB, names::DRY_WORKER].into_iter().zip(context.running()) {
+        if let Some(found) = up::check(outside, label, &part.service, Some(&part.digest))? {
             return Ok(found);
         }
     }
@@ -44,7 +46,7 @@ pub(super) fn migrated<O: Railway + Sql + Http>(
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
     let part = &context.web;
-    match up::check(outside, names::WEB_DEPLOY, &part.service, &part.target)? {
+    match up::check(outside, names::WEB_DEPLOY, &part.service, Some(&part.target))? {
         None => {}
         Some(Progress::Failed(why)) => return Ok(Progress::Failed(stands(outside, context, why))),
         Some(Progress::Pending(pending)) => {
@@ -91,7 +93,7 @@ pub(super) fn web_again<O: Railway + Http + Effects>(
         return Ok(Progress::Done(Vec::new()));
     }
     let part = &context.web;
-    match up::check(outside, names::BACK_WEB, &part.service, &part.digest)? {
+    match up::check(outside, names::BACK_WEB, &part.service, Some(&part.digest))? {
         Some(found) => Ok(found),
         None => is_version(outside, context.from, memo),
     }
@@ -101,24 +103,28 @@ pub(super) fn web_again<O: Railway + Http + Effects>(
 pub(super) fn follows<O: Railway + Http>(
     outside: &O,
     context: &Context,
+    label: &str,
 ) -> Result<Progress, Failure> {
     let part = &context.worker;
-    match up::check(outside, names::WORKER_DEPLOY, &part.service, &part.target)? {
+    match up::check(outside, label, &part.service, Some(&part.target))? {
         Some(found) => Ok(found),
         None => works(outside),
     }
 }
 
-/// Looks whether the former worker works again.
+/// Looks whether the former worker works again; where there was none, whether none runs.
 pub(super) fn worker_again<O: Railway + Http + Effects>(
     outside: &O,
     context: &Context,
 ) -> Result<Progress, Failure> {
+    if context.route == Route::ToThree {
+        return three::unrested(outside, &[&context.worker.service]);
+    }
     if !outside.began(names::WORKER_DEPLOY)? {
         return Ok(Progress::Done(Vec::new()));
     }
     let part = &context.worker;
-    match up::check(outside, names::BACK_WORKER, &part.service, &part.digest)? {
+    match up::check(outside, names::BACK_WORKER, &part.service, Some(&part.digest))? {
         Some(found) => Ok(found),
         None => works(outside),
     }
@@ -133,14 +139,15 @@ pub(super) fn serve<O: Http>(outside: &O) -> Result<Progress, Failure> {
     }
 }
 
-/// Looks whether both serve, the web service in this version.
+/// Looks whether both serve, the web service in this version; version 2 has no worker.
 pub(super) fn both<O: Http>(
     outside: &O,
     release: Release,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
     let found = is_version(outside, release, memo)?;
-    if matches!(found, Progress::Done(_)) { works(outside) } else { Ok(found) }
+    let alone = release.major < ENTERING_3.major;
+    if matches!(found, Progress::Done(_)) && !alone { works(outside) } else { Ok(found) }
 }
 
 fn works<O: Http>(outside: &O) -> Result<Progress, Failure> {

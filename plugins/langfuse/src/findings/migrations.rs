@@ -5,6 +5,7 @@ use lockstep_sdk::blocks::prisma::Unended;
 
 use super::Seen;
 use crate::background::{Migration, Standing};
+use crate::database::Inside;
 use crate::names::{BACKGROUND, WEB};
 use crate::route::{DROPS, Route};
 
@@ -13,7 +14,7 @@ pub(crate) const RETRY: &str = "see why it failed and mend that, then begin it a
     failed_at = NULL, failed_reason = NULL WHERE name = '…', and restart the worker";
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
-    let mut findings = vec![history(seen), columns(seen), background(seen)];
+    let mut findings = vec![history(seen.inside), columns(seen), background(seen)];
     if seen.inside.is_shared {
         findings.push(
             Finding::note("shared", "Langfuse and LiteLLM share this schema and its history of migrations")
@@ -24,23 +25,23 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     findings
 }
 
-fn history(seen: Seen<'_>) -> Finding {
-    if seen.inside.schema().is_none() {
+pub(super) fn history(inside: &Inside) -> Finding {
+    if inside.schema().is_none() {
         return Finding::refusal(
             "tables",
             "Langfuse's tables are not in one schema of this database",
         )
-        .evidence(format!("schemas with `projects`: {}", seen.inside.homes.len()))
+        .evidence(format!("schemas with `projects`: {}", inside.homes.len()))
         .remedy("see that the connection `postgres` leads to the database that Langfuse uses");
     }
-    if !seen.inside.has_history {
+    if !inside.has_history {
         return Finding::refusal(
             "history",
             "the database has no history of migrations, so it can't be told what is missing in it",
         )
         .source("domain.md C.9: P3005");
     }
-    if seen.inside.unended.is_empty() {
+    if inside.unended.is_empty() {
         return Finding::note("history", "every migration of PostgreSQL that was begun has ended")
             .mended_by(WEB);
     }
@@ -48,7 +49,7 @@ fn history(seen: Seen<'_>) -> Finding {
     let finding = Finding::refusal("unfinished", title)
         .remedy("see what each has done, end it by hand, and tell Prisma: `prisma migrate resolve --applied` or `--rolled-back`")
         .source("domain.md C.9: P3009");
-    seen.inside.unended.iter().map(Unended::line).fold(finding, Finding::evidence)
+    inside.unended.iter().map(Unended::line).fold(finding, Finding::evidence)
 }
 
 fn columns(seen: Seen<'_>) -> Finding {

@@ -12,13 +12,14 @@ use lockstep_sdk::blocks::releases::{self, Release as Published};
 pub(crate) use self::four::{counts, moved};
 pub(crate) use self::migrations::RETRY;
 pub(crate) use self::platform::{PATIENT, impatient};
-pub(crate) use self::settings::KEYS;
+pub(crate) use self::settings::{ENCRYPTION_KEY, KEYS, KEYS_OF_2};
 
 use crate::names::{REVIEW, WEB};
 use crate::options::Options;
 use crate::route::Route;
 use crate::survey::Survey;
 use crate::target::Goal;
+use crate::three::Entering;
 use crate::version::Release;
 use crate::{clickhouse, database};
 
@@ -85,7 +86,8 @@ pub(crate) fn parts(survey: &Survey) -> Vec<Finding> {
 
 /// Returns what is to be said about upgrading.
 pub(crate) fn going(seen: Seen<'_>) -> Vec<Finding> {
-    let mut findings = vec![target(seen), passed(seen)];
+    let Seen { from, goal, published, .. } = seen;
+    let mut findings = vec![target(from, goal), between(published, from, goal.release)];
     findings.extend(migrations::going(seen));
     findings.extend(servers::going(seen));
     findings.extend(platform::going(seen));
@@ -97,8 +99,19 @@ pub(crate) fn going(seen: Seen<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(crate) fn target(seen: Seen<'_>) -> Finding {
-    let Seen { from, goal, .. } = seen;
+/// Returns what is to be said about upgrading from version 2, but for what is made then.
+pub(crate) fn entering(entering: Entering<'_>, inside: &database::Inside) -> Vec<Finding> {
+    let Entering { survey, from, goal, published, .. } = entering;
+    let mut findings = vec![target(from, goal), between(published, from, goal.release)];
+    findings.push(migrations::history(inside));
+    findings.push(servers::postgres(inside.server, goal.release, servers::POSTGRES_OF_3));
+    findings.extend(platform::waiting(&survey.web));
+    findings.push(traced(survey));
+    findings.push(staging());
+    findings
+}
+
+fn target(from: Release, goal: &Goal) -> Finding {
     Finding::note("target", format!("{from} becomes {}", goal.release))
         .evidence(format!("{} is published", goal.web.image))
         .evidence(format!("{} is published", goal.worker.image))
@@ -106,17 +119,8 @@ pub(crate) fn target(seen: Seen<'_>) -> Finding {
         .mended_by(WEB)
 }
 
-/// Every release after the one that runs, up to the one that is wanted.
-fn passed(seen: Seen<'_>) -> Finding {
-    between(seen.published, seen.from, seen.goal.release)
-}
-
 /// Every release between two.
-pub(crate) fn between(
-    published: &Result<Vec<Published>, String>,
-    from: Release,
-    to: Release,
-) -> Finding {
+fn between(published: &Result<Vec<Published>, String>, from: Release, to: Release) -> Finding {
     match published {
         Ok(published) => {
             let is_between = |it: &&Published| {

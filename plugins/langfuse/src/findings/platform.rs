@@ -120,18 +120,22 @@ pub(crate) fn impatient(web: &Running) -> Option<u32> {
 }
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
-    let web = &seen.survey.web;
-    let mut findings = vec![health(web)];
-    findings.push(match impatient(web) {
+    let mut findings = waiting(&seen.survey.web);
+    findings.push(outage(seen));
+    findings
+}
+
+/// What Railway does while a web service migrates.
+pub(super) fn waiting(web: &Running) -> Vec<Finding> {
+    let patience = match impatient(web) {
         Some(seconds) => Finding::warning("patience", "Railway ends a web service that takes longer than it waits, in the middle of a migration")
             .evidence(format!("it waits for {seconds} s; the plan lets it wait for {PATIENT} s, and puts that back at the end"))
             .evidence("what is left is a history in ClickHouse that is dirty, with which no version starts")
             .mended_by(PATIENCE)
             .source("langfuse#6679, #6639; domain.md C.9"),
         None => Finding::note("patience", "Railway waits long enough for a web service that migrates"),
-    });
-    findings.push(outage(seen));
-    findings
+    };
+    vec![health(web), patience]
 }
 
 fn health(web: &Running) -> Finding {

@@ -6,9 +6,14 @@ use lockstep_sdk::version::numbers;
 
 use super::Seen;
 use crate::survey::Survey;
+use crate::version::Release;
 
 /// Where the oldest versions are written.
 const SOURCE: &str = "Langfuse docs, self-hosting; domain.md C.2";
+
+/// The oldest PostgreSQL of versions 3 and 4.
+pub(super) const POSTGRES_OF_3: u64 = 12;
+const POSTGRES_OF_4: u64 = 15;
 
 /// The oldest MinIO that deletes as Langfuse asks it to, unless told otherwise.
 const MINIO: &str = "RELEASE.2025-02-03";
@@ -57,7 +62,8 @@ pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let to_four = seen.goal.release.major >= 4;
-    let mut findings = vec![postgres(seen, if to_four { 15 } else { 12 })];
+    let least = if to_four { POSTGRES_OF_4 } else { POSTGRES_OF_3 };
+    let mut findings = vec![postgres(seen.inside.server, seen.goal.release, least)];
     findings.push(clickhouse(seen, if to_four { (25, 12) } else { (24, 3) }));
     findings.push(timezone(seen));
     findings.extend(queues(seen.survey));
@@ -65,18 +71,15 @@ pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     findings
 }
 
-pub(crate) fn postgres(seen: Seen<'_>, least: u64) -> Finding {
-    let major = seen.inside.server / 10_000;
+pub(super) fn postgres(server: u64, release: Release, least: u64) -> Finding {
+    let major = server / 10_000;
     if major >= least {
         Finding::note("postgres", format!("PostgreSQL {major} is new enough"))
             .evidence(format!("at least {least}"))
     } else {
-        Finding::refusal(
-            "postgres",
-            format!("PostgreSQL {major} is too old for {}", seen.goal.release),
-        )
-        .evidence(format!("at least {least}"))
-        .remedy("upgrade PostgreSQL first")
+        Finding::refusal("postgres", format!("PostgreSQL {major} is too old for {release}"))
+            .evidence(format!("at least {least}"))
+            .remedy("upgrade PostgreSQL first")
     }
     .source(SOURCE)
 }

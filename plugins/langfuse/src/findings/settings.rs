@@ -14,6 +14,9 @@ pub(crate) const SALT: &str = "SALT";
 /// Variables of the web service that no run may find changed.
 pub(crate) const KEYS: [&str; 3] = [ENCRYPTION_KEY, SALT, "NEXTAUTH_SECRET"];
 
+/// Those of version 2, which may have no key for what it encrypts.
+pub(crate) const KEYS_OF_2: [&str; 2] = [SALT, "NEXTAUTH_SECRET"];
+
 /// The variable that says whether ClickHouse is a cluster, which it is taken for unless told otherwise.
 pub(crate) const CLUSTER: &str = "CLICKHOUSE_CLUSTER_ENABLED";
 

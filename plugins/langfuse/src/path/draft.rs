@@ -19,6 +19,7 @@ use crate::route::Route;
 use crate::running;
 use crate::survey::{Survey, survey};
 use crate::target::{self, Goal};
+use crate::three::{self, Entering};
 use crate::uncovered;
 use crate::version::Release;
 
@@ -86,8 +87,14 @@ pub(crate) fn plan<O: Railway + Sql + Http + Redis, D: Declares>(
         }
     };
     if route == Route::ToThree {
-        found.push(not_yet());
-        return Ok(Draft::bare(versions, found));
+        let entering = Entering {
+            survey: &survey,
+            options: &options,
+            from,
+            goal: &goal,
+            published: &published,
+        };
+        return three::plan(outside, declare, entering, (versions, found));
     }
     let runs =
         |running: Option<&Running>, digest: &str| running.and_then(Running::digest) == Some(digest);
@@ -154,12 +161,6 @@ fn exchange<O: Railway + Sql + Http, D: Declares>(
 
 fn desired(target: &Target) -> Version {
     Version::moving(target.desired.as_deref().unwrap_or("recommended"))
-}
-
-fn not_yet() -> Finding {
-    Finding::refusal("path", "version 2 becomes version 3 by hand only: this version of the plugin does not plan it")
-        .remedy("follow Langfuse's guide: ClickHouse, Redis, object storage and a worker first, then the web service, then the worker")
-        .source("Langfuse: upgrade-v2-to-v3")
 }
 
 /// Reads the releases from the newest one back to the one that runs.
@@ -250,7 +251,8 @@ fn chosen(route: Route) -> Finding {
     }
 }
 
-fn watches() -> Vec<Watch> {
+/// What is looked at beside every step.
+pub(crate) fn watches() -> Vec<Watch> {
     let watch = |id: &str, title: &str, interval| Watch {
         id: id.to_owned(),
         title: title.to_owned(),

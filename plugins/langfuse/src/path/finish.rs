@@ -12,7 +12,7 @@ use crate::names;
 const SERVES: &str = "nothing: the new version serves";
 
 /// The label with which Railway waits again as long as it did.
-const PATIENCE_BACK: &str = "patience-back";
+pub(crate) const PATIENCE_BACK: &str = "patience-back";
 
 impl<D: Declares> Parts<'_, D> {
     /// Follows what goes on in the background, looks whether everything works, watches it for long, and cleans up.

@@ -12,18 +12,18 @@ use crate::names;
 
 /// A service that is upgraded, and the image to go back to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Leaving<'a> {
+pub(crate) struct Leaving<'a> {
     /// What runs of it.
-    pub(super) running: &'a Running,
+    pub(crate) running: &'a Running,
     /// The image to go back to.
-    pub(super) former: &'a Image,
+    pub(crate) former: &'a Image,
     /// Whether it must be set to that first.
-    pub(super) is_pinned: bool,
+    pub(crate) is_pinned: bool,
 }
 
 impl<'a> Leaving<'a> {
     /// Returns it, where it can be gone back to.
-    pub(super) fn of(running: &'a Running, pin: &'a Pin) -> Option<Self> {
+    pub(crate) fn of(running: &'a Running, pin: &'a Pin) -> Option<Self> {
         match pin {
             Pin::Stands(former) => Some(Self { running, former, is_pinned: true }),
             Pin::Set(former) => Some(Self { running, former, is_pinned: false }),
@@ -56,6 +56,6 @@ impl<D> Parts<'_, D> {
 }
 
 /// Returns labels as references, as the sdk takes them.
-pub(super) fn refs(labels: &[String]) -> Vec<&str> {
+pub(crate) fn refs(labels: &[String]) -> Vec<&str> {
     labels.iter().map(String::as_str).collect()
 }

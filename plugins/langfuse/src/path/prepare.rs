@@ -11,14 +11,14 @@ use crate::message;
 use crate::names::{self, API};
 
 /// What a person confirms before anything begins.
-const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET and the passwords of the databases exist outside Railway too: without \
+pub(crate) const SECRETS: &str = "ENCRYPTION_KEY, SALT, NEXTAUTH_SECRET and the passwords of the databases exist outside Railway too: without \
     the first nobody can read what Langfuse has encrypted. Go on?";
 
 /// What of the worker does not work while it is exchanged.
 pub(super) const LATE: &str = "traces are taken in and show up late";
 
 /// How long a deployment of what ran already may take.
-pub(super) const BOOT: u64 = 20 * MINUTE;
+pub(crate) const BOOT: u64 = 20 * MINUTE;
 
 impl<D: Declares> Parts<'_, D> {
     /// Everything before the switch.
@@ -48,8 +48,8 @@ impl<D: Declares> Parts<'_, D> {
     }
 
     fn grace(&mut self) -> Result<(), Failure> {
-        let [web, worker] = self.context.graces();
-        let graces = [(web, &self.web.running.service), (worker, &self.worker.running.service)];
+        let services = [self.web, self.worker].map(|it| &it.running.service);
+        let graces: Vec<_> = self.context.graces().into_iter().zip(services).collect();
         if let Some(step) = grace::plan(self.declare, names::GRACE, &graces)? {
             self.push(step);
         }

@@ -108,3 +108,13 @@ fn a_migration_that_sleeps_is_not_waited_for() {
         "20260701_v4_step_1",
     );
 }
+
+#[test]
+fn the_name_of_a_database_that_another_service_tells_is_found_there() {
+    let referred = |it: &mut Stack| {
+        it.set("langfuse-web", "CLICKHOUSE_DB", "${{clickhouse.CLICKHOUSE_DB}}");
+        it.set("langfuse-worker", "CLICKHOUSE_DB", "${{clickhouse.CLICKHOUSE_DB}}");
+        it.set("clickhouse", "CLICKHOUSE_DB", "default");
+    };
+    says(referred, "dirty", &NOTE, "version 34");
+}

@@ -8,5 +8,6 @@ mod plans;
 mod refusals;
 mod servers;
 pub(crate) mod stack;
+mod three;
 mod traces;
 mod watches;

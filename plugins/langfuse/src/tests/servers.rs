@@ -214,6 +214,7 @@ impl Redis for Stack {
             ["INFO", "server"] => {
                 vec![text(&format!("# Server\r\nredis_version:{}\r\n", self.databases.redis))]
             }
+            ["PING"] => vec![text("PONG")],
             ["CONFIG", "GET", "maxmemory-policy"] => {
                 vec![Node::Array(2), text("maxmemory-policy"), text(self.databases.policy)]
             }

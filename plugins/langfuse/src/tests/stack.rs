@@ -100,6 +100,30 @@ impl Stack {
         stack
     }
 
+    /// Returns the stack as it runs Langfuse 2.95.11: PostgreSQL and one service, and what version 3 needs to be pulled.
+    pub(crate) fn two() -> Self {
+        let mut stack = Self::running("2.95.11");
+        stack.services.retain(|it| ["langfuse-web", "postgres"].contains(&it.name.as_str()));
+        stack.deployments.retain(|name, _| ["langfuse-web", "postgres"].contains(&name.as_str()));
+        stack.variables.remove("langfuse-worker");
+        let kept = ["DATABASE_URL", "NEXTAUTH_URL", "NEXTAUTH_SECRET", "SALT"];
+        stack
+            .variables
+            .get_mut("langfuse-web")
+            .unwrap()
+            .retain(|(name, _)| kept.contains(&name.as_str()));
+        for image in [
+            "clickhouse/clickhouse-server:24.8",
+            "redis:7.2",
+            "minio/minio:RELEASE.2025-09-07T16-13-09Z",
+        ] {
+            stack.registry.publish(image, digest('0'));
+        }
+        stack.databases.history = None;
+        stack.databases.columns.clear();
+        stack
+    }
+
     fn run(&mut self, name: &str, image: &str, digit: char) {
         self.add(name, image, digest(digit));
         self.deployments.insert(name.to_owned(), vec![deployment("d1", digit)]);

@@ -71,7 +71,7 @@ fn answers<O: Railway + Http>(
     (digest, release): (&str, Release),
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    if let Some(found) = up::check(outside, label, &context.service, digest)? {
+    if let Some(found) = up::check(outside, label, &context.service, Some(digest))? {
         return Ok(found);
     }
     let told = match soon(Told::whole(outside), "the proxy")? {
