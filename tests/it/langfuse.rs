@@ -1,8 +1,12 @@
-//! Langfuse from one version 3 to a later one and back, and version 4, which is refused while it would drop what was not moved.
+//! Langfuse from one version 3 to a later one and back; from version 2, with everything that version 3 needs; and version 4, which is
+//! refused while it would drop what was not moved.
 
 use lockstep_tests::{block_on, dial};
 
 use crate::stage::Stage;
+
+/// Traces that version 2 keeps.
+const KEPT: &str = "INSERT INTO traces (id, name, project_id) SELECT 'kept-' || n, 'somebodys', 'lab' FROM generate_series(1, 50) n";
 
 const STACK: [&str; 2] = ["--stack", "langfuse-3.50"];
 const APPLY: [&str; 5] = ["apply", "langfuse@3.225.4", "-e", "lab", "--yes"];
@@ -82,4 +86,34 @@ fn langfuse_is_upgraded_the_web_service_first_and_goes_back_and_never_drops_what
         .says("drop_legacy_tracing_tables");
     assert_eq!(stage.mutations().len(), before, "nothing was sent");
     assert_eq!(Standing::of(&stage), Standing { open: 1, ..Standing::WHOLE });
+}
+
+#[test]
+fn version_2_becomes_version_3_with_everything_that_it_needs_and_never_version_4() {
+    let stage = Stage::up(&[
+        "--stack",
+        "langfuse-2.95",
+        "--only",
+        "postgres",
+        "--only",
+        "litellm",
+        "--only",
+        "langfuse-web",
+    ]);
+    let url = stage.env("DATABASE_URL");
+    block_on(async { dial(&url).await.unwrap().batch_execute(KEPT).await.unwrap() });
+    let four = stage.lockstep(&["apply", "langfuse@4.16.0", "-e", "lab", "--yes"]).expect(3);
+    four.says("version 4 drops the tables in which version 2 keeps its traces")
+        .says("plan `langfuse@3.29.0` first");
+    let there = || {
+        let status = stage.status();
+        ["clickhouse", "redis", "minio", "langfuse-worker"]
+            .map(|name| status.service(name).is_some_and(|it| it.serving))
+    };
+    assert_eq!(there(), [false; 4], "nothing was made");
+
+    stage.lockstep(&["apply", "langfuse", "-e", "lab", "--yes"]).expect(0).says("is done");
+    serves(&stage, "3.29.0");
+    assert_eq!(there(), [true; 4]);
+    assert_eq!(Standing::of(&stage), Standing::WHOLE, "what version 2 kept was moved");
 }

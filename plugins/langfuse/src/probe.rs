@@ -34,13 +34,8 @@ pub(crate) fn probe<O: Railway + Sql + Http>(
     call: &StepCall,
 ) -> Result<Sample, Failure> {
     let context = Context::of(call)?;
-    // On the way from version 2 there is nothing to be seen of the rest until it is started.
-    if context.route == Route::ToThree
-        && watch != names::WATCH_SERVING
-        && BEFORE_3.contains(&&*call.step)
-    {
-        let words = "version 3 is not started yet".to_owned();
-        return Ok(sample(Verdict::Pass, words));
+    if watch != names::WATCH_SERVING && is_alone(outside, &context, call)? {
+        return Ok(sample(Verdict::Pass, "version 2 serves alone".to_owned()));
     }
     let found = match watch {
         names::WATCH_SERVING => answers(Told::read(outside).map(|told| {
@@ -62,6 +57,17 @@ pub(crate) fn probe<O: Railway + Sql + Http>(
     };
     // What can't be read is not known; another watch is about whether it serves.
     Ok(found.unwrap_or_else(|failure| sample(Verdict::Unknown, failure.line())))
+}
+
+/// Returns whether there is nothing to be seen of a worker and of ClickHouse: on the way from version 2 until both are started, and
+/// once they were taken away on the way back.
+fn is_alone<O: Railway>(outside: &O, context: &Context, call: &StepCall) -> Result<bool, Failure> {
+    if context.route != Route::ToThree {
+        return Ok(false);
+    }
+    let worker = &context.worker.service;
+    Ok(BEFORE_3.contains(&&*call.step)
+        || !outside.services()?.iter().any(|service| service.name == *worker))
 }
 
 /// A service that does not answer fails, unless the way to it is closed by the host itself.

@@ -210,11 +210,12 @@ fn nothing_is_asked_of_what_is_not_there_yet() {
     }
     for watch in ["working", "migrations"] {
         assert_eq!(given.probe(&bare, watch, "rest").verdict, Verdict::Pass);
-        assert_eq!(
-            given.probe(&bare, watch, "worker").verdict,
-            if watch == "working" { Verdict::Fail } else { Verdict::Unknown }
-        );
+        // After going back there is nothing of them either.
+        assert_eq!(given.probe(&bare, watch, "close").verdict, Verdict::Pass);
     }
+    let mut ill = made();
+    ill.answers.worker = 500;
+    assert_eq!(given.probe(&ill, "working", "worker").verdict, Verdict::Fail);
     let mut dry = Stack::two();
     dry.answers.worker = 500;
     dry.deployed("dry-web", '2', DeploymentStatus::Success);
