@@ -30,6 +30,11 @@ impl Row {
         value.and_then(Value::as_count).ok_or_else(|| unreadable(index, value))
     }
 
+    /// Returns a column that is a count or nothing.
+    pub fn maybe_count(&self, index: usize) -> Result<Option<u64>, Failure> {
+        if self.0.get(index) == Some(&Value::Null) { Ok(None) } else { self.count(index).map(Some) }
+    }
+
     /// Returns a column that is a truth value.
     pub fn truth(&self, index: usize) -> Result<bool, Failure> {
         let value = self.0.get(index);

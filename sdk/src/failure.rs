@@ -55,6 +55,18 @@ impl Problem {
     }
 }
 
+/// Keeps a denial apart from every other failure: what is not granted must be granted, not worked around.
+///
+/// # Errors
+/// The host did not allow the call.
+pub fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> {
+    match answer {
+        Ok(value) => Ok(Ok(value)),
+        Err(failure) if failure.is_denied() => Err(failure),
+        Err(failure) => Ok(Err(failure.line())),
+    }
+}
+
 fn problem(code: &str, message: impl Into<String>) -> Problem {
     Problem { code: code.to_owned(), message: message.into(), extra: Vec::new() }
 }

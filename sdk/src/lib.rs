@@ -18,8 +18,10 @@ pub mod finding;
 pub mod history;
 pub mod image;
 pub mod json;
+pub mod make;
 pub mod outside;
 pub mod quote;
+pub mod running;
 pub mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -40,4 +42,5 @@ pub use contract::{
 };
 pub use declare::{Declare, DeclareBlocks, DeclareHttp, DeclareSql, DeclareTransfers};
 pub use fact::Facts;
+pub use make::DeclareMade;
 pub use outside::Live;

@@ -34,8 +34,8 @@ pub use reqwest::Url;
 pub use secrecy::SecretString;
 pub use secrets::{Redactor, keeper};
 pub use settings::{
-    Connection, ConnectionKind, Credential, Endpoint, Now, OperatorSecret, Origin, Place, Settings,
-    Ssh, TokenKind, Via,
+    Connection, ConnectionKind, Credential, Endpoint, Held, Now, OperatorSecret, Origin, Place,
+    Settings, Ssh, TokenKind, Via,
 };
 #[cfg(feature = "otel")]
 pub use telemetry::{Telemetry, TelemetryError};

@@ -100,14 +100,31 @@ pub enum Origin {
     Lab(Url),
 }
 
-/// A header that the host adds to each request of an endpoint, so that plugins never see it.
+/// What the host adds to each request of an endpoint, so that plugins never see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    /// The header's name.
-    pub header: String,
-    /// What stands before the value, such as `Bearer `.
-    pub prefix: String,
-    /// The service whose variable holds the value.
+pub enum Credential {
+    /// A header.
+    Header {
+        /// Its name.
+        name: String,
+        /// What stands before the value, such as `Bearer `.
+        prefix: String,
+        /// The variable that holds the value.
+        value: Held,
+    },
+    /// A user and a password, as HTTP's basic authentication takes them.
+    Basic {
+        /// The variable that holds the user.
+        user: Held,
+        /// The variable that holds the password.
+        password: Held,
+    },
+}
+
+/// A variable that holds a part of a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Whose it is.
     pub service: String,
     /// The variable.
     pub variable: String,

@@ -1,6 +1,7 @@
 //! What the database holds, as far as a plan rests on it.
 
 use lockstep_sdk::answer;
+use lockstep_sdk::blocks::prisma::{self, Unended};
 use lockstep_sdk::json::Json;
 use lockstep_sdk::outside::Sql;
 use lockstep_sdk::quote::TableName;
@@ -12,8 +13,6 @@ use crate::names::DATABASE;
 const KEYS: &str = "LiteLLM_VerificationToken";
 /// The table that no Langfuse is without.
 const PROJECTS: &str = "projects";
-/// The history of migrations, which both applications call by the same name.
-const HISTORY: &str = "_prisma_migrations";
 
 /// Schemas in which LiteLLM's tables are.
 pub(crate) const HOME: &str = "\
@@ -74,8 +73,8 @@ pub(crate) struct Inside {
     pub(crate) user: String,
     /// Tables of others in the same schema.
     pub(crate) foreign: Vec<String>,
-    /// Migrations that were begun and never ended, and what they logged.
-    pub(crate) unfinished: Vec<(String, String)>,
+    /// Migrations that were begun and never ended.
+    pub(crate) unfinished: Vec<Unended>,
     /// Bytes and rows of the log of spend, if there is one.
     pub(crate) spend: Option<(u64, u64)>,
     /// Names of the models that are kept in the database.
@@ -146,53 +145,9 @@ fn table(schema: &str, table: &str) -> TableName {
     TableName { schema: schema.to_owned(), table: table.to_owned() }
 }
 
-/// Returns the history's whole name.
-pub(crate) fn history(schema: &str) -> TableName {
-    table(schema, HISTORY)
-}
-
-/// Returns the query for the migrations that never ended.
-pub(crate) fn unended(schema: &str) -> String {
-    format!(
-        "SELECT m.migration_name::text, left(coalesce(m.logs, ''), 400)::text FROM {} m \
-         WHERE m.finished_at IS NULL AND m.rolled_back_at IS NULL ORDER BY 1",
-        history(schema)
-    )
-}
-
 /// Asks for the migrations that were begun and never ended.
-pub(crate) fn unfinished<O: Sql>(
-    outside: &O,
-    schema: &str,
-) -> Result<Vec<(String, String)>, Failure> {
-    unfinished_at(outside, DATABASE, schema)
-}
-
-/// Asks the database behind a connection.
-pub(crate) fn unfinished_at<O: Sql>(
-    outside: &O,
-    connection: &str,
-    schema: &str,
-) -> Result<Vec<(String, String)>, Failure> {
-    let rows = answer::rows(outside, connection, &unended(schema), &[])?;
-    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
-}
-
-/// Returns the query for the names of the migrations that ended well.
-pub(crate) fn ended(schema: &str) -> String {
-    format!(
-        "SELECT m.migration_name::text FROM {} m WHERE m.finished_at IS NOT NULL AND m.rolled_back_at IS NULL ORDER BY 1",
-        history(schema)
-    )
-}
-
-/// Asks for the names of the migrations that ended well.
-pub(crate) fn finished<O: Sql>(
-    outside: &O,
-    connection: &str,
-    schema: &str,
-) -> Result<Vec<String>, Failure> {
-    answer::texts(outside, connection, &ended(schema), &[])
+pub(crate) fn unfinished<O: Sql>(outside: &O, schema: &str) -> Result<Vec<Unended>, Failure> {
+    prisma::unended(outside, DATABASE, schema)
 }
 
 /// Returns the query for the names of the models in the database.

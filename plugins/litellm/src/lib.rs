@@ -23,7 +23,6 @@ mod path;
 mod probe;
 mod proxy;
 mod running;
-mod service;
 mod statements;
 mod survey;
 mod tag;

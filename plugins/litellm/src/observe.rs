@@ -1,7 +1,6 @@
 //! What each step finds before it starts: its preconditions, proven again, and what its check will compare with.
 
-use lockstep_sdk::blocks::keep;
-use lockstep_sdk::blocks::owner::{self, Disturbance};
+use lockstep_sdk::blocks::{keep, keys, owner};
 use lockstep_sdk::outside::{Effects, Http, Railway, Sql};
 use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{DeploymentStatus, Fact, Facts, Failure, Observation, Pending, StepCall, Value};
@@ -15,10 +14,9 @@ use crate::image;
 use crate::message::MASTER_KEY;
 use crate::names;
 use crate::proxy::Told;
-use crate::service::fingerprint;
 
-/// The fact that holds the fingerprints of the keys that must never change.
-pub(crate) const PRINTS: &str = "fingerprints";
+/// The keys that must never change.
+const KEYS: [&str; 2] = [SALT, MASTER_KEY];
 
 /// What a person has gone on with all the same, in the words of the step that stopped.
 const ACCEPTED: &str = "accepted";
@@ -44,7 +42,7 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
             Ok(Observation::Ready(Vec::new()))
         }
         names::SMOKE | names::BACK_SMOKE => alone(outside, &context, memo),
-        names::SOAK | names::CLOSE => reported(outside, &context),
+        names::SOAK | names::CLOSE => owner::reported(outside, &context.services()),
         names::PIN
         | names::GRACE
         | names::DRY
@@ -57,29 +55,13 @@ pub(crate) fn observe<O: Railway + Sql + Http + Effects>(
         | names::BACKUP
         | names::JOB
         | names::MIGRATED => {
-            Ok(disturbed(outside, &context)?.unwrap_or(Observation::Ready(Vec::new())))
+            Ok(owner::waits(outside, &context.services())?
+                .unwrap_or(Observation::Ready(Vec::new())))
         }
         other => {
             Err(Failure::permanently("plugin:step", format!("`{other}` is no step of this plugin")))
         }
     }
-}
-
-fn disturbed<O: Railway>(outside: &O, context: &Context) -> Result<Option<Observation>, Failure> {
-    Ok(owner::disturbed(outside, &context.services())?.map(|found| match found {
-        Disturbance::Staged(why) => Observation::Moved(why),
-        Disturbance::Deploying(why) => Pending::after(AGAIN, why).into(),
-    }))
-}
-
-/// What somebody else does is no reason to undo what is done, so it is only reported.
-fn reported<O: Railway>(outside: &O, context: &Context) -> Result<Observation, Failure> {
-    Ok(match owner::disturbed(outside, &context.services())? {
-        None => Observation::Ready(Vec::new()),
-        Some(Disturbance::Staged(why) | Disturbance::Deploying(why)) => {
-            Observation::Ready(vec![Fact::one("disturbed", why)])
-        }
-    })
 }
 
 /// Waits until one proxy serves: while two do, either may answer, and the old one would be taken for the new one. What is not
@@ -99,7 +81,7 @@ fn alone<O: Railway>(
         let wait = Pending::after(AGAIN, note).remembering(vec![Fact::one(LOOKED, looks)]);
         return Ok(wait.into());
     }
-    reported(outside, context)
+    owner::reported(outside, &context.services())
 }
 
 /// Proves that the stack is the one that the plan was made for, and records how it stands.
@@ -109,7 +91,7 @@ fn first<O: Railway + Sql + Http>(outside: &O, context: &Context) -> Result<Obse
     if let Some(gone) = context.services().into_iter().find(gone) {
         return Ok(Observation::Moved(format!("service `{gone}` is gone")));
     }
-    if let Some(found) = disturbed(outside, context)? {
+    if let Some(found) = owner::waits(outside, &context.services())? {
         return Ok(found);
     }
     let told = Told::whole(outside)?;
@@ -132,22 +114,15 @@ fn first<O: Railway + Sql + Http>(outside: &O, context: &Context) -> Result<Obse
             format!("`{}` runs {runs}, and the plan was made for another image", context.service);
         return Ok(Observation::Moved(why));
     }
-    recorded.push(prints(outside, context)?);
+    recorded.push(keys::facts(outside, &context.service, &KEYS)?);
     Ok(Observation::Ready(recorded))
 }
 
 fn unended<O: Sql>(outside: &O, context: &Context) -> Result<Option<Observation>, Failure> {
     let open = unfinished(outside, &context.schema)?;
-    let names: Vec<String> = open.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = open.into_iter().map(|it| it.name).collect();
     let why = || format!("migrations were begun and never ended: {}", some(&names));
     Ok((!names.is_empty()).then(|| Observation::Moved(why())))
-}
-
-/// Records what tells the keys from others without telling them.
-fn prints<O: Railway>(outside: &O, context: &Context) -> Result<Fact, Failure> {
-    let variables = outside.variables(&context.service)?;
-    let row = |name: &str| vec![Value::from(name), fingerprint(&variables, name).into()];
-    Ok(Fact::table(PRINTS, [SALT, MASTER_KEY].map(row)))
 }
 
 /// Returns which of the keys is another one than when the run began, if one is.
@@ -156,10 +131,7 @@ pub(crate) fn changed<O: Railway>(
     context: &Context,
     facts: Facts<'_>,
 ) -> Result<Option<String>, Failure> {
-    let (before, now) = (facts.rows(PRINTS)?, prints(outside, context)?);
-    let other = now.rows.iter().find(|row| !before.contains(row));
-    let name = other.and_then(|row| row.first()).and_then(Value::as_text);
-    Ok(name.map(|name| {
+    Ok(keys::changed(outside, &context.service, &KEYS, facts)?.map(|name| {
         format!("`{name}` is another one than when the run began: what LiteLLM has encrypted could not be read")
     }))
 }
@@ -170,7 +142,7 @@ fn migrate<O: Railway + Sql>(
     context: &Context,
     call: &StepCall,
 ) -> Result<Observation, Failure> {
-    if let Some(found) = disturbed(outside, context)? {
+    if let Some(found) = owner::waits(outside, &context.services())? {
         return Ok(found);
     }
     if let Some(why) = foreign(outside, context, call)? {
@@ -219,7 +191,7 @@ fn switch<O: Railway>(
     context: &Context,
     call: &StepCall,
 ) -> Result<Observation, Failure> {
-    if let Some(found) = disturbed(outside, context)? {
+    if let Some(found) = owner::waits(outside, &context.services())? {
         return Ok(found);
     }
     let moved = match foreign(outside, context, call)? {

@@ -54,7 +54,7 @@ fn schema<O: Railway + Sql>(
     // While the job works a migration is unfinished, and that is as it should be.
     if call.step != names::MIGRATE {
         let open = unfinished(outside, &context.schema)?;
-        let names: Vec<String> = open.into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = open.into_iter().map(|it| it.name).collect();
         if !names.is_empty() {
             return Ok(sample(Verdict::Fail, format!("unfinished migrations: {}", some(&names))));
         }

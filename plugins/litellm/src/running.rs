@@ -2,10 +2,10 @@
 
 use lockstep_sdk::image::{Image, short};
 use lockstep_sdk::outside::Railway;
+use lockstep_sdk::running::Running;
 use lockstep_sdk::{Failure, Finding};
 
 use crate::proxy::Told;
-use crate::service::Running;
 use crate::tag::Wanted;
 use crate::version::Release;
 

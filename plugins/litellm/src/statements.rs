@@ -1,9 +1,10 @@
 //! What is done in the database beside the migration itself.
 
+use lockstep_sdk::blocks::prisma::history;
 use lockstep_sdk::quote::{Ident, Literal};
 use lockstep_sdk::{Peer, Piece, ServiceRef};
 
-use crate::database::{Inside, history};
+use crate::database::Inside;
 use crate::names::{DATABASE, NOTES, REHEARSAL};
 
 /// Columns of the history, as every version of Prisma writes them.

@@ -1,14 +1,15 @@
 //! Everything that a plan reads before it decides.
 
+use lockstep_sdk::failure::allowed;
 use lockstep_sdk::json::Json;
 use lockstep_sdk::outside::{Http, Railway, Sql};
+use lockstep_sdk::running::Running;
 use lockstep_sdk::{Failure, Finding, Location, Service};
 
 use crate::database::Inside;
 use crate::names::{JOB_SERVICE, LANGFUSE, REHEARSAL_SERVICE};
 use crate::options::Options;
 use crate::proxy::Told;
-use crate::service::Running;
 
 /// The path with which Langfuse tells its version.
 pub(crate) const LANGFUSE_HEALTH: &str = "/api/public/health";
@@ -84,15 +85,6 @@ fn langfuse_version<O: Http>(outside: &O) -> Result<Option<String>, Failure> {
     let answer = allowed(outside.get(LANGFUSE, LANGFUSE_HEALTH))?;
     let body = answer.ok().and_then(|answer| Json::parse(&answer.body));
     Ok(body.as_ref().and_then(|it| it.get("version")).and_then(Json::text).map(str::to_owned))
-}
-
-/// Keeps a denial apart from every other failure: what is not granted must be granted, not worked around.
-fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> {
-    match answer {
-        Ok(value) => Ok(Ok(value)),
-        Err(failure) if failure.is_denied() => Err(failure),
-        Err(failure) => Ok(Err(failure.line())),
-    }
 }
 
 fn absent(option: &str, name: &str, services: &[Service]) -> Finding {

@@ -1,6 +1,7 @@
 //! Everything that a plan reads before it decides.
 
 use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
+use lockstep_sdk::failure::allowed;
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Service, Variable};
 
@@ -175,15 +176,6 @@ pub(crate) fn survey<O: Railway + Sql + Http>(
         inside,
         cluster,
     }))
-}
-
-/// Keeps a denial apart from every other failure: what is not granted must be granted, not worked around.
-pub(crate) fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> {
-    match answer {
-        Ok(value) => Ok(Ok(value)),
-        Err(failure) if failure.is_denied() => Err(failure),
-        Err(failure) => Ok(Err(failure.line())),
-    }
 }
 
 fn inside<O: Sql>(outside: &O) -> Result<Inside, Failure> {

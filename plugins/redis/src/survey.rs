@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lockstep_sdk::blocks::smoke::{self as block, Answered, Look as Path};
+use lockstep_sdk::failure::allowed;
 use lockstep_sdk::image::Image;
 use lockstep_sdk::outside::{Http, Railway, Redis};
 use lockstep_sdk::{Deployment, Failure, Finding, Service, Variable, history};
@@ -142,15 +143,6 @@ pub(crate) fn survey<O: Railway + Redis + Http>(
         inside: allowed(inside(outside, &options.connection))?,
         answers: block::look(outside, &present),
     }))
-}
-
-/// Keeps a denial apart from every other failure: what is not granted must be granted, not worked around.
-fn allowed<T>(answer: Result<T, Failure>) -> Result<Result<T, String>, Failure> {
-    match answer {
-        Ok(value) => Ok(Ok(value)),
-        Err(failure) if failure.is_denied() => Err(failure),
-        Err(failure) => Ok(Err(failure.line())),
-    }
 }
 
 fn inside<O: Redis>(outside: &O, connection: &str) -> Result<Inside, Failure> {

@@ -7,12 +7,15 @@ pub mod canary;
 pub mod close;
 pub mod grace;
 pub mod keep;
+pub mod keys;
 pub mod owner;
 pub mod pin;
+pub mod prisma;
 pub mod proof;
 pub mod releases;
 pub mod smoke;
 pub mod soak;
+pub mod up;
 
 mod block;
 

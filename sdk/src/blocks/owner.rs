@@ -2,8 +2,11 @@
 
 use super::soak;
 use crate::outside::Railway;
-use crate::step::{HOUR, MINUTE};
-use crate::{Failure, Finding, Service, history};
+use crate::step::{HOUR, MINUTE, SECOND};
+use crate::{Fact, Failure, Finding, Observation, Pending, Service, history};
+
+/// How often to look whether a deployment of somebody else has ended.
+const AGAIN: u64 = 5 * SECOND;
 
 /// One week.
 const WEEK: u64 = 7 * 24 * HOUR;
@@ -44,6 +47,24 @@ pub fn disturbed<O: Railway>(
         }
     }
     Ok(None)
+}
+
+/// Returns how a step has to wait or stop because of somebody else, if it has to.
+pub fn waits<O: Railway>(outside: &O, services: &[&str]) -> Result<Option<Observation>, Failure> {
+    Ok(disturbed(outside, services)?.map(|found| match found {
+        Disturbance::Staged(why) => Observation::Moved(why),
+        Disturbance::Deploying(why) => Pending::after(AGAIN, why).into(),
+    }))
+}
+
+/// Lets a late step start whatever somebody else does, and records that: it is no reason to undo what is done.
+pub fn reported<O: Railway>(outside: &O, services: &[&str]) -> Result<Observation, Failure> {
+    Ok(match disturbed(outside, services)? {
+        None => Observation::Ready(Vec::new()),
+        Some(Disturbance::Staged(why) | Disturbance::Deploying(why)) => {
+            Observation::Ready(vec![Fact::one("disturbed", why)])
+        }
+    })
 }
 
 /// Returns why the newest deployment of `service` is not one that is known, if it is not: kept at the start, or made by one

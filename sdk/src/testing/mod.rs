@@ -104,6 +104,7 @@ mod declared;
 mod demands;
 mod environment;
 mod given;
+mod made;
 mod registry;
 mod scripted;
 mod shape;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockstep_drivers::{
-    Connection, ConnectionKind, Endpoint, Origin, SecretString, Settings, Ssh, TokenKind, Url, Via,
+    Connection, ConnectionKind, Credential, Endpoint, Held, Origin, SecretString, Settings, Ssh,
+    TokenKind, Url, Via,
 };
 use lockstep_engine::model::Millis;
 use lockstep_engine::run::OnFailure;
@@ -91,6 +92,11 @@ fn of_lab(lab: &Address, written: Option<&EnvironmentDocument>) -> EnvironmentDo
         ("litellm", "boot-limit", "60"),
         // The only one that the stand-in offers.
         ("litellm", "model", lockstep_lab::MODEL),
+        ("langfuse", "soak", "1"),
+        ("langfuse", "migration-limit", "60"),
+        ("langfuse", "stall-limit", "15"),
+        // The one that the lab's registry has.
+        ("langfuse", "storage-image", "minio/minio:RELEASE.2025-04-22T22-12-26Z"),
     ];
     for (plugin, name, value) in usual {
         let of_plugin = options.entry(plugin.to_owned()).or_default();
@@ -189,7 +195,31 @@ pub(crate) fn endpoints(environment: &EnvironmentDocument) -> BTreeMap<String, E
         };
         endpoints.insert(name.clone(), endpoint);
     }
+    for (name, signed) in signed(&endpoints) {
+        endpoints.entry(name.to_owned()).or_insert(signed);
+    }
     endpoints
+}
+
+/// The endpoints that ask for a user and a password: wherever the plain ones of the same servers lead, with what the host adds.
+fn signed(endpoints: &BTreeMap<String, Endpoint>) -> Vec<(&'static str, Endpoint)> {
+    let service = |name: &str| match endpoints.get(name).map(|it| &it.origin) {
+        Some(Origin::Service { service, .. }) => Some(service.clone()),
+        Some(Origin::Public(_) | Origin::Lab(_)) | None => None,
+    };
+    // LiteLLM sends its traces with the keys of a project.
+    let all = [
+        ("clickhouse-sql", "clickhouse", "clickhouse", "CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD"),
+        ("langfuse-api", "langfuse-web", "litellm", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"),
+    ];
+    let one = |(name, plain, holder, user, password): (&'static str, &str, &str, &str, &str)| {
+        let holder = service(holder)?;
+        let held = |variable: &str| Held { service: holder.clone(), variable: variable.to_owned() };
+        let origin = endpoints.get(plain)?.origin.clone();
+        let basic = Credential::Basic { user: held(user), password: held(password) };
+        Some((name, Endpoint { origin, credentials: vec![basic] }))
+    };
+    all.into_iter().filter_map(one).collect()
 }
 
 /// Returns the databases and Redis servers of an environment: the usual ones, and those that are written down.

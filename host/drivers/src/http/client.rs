@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lockstep_engine::model::{Failure, HttpMethod, Request, Response, ServiceRef};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder, Url};
@@ -13,7 +15,7 @@ use super::guard::{PublicOnly, is_public};
 use crate::drivers::OpenError;
 use crate::railway::{Railway, chain};
 use crate::secrets::Redactor;
-use crate::settings::{Endpoint, Origin, Via};
+use crate::settings::{Credential, Endpoint, Held, Origin, Via};
 use crate::tls;
 use crate::via::{Address, Reach};
 
@@ -191,23 +193,8 @@ impl Endpoints {
             add(&mut map, header, value, false)?;
         }
         for credential in &endpoint.credentials {
-            let service = ServiceRef::Named(credential.service.clone());
-            let rendered = self.railway.dialled(&service).await?;
-            let value = rendered
-                .get(&credential.variable)
-                .filter(|value| !value.is_empty())
-                .ok_or_else(|| {
-                    let text = format!(
-                        "service `{}` has no readable variable `{}` for endpoint `{name}`",
-                        credential.service, credential.variable
-                    );
-                    Failure::permanent("http:credential", text)
-                })?;
-            self.redactor.learn([(
-                format!("{}.{}", credential.service, credential.variable),
-                value.clone(),
-            )]);
-            add(&mut map, &credential.header, &format!("{}{value}", credential.prefix), true)?;
+            let (header, value) = self.credential(name, credential).await?;
+            add(&mut map, &header, &value, true)?;
         }
         let client = if base.inside { &self.inside } else { &self.outside };
         let request = client.request(method, url).headers(map);
@@ -218,6 +205,46 @@ impl Endpoints {
             },
             base,
         ))
+    }
+
+    /// Returns the header that a credential is. What is secret of it is searched for in every answer from then on; a user is
+    /// not, because it may be called like anything.
+    async fn credential(
+        &self,
+        name: &str,
+        credential: &Credential,
+    ) -> Result<(String, String), Failure> {
+        match credential {
+            Credential::Header { name: header, prefix, value: held } => {
+                let value = self.held(name, held).await?;
+                self.learn(held, &value);
+                Ok((header.clone(), format!("{prefix}{value}")))
+            }
+            Credential::Basic { user, password: held } => {
+                let (user, password) = (self.held(name, user).await?, self.held(name, held).await?);
+                let encoded = STANDARD.encode(format!("{user}:{password}"));
+                self.learn(held, &password);
+                self.learn(held, &encoded);
+                Ok(("authorization".to_owned(), format!("Basic {encoded}")))
+            }
+        }
+    }
+
+    fn learn(&self, held: &Held, value: &str) {
+        let place = format!("{}.{}", held.service, held.variable);
+        self.redactor.learn([(place, value.to_owned())]);
+    }
+
+    /// Returns what a variable holds.
+    async fn held(&self, name: &str, held: &Held) -> Result<String, Failure> {
+        let Held { service, variable } = held;
+        let rendered = self.railway.dialled(&ServiceRef::Named(service.clone())).await?;
+        rendered.get(variable).filter(|value| !value.is_empty()).cloned().ok_or_else(|| {
+            let text = format!(
+                "service `{service}` has no readable variable `{variable}` for endpoint `{name}`"
+            );
+            Failure::permanent("http:credential", text)
+        })
     }
 
     async fn base(&self, name: &str, endpoint: &Endpoint) -> Result<Base, Failure> {

@@ -1,6 +1,8 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lockstep_engine::journal::{Fate, Sent};
 use lockstep_engine::model::{
     Capture, Failure, HttpMethod, Kind, Message, Piece, Proof, Read, Reading, Request, Value,
@@ -13,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::world::{One, World, effect};
 use crate::Drivers;
-use crate::settings::{Credential, Endpoint, Origin, Via};
+use crate::settings::{Credential, Endpoint, Held, Origin, Via};
 
 /// A server at the address of the lab's Redis service that answers each request with what its path is mapped to.
 struct Server {
@@ -54,12 +56,23 @@ async fn drivers(world: &World, port: u16) -> Drivers {
     world
         .open(|settings| {
             let origin = Origin::Service { service: "redis".to_owned(), port, via: Via::Private };
-            let credential = Credential {
-                header: "authorization".to_owned(),
-                prefix: "Bearer ".to_owned(),
-                service: "litellm".to_owned(),
-                variable: "LITELLM_MASTER_KEY".to_owned(),
+            let held = |service: &str, variable: &str| Held {
+                service: service.to_owned(),
+                variable: variable.to_owned(),
             };
+            let credential = Credential::Header {
+                name: "authorization".to_owned(),
+                prefix: "Bearer ".to_owned(),
+                value: held("litellm", "LITELLM_MASTER_KEY"),
+            };
+            let basic = Credential::Basic {
+                user: held("clickhouse", "CLICKHOUSE_USER"),
+                password: held("clickhouse", "CLICKHOUSE_PASSWORD"),
+            };
+            settings.endpoints.insert(
+                "signed".to_owned(),
+                Endpoint { origin: origin.clone(), credentials: vec![basic] },
+            );
             settings
                 .endpoints
                 .insert("app".to_owned(), Endpoint { origin, credentials: vec![credential] });
@@ -89,6 +102,7 @@ async fn a_read_carries_the_credential_unseen_and_a_redirect_is_not_followed() {
     let server = serve(
         address,
         &[
+            ("/who", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nclickhouse"),
             ("/ok", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-y: 1\r\n\r\nhi"),
             ("/away", "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n"),
             ("/large", "HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n"),
@@ -99,9 +113,17 @@ async fn a_read_carries_the_credential_unseen_and_a_redirect_is_not_followed() {
     let Reading::Http(answer) = drivers.read(&get("app", "/ok")).await.unwrap() else { panic!() };
     assert_eq!((answer.status, answer.body.as_slice()), (200, b"hi".as_slice()));
     assert!(server.seen.lock().unwrap()[0].contains(&format!("Bearer {key}")));
+    let Reading::Http(answer) = drivers.read(&get("signed", "/who")).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(answer.body, b"clickhouse", "a user is no secret: it is called like its service");
+    let variables = world.lab.variables("clickhouse").unwrap();
+    let pair = ["CLICKHOUSE_USER", "CLICKHOUSE_PASSWORD"].map(|name| variables[name].clone());
+    let basic = format!("authorization: Basic {}", STANDARD.encode(pair.join(":")));
+    assert!(server.seen.lock().unwrap()[1].contains(&basic));
     let Reading::Http(answer) = drivers.read(&get("app", "/away")).await.unwrap() else { panic!() };
     assert_eq!(answer.status, 302);
-    assert_eq!(server.seen.lock().unwrap().len(), 2);
+    assert_eq!(server.seen.lock().unwrap().len(), 3);
     assert!(drivers.read(&get("app", "/large")).await.is_err());
     assert!(matches!(drivers.read(&get("other", "/ok")).await, Err(Failure::Denied(_))));
     assert!(matches!(drivers.read(&get("inside", "/ok")).await, Err(Failure::Denied(_))));

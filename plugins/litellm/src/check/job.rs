@@ -1,5 +1,6 @@
 //! Whether the copy is one, and whether the job did to it, and to the database, what it may.
 
+use lockstep_sdk::blocks::prisma::{self, Unended};
 use lockstep_sdk::outside::{Effects, Railway, Sql};
 use lockstep_sdk::step::{MINUTE, SECOND};
 use lockstep_sdk::text::tame;
@@ -9,7 +10,6 @@ use lockstep_sdk::{
 
 use crate::catalogue::{Catalogue, Change, some};
 use crate::context::Context;
-use crate::database::{finished, unfinished_at};
 use crate::names::{self, DATABASE, JOB_SERVICE, NOTES, REHEARSAL_SERVICE, SCRATCH_DATABASE};
 
 /// The fact that lists what the former version may fail to write afterwards.
@@ -55,7 +55,7 @@ pub(super) fn copied<O: Sql + Effects>(
         return Ok(Progress::Failed(format!("the copy is not one: {}", some(change.all()))));
     }
     let [here, there] =
-        [DATABASE, SCRATCH_DATABASE].map(|it| finished(outside, it, &context.schema));
+        [DATABASE, SCRATCH_DATABASE].map(|it| prisma::ended(outside, it, &context.schema));
     let (here, there) = (here?, there?);
     Ok(if here == there {
         Progress::Done(vec![Fact::one("history", u64::try_from(here.len()).unwrap_or(u64::MAX))])
@@ -94,8 +94,8 @@ pub(super) fn rehearsed<O: Railway + Sql>(
             some(&change.breaking)
         )));
     }
-    let before = finished(outside, DATABASE, &context.schema)?;
-    let after = finished(outside, SCRATCH_DATABASE, &context.schema)?;
+    let before = prisma::ended(outside, DATABASE, &context.schema)?;
+    let after = prisma::ended(outside, SCRATCH_DATABASE, &context.schema)?;
     let new: Vec<String> = after.into_iter().filter(|name| !before.contains(name)).collect();
     let said = said(outside, &made, REHEARSAL_SERVICE)?;
     let lines = [
@@ -128,8 +128,8 @@ pub(super) fn migrated<O: Railway + Sql>(
         let why = "the database is not what the copy became in the rehearsal. What the copy has besides, or otherwise";
         return Ok(Progress::Failed(format!("{why}: {}", some(left.all()))));
     }
-    let here = finished(outside, DATABASE, &context.schema)?;
-    let there = finished(outside, SCRATCH_DATABASE, &context.schema)?;
+    let here = prisma::ended(outside, DATABASE, &context.schema)?;
+    let there = prisma::ended(outside, SCRATCH_DATABASE, &context.schema)?;
     let missing: Vec<String> = there.into_iter().filter(|name| !here.contains(name)).collect();
     if !missing.is_empty() {
         return Ok(Progress::Failed(format!("the history lacks {}", some(&missing))));
@@ -214,11 +214,8 @@ fn unended<O: Sql>(
     connection: &str,
     context: &Context,
 ) -> Result<Option<Progress>, Failure> {
-    let open = unfinished_at(outside, connection, &context.schema)?;
-    let line = |(name, logs): (String, String)| {
-        format!("{}: {}", tame(&name, LONGEST), tame(&logs, LONGEST))
-    };
-    let lines: Vec<String> = open.into_iter().map(line).collect();
+    let open = prisma::unended(outside, connection, &context.schema)?;
+    let lines: Vec<String> = open.iter().map(Unended::line).collect();
     let why = || format!("the job ended well, and migrations did not: {}", some(&lines));
     Ok((!lines.is_empty()).then(|| Progress::Failed(why())))
 }

@@ -1,10 +1,9 @@
 //! Whether the proxy is up, in the version and with the image that it should have.
 
-use lockstep_sdk::blocks::soon;
-use lockstep_sdk::image::short;
+use lockstep_sdk::blocks::{soon, up};
 use lockstep_sdk::outside::{Effects, Http, Railway};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{DeploymentStatus, Fact, Facts, Failure, Pending, Progress, history};
+use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress};
 
 use crate::context::Context;
 use crate::names;
@@ -26,7 +25,7 @@ pub(super) fn same<O: Railway + Http>(
     label: &str,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    up(outside, context, label, (&context.digest, context.from), memo)
+    answers(outside, context, label, (&context.digest, context.from), memo)
 }
 
 /// Looks whether the new version is up, with the keys that the old one had.
@@ -36,7 +35,8 @@ pub(super) fn switched<O: Railway + Http>(
     facts: Facts<'_>,
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let found = up(outside, context, names::SWITCH_DEPLOY, (&context.target, context.to), memo)?;
+    let found =
+        answers(outside, context, names::SWITCH_DEPLOY, (&context.target, context.to), memo)?;
     if !matches!(found, Progress::Done(_)) {
         return Ok(found);
     }
@@ -64,29 +64,15 @@ pub(super) fn serves<O: Http>(outside: &O) -> Result<Progress, Failure> {
     })
 }
 
-fn up<O: Railway + Http>(
+fn answers<O: Railway + Http>(
     outside: &O,
     context: &Context,
     label: &str,
     (digest, release): (&str, Release),
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
-    let service = &context.service;
-    let Some(made) = outside.deployment_of(label)? else {
-        let note = format!("the deployment of `{service}` is not listed yet");
-        return Ok(Pending::after(SECOND, note).into());
-    };
-    if history::moves(&made.status) {
-        let note = format!("the deployment of `{service}` is {}", history::words(&made.status));
-        return Ok(Pending::after(SECOND, note).into());
-    }
-    if !matches!(made.status, DeploymentStatus::Success) {
-        let why = format!("the deployment of `{service}` {}", history::words(&made.status));
-        return Ok(Progress::Failed(why));
-    }
-    if let Some(runs) = made.digest.as_deref().filter(|runs| *runs != digest) {
-        let (runs, wanted) = (short(runs), short(digest));
-        return Ok(Progress::Failed(format!("`{service}` runs {runs}, and was to run {wanted}")));
+    if let Some(found) = up::check(outside, label, &context.service, Some(digest))? {
+        return Ok(found);
     }
     let told = match soon(Told::whole(outside), "the proxy")? {
         Ok(told) => told,

@@ -1,7 +1,7 @@
 //! Findings about the database: whose it is, whether it can be migrated and rehearsed, how much is in it.
 
 use lockstep_sdk::Finding;
-use lockstep_sdk::text::tame;
+use lockstep_sdk::blocks::prisma::Unended;
 
 use super::Seen;
 use crate::catalogue::some;
@@ -14,9 +14,6 @@ const LARGE: u64 = 1 << 30;
 /// From when on, at the latest, the script in the image goes by the history, and from when on by nothing else.
 const HISTORY: Release = Release::plain(1, 74, 9);
 const SECOND: Release = Release::plain(1, 106, 0);
-
-/// How much of what a migration logged is shown.
-const LOGGED: usize = 200;
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
     let inside = seen.inside;
@@ -133,11 +130,7 @@ fn history(seen: Seen<'_>) -> Option<Finding> {
     let finding = Finding::refusal("unfinished", title)
         .remedy("see what each has done, end it by hand, and tell Prisma: `prisma migrate resolve --applied` or `--rolled-back`")
         .source("domain.md B.4");
-    let lines = inside.unfinished.iter().map(|(name, logs)| {
-        let (name, logs) = (tame(name, LOGGED), tame(logs, LOGGED));
-        if logs.is_empty() { name } else { format!("{name}: {logs}") }
-    });
-    let finding = lines.fold(finding, Finding::evidence);
+    let finding = inside.unfinished.iter().map(Unended::line).fold(finding, Finding::evidence);
     (!inside.unfinished.is_empty()).then_some(finding)
 }
 

@@ -1,10 +1,10 @@
 //! Findings about where traces go.
 
 use lockstep_sdk::Finding;
+use lockstep_sdk::running::Running;
 use lockstep_sdk::text::tame;
 use lockstep_sdk::version::numbers;
 
-use crate::service::Running;
 use crate::survey::Survey;
 
 /// The callback that sends traces to a path that Langfuse 4 refuses in its usual mode.

@@ -1,11 +1,11 @@
 //! Findings about Railway: what is staged or under way, the volume, replicas, health checks, outage.
 
 use lockstep_sdk::blocks::{owner, proof};
+use lockstep_sdk::running::Running;
 use lockstep_sdk::{Finding, history};
 
 use super::Seen;
 use crate::names::GRACE;
-use crate::service::Running;
 use crate::survey::{Survey, URL};
 
 /// Paths by which Railway can tell whether the proxy is up: they need no key.

@@ -1,11 +1,11 @@
 //! Findings about the proxy: its keys, what it holds in memory, and whether it can be asked for a model.
 
 use lockstep_sdk::Finding;
+use lockstep_sdk::running::Running;
 
 use super::Seen;
 use crate::message::MASTER_KEY;
 use crate::names::{GRACE, SMOKE};
-use crate::service::Running;
 use crate::version::Release;
 
 /// The variable with which what is stored of providers is encrypted.

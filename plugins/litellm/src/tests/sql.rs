@@ -1,5 +1,6 @@
 //! What the database and its copy answer, from memory.
 
+use lockstep_sdk::blocks::prisma;
 use lockstep_sdk::outside::Sql;
 use lockstep_sdk::{Failure, Rows, Value};
 
@@ -108,9 +109,9 @@ impl Databases {
             texts(&self.models)
         } else if is(database::settings(schema)) {
             texts(&self.settings.into_iter().collect::<Vec<_>>())
-        } else if is(database::unended(schema)) {
+        } else if is(prisma::unended_query(schema)) {
             pairs(if copy { &self.copied_unended } else { &self.unended })
-        } else if is(database::ended(schema)) {
+        } else if is(prisma::ended_query(schema)) {
             texts(if copy { &self.copied_ended } else { &self.ended })
         } else if is(database::spent(schema)) {
             let request = parameters.first().and_then(Value::as_text).expect("a request");

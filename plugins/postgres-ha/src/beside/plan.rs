@@ -1,6 +1,7 @@
 //! The whole plan of this path: what is read, findings, steps.
 
 use lockstep_sdk::blocks::{Block, close};
+use lockstep_sdk::failure::allowed;
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Draft, Failure, Finding, Service, Step, Version};
 
@@ -16,7 +17,6 @@ use crate::path::{bare, of_steps, published, refused};
 use crate::quote::Ident;
 use crate::server::Server;
 use crate::sessions::Sessions;
-use crate::survey::allowed;
 
 /// How many connections a node takes, unless told otherwise.
 const CONNECTIONS: u64 = 100;

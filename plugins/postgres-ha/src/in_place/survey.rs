@@ -2,6 +2,7 @@
 
 use lockstep_sdk::blocks::pin::{self, Pin};
 use lockstep_sdk::blocks::smoke::{self as block, Answered, Look};
+use lockstep_sdk::failure::allowed;
 use lockstep_sdk::image::Image;
 use lockstep_sdk::outside::{Http, Railway, Sql};
 use lockstep_sdk::{Failure, Finding, Location, Service, Variable};
@@ -17,7 +18,7 @@ use crate::options::Options;
 use crate::server::Server;
 use crate::service::Running;
 use crate::smoke;
-use crate::survey::{allowed, hosts};
+use crate::survey::hosts;
 
 /// The variable of the server's service that leads to it from outside.
 const PUBLIC: &str = "DATABASE_PUBLIC_URL";

@@ -14,6 +14,9 @@ use crate::config::{CLUSTER_FRONT, PATRONI, SCRATCH};
 use crate::error::CliError;
 use crate::session::{Opened, Session};
 
+/// The code of the failure that a user or a password is not there to be sent.
+const NO_CREDENTIAL: &str = "http:credential";
+
 /// The code of the failure that a server has no such database.
 const NO_DATABASE: &str = "sql:3D000";
 
@@ -159,6 +162,11 @@ async fn endpoint_is(
             odd(what, &format!("status {}, which is a fault of its own", response.status))
         }
         Ok(other) => odd(what, &format!("{other:?}")),
+        Err(failure) if failure.problem().code == NO_CREDENTIAL => {
+            let hint =
+                "nothing to do, unless an upgrade asks for it: set the variable on that service";
+            Finding::absent(what, failure.problem().message.clone(), hint)
+        }
         Err(failure) => Finding::wrong(what, &CliError::from(failure)),
     }
 }

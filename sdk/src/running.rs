@@ -1,60 +1,60 @@
 //! A service and what runs of it.
 
-use lockstep_sdk::image::Image;
-use lockstep_sdk::outside::Railway;
-use lockstep_sdk::{Deployment, Failure, Service, Variable, VariableValue, history};
+use crate::image::Image;
+use crate::outside::Railway;
+use crate::{Deployment, Failure, Service, Variable, VariableValue, history};
 
 /// A service and what runs of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Running {
+pub struct Running {
     /// The service.
-    pub(crate) service: Service,
+    pub service: Service,
     /// Its deployments, newest first.
-    pub(crate) deployments: Vec<Deployment>,
+    pub deployments: Vec<Deployment>,
     /// Its variables.
-    pub(crate) variables: Vec<Variable>,
+    pub variables: Vec<Variable>,
 }
 
 impl Running {
     /// Reads what runs of a service.
-    pub(crate) fn read<O: Railway>(outside: &O, service: Service) -> Result<Self, Failure> {
+    pub fn read<O: Railway>(outside: &O, service: Service) -> Result<Self, Failure> {
         let deployments = outside.deployments(&service.name, 10)?;
         let variables = outside.variables(&service.name)?;
         Ok(Self { service, deployments, variables })
     }
 
     /// Returns its name.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.service.name
     }
 
     /// Returns the deployment that is up.
-    pub(crate) fn up(&self) -> Option<&Deployment> {
+    pub fn up(&self) -> Option<&Deployment> {
         history::running(&self.deployments)
     }
 
     /// Returns the digest that runs.
-    pub(crate) fn digest(&self) -> Option<&str> {
+    pub fn digest(&self) -> Option<&str> {
         self.up()?.digest.as_deref()
     }
 
     /// Returns how long its own boots took; zero where no history tells.
-    pub(crate) fn boot(&self) -> u64 {
+    pub fn boot(&self) -> u64 {
         history::boot(&self.deployments).unwrap_or(0)
     }
 
     /// Returns the configured image in its parts.
-    pub(crate) fn image(&self) -> Option<Image> {
+    pub fn image(&self) -> Option<Image> {
         self.service.image.as_deref().and_then(Image::parse)
     }
 
     /// Returns a setting.
-    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+    pub fn setting(&self, name: &str) -> Option<&str> {
         self.service.settings.iter().find(|(set, _)| set == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns a variable that can be seen.
-    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+    pub fn variable(&self, name: &str) -> Option<&str> {
         match &self.find(name)?.value {
             VariableValue::Shown(text) => Some(text),
             VariableValue::Masked(_) | VariableValue::Unreadable | VariableValue::Other(_) => None,
@@ -62,13 +62,13 @@ impl Running {
     }
 
     /// Returns whether there is such a variable, and something in it as far as can be seen.
-    pub(crate) fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.find(name)
             .is_some_and(|it| !matches!(&it.value, VariableValue::Shown(text) if text.is_empty()))
     }
 
     /// Returns whether a variable can be seen to be switched on.
-    pub(crate) fn is_on(&self, name: &str) -> bool {
+    pub fn is_on(&self, name: &str) -> bool {
         self.variable(name).is_some_and(|text| text.eq_ignore_ascii_case("true"))
     }
 
@@ -78,7 +78,7 @@ impl Running {
 }
 
 /// Returns what tells a variable's value from another one without telling it; empty where there is none.
-pub(crate) fn fingerprint(variables: &[Variable], name: &str) -> String {
+pub fn fingerprint(variables: &[Variable], name: &str) -> String {
     match variables.iter().find(|variable| variable.name == name).map(|it| &it.value) {
         None => String::new(),
         // What is not masked is no secret in the host's eyes, and still nothing that belongs into a record.

@@ -1,0 +1,105 @@
+//! The gates before version 4, which drops what was not moved.
+
+use lockstep_sdk::Finding;
+use lockstep_sdk::outside::{Http, Sql};
+use lockstep_sdk::{Failure, failure::allowed};
+
+use super::Seen;
+use crate::clickhouse;
+use crate::database::{self, LEGACY};
+use crate::names::WEB;
+use crate::route::DROPS;
+
+/// How many times what it holds a volume must have room for.
+const ROOM: u64 = 3;
+
+/// What a table holds in PostgreSQL and in ClickHouse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// The table, of one name at both.
+    pub(crate) table: &'static str,
+    /// Rows in PostgreSQL.
+    pub(crate) here: u64,
+    /// Rows in ClickHouse, or why they can't be counted.
+    pub(crate) there: Result<u64, String>,
+}
+
+impl Counted {
+    /// Returns whether everything is there.
+    pub(crate) fn is_moved(&self) -> bool {
+        self.there.as_ref().is_ok_and(|there| *there >= self.here)
+    }
+
+    /// Returns it in one line.
+    pub(crate) fn line(&self) -> String {
+        let Self { table, here, there } = self;
+        match there {
+            Ok(there) => format!("{table}: {here} rows in PostgreSQL, {there} in ClickHouse"),
+            Err(why) => {
+                format!("{table}: {here} rows in PostgreSQL; ClickHouse can't be asked: {why}")
+            }
+        }
+    }
+}
+
+/// Counts the tables of version 2 that are still there, and what has become of them.
+pub(crate) fn counts<O: Sql + Http>(
+    outside: &O,
+    schema: &str,
+    columns: &str,
+) -> Result<Vec<Counted>, Failure> {
+    let tables = database::shape(outside, schema)?.0;
+    let mut counted = Vec::new();
+    for table in LEGACY.into_iter().filter(|table| tables.contains_key(*table)) {
+        let here = database::count(outside, schema, table)?;
+        let there = allowed(clickhouse::count(outside, columns, table))?;
+        counted.push(Counted { table, here, there });
+    }
+    Ok(counted)
+}
+
+pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
+    vec![drops(), room(seen), callback()]
+}
+
+/// Returns what is said of the counts.
+pub(crate) fn moved(counted: &[Counted]) -> Finding {
+    let finding = if counted.iter().all(Counted::is_moved) {
+        Finding::note("moved", "everything that version 2 kept in PostgreSQL is in ClickHouse")
+    } else {
+        Finding::refusal("moved", "rows that version 2 kept in PostgreSQL are not in ClickHouse: version 4 would drop them, for good")
+            .remedy("let the migrations in the background end, or begin them anew where rows were written since; nothing else opens this gate")
+    };
+    let finding = counted.iter().map(Counted::line).fold(finding, Finding::evidence);
+    finding.source(DROPS)
+}
+
+fn drops() -> Finding {
+    Finding::warning("drops", "version 4 drops the tables in which version 2 kept traces, observations and scores")
+        .evidence("what was moved from them is in ClickHouse; going back to version 3 does not bring the tables back")
+        .remedy("the step `web` asks before it does so")
+        .mended_by(WEB)
+        .source(DROPS)
+}
+
+/// What version 3 kept is written anew into the tables of version 4.
+fn room(seen: Seen<'_>) -> Finding {
+    let volume = seen.survey.clickhouse.as_ref().and_then(|it| it.service.volume.as_ref());
+    let evidence = volume.map(|it| format!("{} MB of {} MB used", it.used_mb, it.size_mb));
+    let is_full =
+        volume.is_some_and(|it| it.size_mb > 0 && it.used_mb.saturating_mul(ROOM) > it.size_mb);
+    let finding = if is_full {
+        Finding::refusal("room", "ClickHouse's volume has no room for what version 4 writes anew")
+            .remedy("grow the volume to three times what it holds")
+    } else {
+        Finding::note("room", "ClickHouse's volume has room for what version 4 writes anew")
+    };
+    evidence.into_iter().fold(finding, Finding::evidence).source("domain.md C.4")
+}
+
+fn callback() -> Finding {
+    Finding::warning("callback", "clients that post to paths of version 3 are taken as long as the write mode is `dual`, and not in the usual mode of version 4")
+        .evidence("the plan sets LANGFUSE_MIGRATION_V4_WRITE_MODE=dual at both services; LiteLLM's callback `langfuse` is one of those clients")
+        .remedy("move clients to OpenTelemetry (LiteLLM: `langfuse_otel`) before anybody sets another mode, from which there is no way back")
+        .source("domain.md B.8, C.4; litellm#33383")
+}
