@@ -22,7 +22,7 @@ pub(crate) fn description() -> Description {
         requests: requests(),
         rules: rules(),
         // What it keeps its counts and sends its traces to is upgraded before it.
-        after: vec!["redis".to_owned(), "langfuse".to_owned()],
+        after: ["repair", "redis", "langfuse"].map(str::to_owned).to_vec(),
         extra: Vec::new(),
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn description() -> Description {
         requests: requests(),
         rules: Vec::new(),
         // Nobody may change the schema while the way back is armed, so the applications are upgraded before.
-        after: vec!["redis".to_owned(), "langfuse".to_owned(), "litellm".to_owned()],
+        after: ["repair", "redis", "langfuse", "litellm"].map(str::to_owned).to_vec(),
         extra: Vec::new(),
     }
 }

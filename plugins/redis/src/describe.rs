@@ -14,7 +14,7 @@ pub(crate) fn description() -> Description {
         components: vec!["redis".to_owned()],
         requests: requests(),
         rules: rules(),
-        after: Vec::new(),
+        after: vec!["repair".to_owned()],
         extra: Vec::new(),
     }
 }

@@ -175,7 +175,7 @@ fn whatever_a_plan_does_was_asked_for() {
 #[test]
 fn the_description_says_why_and_what_comes_first() {
     let description = description();
-    assert_eq!(description.after, ["redis", "langfuse"]);
+    assert_eq!(description.after, ["repair", "redis", "langfuse"]);
     assert!(description.requests.iter().all(|request| !request.why.is_empty()));
     let reads =
         description.requests.iter().filter(|it| it.capability == "http" && it.access == "read");
