@@ -118,7 +118,10 @@ fn newest<O: Railway>(
                 "which release is the newest can't be found out",
             )
             .evidence(why.as_str())
-            .remedy("name a version: `litellm@1.84.0`")));
+            .remedy(
+                "name a version, such as `litellm@1.84.0`; or let the list be read: an endpoint `releases` with the public `origin` of \
+                 GitHub's API, in lockstep.toml",
+            )));
         }
     };
     let mut candidates: Vec<Release> = releases

@@ -7,6 +7,7 @@ use lockstep_engine::model::Grantable;
 use serde::{Deserialize, Serialize};
 
 use super::canaries::CanariesDocument;
+use super::endpoint::EndpointDocument;
 use super::notify::NotifyDocument;
 use super::store::StoreDocument;
 use super::watches::WatchesDocument;
@@ -220,18 +221,6 @@ pub(crate) enum ConnectionKindDocument {
     Redis,
     /// Sentinels.
     RedisSentinel,
-}
-
-/// One HTTP endpoint of a service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct EndpointDocument {
-    /// The service.
-    pub(crate) service: String,
-    /// Its port.
-    pub(crate) port: u16,
-    /// Another way than the environment's.
-    pub(crate) via: Option<ViaDocument>,
 }
 
 impl EnvironmentDocument {

@@ -3,6 +3,7 @@
 mod canaries;
 mod dialled;
 mod document;
+mod endpoint;
 mod notify;
 #[cfg(test)]
 mod readme;

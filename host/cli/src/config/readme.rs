@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use lockstep_drivers::Origin;
 use lockstep_engine::model::Grantable;
 use serde::de::DeserializeOwned;
 
 use super::canaries::{CanariesDocument, canaries};
 use super::document::{
-    ConnectionDocument, ConnectionKindDocument, Document, EndpointDocument, EnvironmentDocument,
-    OnFailureDocument, PluginDocument, SshDocument, TelemetryDocument, TokenDocument,
-    TokenKindDocument, ViaDocument,
+    ConnectionDocument, ConnectionKindDocument, Document, EnvironmentDocument, OnFailureDocument,
+    PluginDocument, SshDocument, TelemetryDocument, TokenDocument, TokenKindDocument, ViaDocument,
 };
+use super::endpoint::EndpointDocument;
 use super::notify::{ChannelDocument, NotifyDocument, OccasionDocument};
-use super::resolve::connections;
+use super::resolve::{connections, endpoints};
 use super::store::{PostgresDocument, StoreDocument};
 use super::watches::WatchesDocument;
 use super::windows::{DayDocument, WindowDocument};
@@ -76,6 +77,8 @@ fn the_example_of_the_readme_is_read_by_the_strict_parser() {
         let environment = &document.environments["production"];
         connections(environment).unwrap();
         canaries(environment).unwrap();
+        let releases = &endpoints(environment)["releases"].origin;
+        assert!(matches!(releases, Origin::Public(url) if url.scheme() == "https"), "{releases:?}");
         assert!(document.plugins.contains_key("redis"));
     }
 }

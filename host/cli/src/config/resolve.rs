@@ -13,6 +13,7 @@ use super::document::{
     ConnectionDocument, ConnectionKindDocument, Document, EnvironmentDocument, LAB,
     OnFailureDocument, SshDocument, TokenDocument, TokenKindDocument, ViaDocument,
 };
+use super::endpoint::EndpointDocument;
 use crate::args::Surroundings;
 use crate::clock::now;
 use crate::error::{CliError, OrExit as _};
@@ -84,6 +85,8 @@ fn of_lab(lab: &Address, written: Option<&EnvironmentDocument>) -> EnvironmentDo
     let usual = [
         ("redis", "soak", "1"),
         ("redis", "boot-limit", "20"),
+        ("repair", "soak", "1"),
+        ("repair", "boot-limit", "60"),
         ("litellm", "soak", "1"),
         ("litellm", "boot-limit", "60"),
         // The only one that the stand-in offers.
@@ -176,8 +179,14 @@ pub(crate) fn settings(
 pub(crate) fn endpoints(environment: &EnvironmentDocument) -> BTreeMap<String, Endpoint> {
     let mut endpoints = usual_endpoints(via(environment.via));
     for (name, endpoint) in &environment.endpoints {
-        let reached = via(endpoint.via.unwrap_or(environment.via));
-        let endpoint = endpoint_of(endpoint.service.clone(), endpoint.port, reached);
+        let endpoint = match endpoint {
+            EndpointDocument::Service { service, port, via: own } => {
+                endpoint_of(service.clone(), *port, via(own.unwrap_or(environment.via)))
+            }
+            EndpointDocument::Public(url) => {
+                Endpoint { origin: Origin::Public(url.clone()), credentials: Vec::new() }
+            }
+        };
         endpoints.insert(name.clone(), endpoint);
     }
     endpoints
