@@ -30,6 +30,7 @@ mod secrets;
 mod sections;
 mod shown;
 mod stage;
+mod staging;
 mod store;
 mod sweep;
 mod takeover;

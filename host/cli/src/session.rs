@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lockstep_drivers::{Connection, Drivers, Endpoint, Settings};
-use lockstep_engine::model::{Description, Digest, PluginPin, Rule};
+use lockstep_engine::model::{Description, Digest, Plan, PluginPin, Rule, RunId};
 use lockstep_engine::policy::Grant;
 use lockstep_engine::run::Guest as _;
 use lockstep_runtime::{Limits, Plugin, Runtime};
@@ -230,6 +230,20 @@ impl Session {
             rules.extend(self.plugin_for(component).await?.description.rules);
         }
         Ok(rules)
+    }
+
+    /// Returns the plan of a run.
+    ///
+    /// # Errors
+    /// The store does not keep it.
+    pub(crate) async fn plan_of(&self, run: &RunId) -> Result<Plan, CliError> {
+        let attachments = self.store.attachments(run).await.or_exit(Exit::Failed)?;
+        let digest = attachments.get("plan").ok_or_else(|| {
+            CliError::words(Exit::Failed, format!("the store keeps no plan of run {run}"))
+        })?;
+        let bytes = self.store.get(digest).await.or_exit(Exit::Failed)?;
+        let text = String::from_utf8(bytes).or_exit(Exit::Failed)?;
+        Plan::from_json(&text).or_exit(Exit::Failed)
     }
 
     /// Loads a plugin from bytes that the store kept.

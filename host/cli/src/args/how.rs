@@ -31,6 +31,11 @@ pub(crate) struct How {
     #[arg(long)]
     pub(crate) outside_windows: bool,
 
+    /// Once the upgrade is done, sets its images in this file too: the guide's railway.toml, its formatting kept. Railway itself
+    /// does not read that file, so nothing else follows from it.
+    #[arg(long, value_name = "FILE", conflicts_with = "queue")]
+    pub(crate) write_config: Option<std::path::PathBuf>,
+
     /// For tests of Lockstep itself: ends the process with SIGKILL when that many records are durable.
     #[arg(long, hide = true, value_name = "N")]
     pub(crate) die_after_record: Option<u64>,
@@ -50,6 +55,7 @@ impl How {
             queue: false,
             over_claim: None,
             outside_windows: false,
+            write_config: None,
             die_after_record: None,
             die_before_record: None,
         }

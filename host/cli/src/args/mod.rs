@@ -69,12 +69,12 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Shows what an upgrade would do, and changes nothing.
     #[command(
-        after_help = "Examples:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json\n  lockstep plan redis@7.0.15 mine@2 -e lab --out both.plan.json"
+        after_help = "Examples:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json\n  lockstep plan redis@7.0.15 mine@2 -e lab --out both.plan.json\n\nWithout a version a plugin reads which releases there are from the endpoint `releases`. The lab has one; elsewhere it is a public\norigin in lockstep.toml: [environments.NAME.endpoints.releases] with origin = \"https://…\""
     )]
     Plan(PlanArguments),
     /// Plans, asks for approval, and upgrades.
     #[command(
-        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes\n  lockstep apply redis@7.0.15 mine@2 -e lab\n  lockstep apply redis -e lab --queue"
+        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes\n  lockstep apply redis@7.0.15 mine@2 -e lab\n  lockstep apply redis -e lab --queue\n  lockstep apply redis -e lab --write-config railway.toml"
     )]
     Apply(ApplyArguments),
     /// Goes on with a run that was interrupted, waits or is stuck; after a stage that is done, with the next one.

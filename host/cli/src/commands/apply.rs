@@ -14,6 +14,7 @@ use super::held::{held, holds};
 use super::notices;
 use super::plan::{Planned, Wish, make, show};
 use super::queue::{all_gates, queue};
+use super::railway_toml;
 use super::stages::{self, COMPOSITE};
 use crate::args::{ApplyArguments, How};
 use crate::break_glass;
@@ -58,6 +59,9 @@ pub(crate) async fn apply(
         return Ok(if planned.plan.refuses() { Exit::Refused } else { Exit::Done });
     }
     output.say(&crate::render::plan(&planned.plan, &planned.digest.to_string()));
+    if let Some(path) = &how.write_config {
+        output.say(&railway_toml::announced(path, &planned.plan)?);
+    }
     if let Some(until) = &how.until {
         known_step(&planned.plan.authority, until)?;
     }

@@ -1,6 +1,7 @@
 //! Running a run on, from wherever it stands: shared by apply, resume and rollback.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use lockstep_drivers::Drivers;
 use lockstep_engine::journal::{CanaryState, Epoch, Event, Head, Linked, Record, RunState};
@@ -14,6 +15,7 @@ use tracing::Instrument as _;
 use super::ended::{Told, tell};
 use super::held::held;
 use super::notices::Notices;
+use super::railway_toml;
 use crate::args::How;
 use crate::break_glass;
 use crate::clock::{SystemClock, now};
@@ -54,6 +56,9 @@ pub(crate) async fn carry_on(
     take_over: bool,
     output: &Output,
 ) -> Result<Told, CliError> {
+    let follows = how.write_config.as_deref();
+    follows.map_or(Ok(()), railway_toml::must_be_readable)?;
+    let plan = follows.map(|_| carried.plan.clone());
     let Worked { run, ended, cost, asked, notices } =
         work(session, opened, carried, how, take_over, output).await?;
     if how.detach
@@ -63,7 +68,26 @@ pub(crate) async fn carry_on(
     }
     let mut told = tell(&run, &ended, cost, output);
     told.asked_to_stop = notices.send(&run, &ended).await || asked;
+    if let (Some(path), Some(plan)) = (follows, plan) {
+        output.say(&followed(path, &plan, &ended));
+    }
     Ok(told)
+}
+
+/// Says what became of a file that is to follow a run. The upgrade is done, so what keeps the file from it is told and no more.
+fn followed(path: &Path, plan: &Plan, ended: &Ended) -> String {
+    let shown = path.display();
+    match ended {
+        Ended::Done => railway_toml::write(path, plan).unwrap_or_else(|error| {
+            format!("Note: {:#}. Set the images of the plan in `{shown}` by hand.", error.error)
+        }),
+        Ended::RolledBack(_) => format!("{shown} is as it was."),
+        Ended::Waiting(_) | Ended::Stuck(_) => {
+            format!(
+                "{shown} is not written yet: give `--write-config {shown}` to `lockstep resume` too."
+            )
+        }
+    }
 }
 
 /// What working on a run came to, and who is to be told of it.

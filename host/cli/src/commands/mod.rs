@@ -16,6 +16,7 @@ mod notices;
 mod plan;
 mod prune;
 mod queue;
+mod railway_toml;
 mod report;
 mod resume;
 mod rollback;
@@ -23,6 +24,7 @@ mod runner;
 mod runs;
 mod show;
 mod stages;
+mod staging;
 mod status;
 
 pub(crate) use apply::apply;

@@ -8,6 +8,7 @@ use lockstep_engine::run::{PlanError, Planner};
 
 use super::fits::Earlier;
 use super::stages;
+use super::staging::staged_first;
 use crate::args::PlanArguments;
 use crate::clock::now;
 use crate::config;
@@ -34,7 +35,7 @@ pub(crate) async fn plan(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let [component] = arguments.components.as_slice() else {
-        return stages::plan(session, arguments, output).await;
+        return Box::pin(stages::plan(session, arguments, output)).await;
     };
     let opened = session.environment().await?;
     let planned = make(session, &opened, &Wish::of(component)).await?;
@@ -84,11 +85,12 @@ pub(super) async fn make(
     wish: &Wish,
 ) -> Result<Planned, CliError> {
     let loaded = session.plugin_for(&wish.component).await?;
-    make_with(opened, loaded, wish, &Earlier::default()).await
+    make_with(session, opened, loaded, wish, &Earlier::default()).await
 }
 
 /// Plans what is wished for with a plugin that is loaded already, after stages that are done before.
 pub(super) async fn make_with(
+    session: &Session,
     opened: &Opened,
     mut loaded: Loaded,
     wish: &Wish,
@@ -119,6 +121,7 @@ pub(super) async fn make_with(
         let upgraded = (wish.component.as_str(), &plan.authority.to);
         let found = earlier.findings(opened, &loaded.description.rules, upgraded).await?;
         plan.evidence.findings.extend(found);
+        plan.evidence.findings.extend(staged_first(session, opened, &plan).await?);
     }
     opened.announcer.finish();
     let digest = plan.authority.digest().or_exit(Exit::Failed)?;

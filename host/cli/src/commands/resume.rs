@@ -140,8 +140,7 @@ async fn kept(session: &Session, run: RunId) -> Result<Kept, CliError> {
         })?;
         session.store.get(digest).await.or_exit(Exit::Failed)
     };
-    let plan = String::from_utf8(blob("plan").await?).or_exit(Exit::Failed)?;
-    let plan = Plan::from_json(&plan).or_exit(Exit::Failed)?;
+    let plan = session.plan_of(&run).await?;
     let configuration =
         serde_json::from_slice(&blob("configuration").await?).or_exit(Exit::Failed)?;
     let plugin = blob("plugin").await?;

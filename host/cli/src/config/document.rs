@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::canaries::CanariesDocument;
 use super::endpoint::EndpointDocument;
 use super::notify::NotifyDocument;
+use super::staging::StagingDocument;
 use super::store::StoreDocument;
 use super::watches::WatchesDocument;
 use super::windows::WindowDocument;
@@ -91,6 +92,8 @@ pub(crate) struct EnvironmentDocument {
     /// When steps may begin; at any time where there are none.
     #[serde(default)]
     pub(crate) windows: Vec<WindowDocument>,
+    /// Where an upgrade is done first.
+    pub(crate) staging: Option<StagingDocument>,
     /// What is watched beside a run.
     #[serde(default)]
     pub(crate) watches: WatchesDocument,
@@ -296,8 +299,10 @@ impl Document {
             return Err(CliError::words(Exit::Usage, words)
                 .hint("README.md shows one example for each key of lockstep.toml"));
         }
+        let known = |name: &str| name == LAB || document.environments.contains_key(name);
         for (name, environment) in &document.environments {
-            if let Some(problem) = environment.problem(name) {
+            let staging = environment.staging.as_ref().and_then(|it| it.problem(name, known));
+            if let Some(problem) = environment.problem(name).or(staging) {
                 let words = format!("`{}`: environment `{name}` {problem}", path.display());
                 return Err(CliError::words(Exit::Usage, words)
                     .hint("README.md shows one example for each key of lockstep.toml"));

@@ -8,6 +8,7 @@ mod notify;
 #[cfg(test)]
 mod readme;
 mod resolve;
+mod staging;
 mod store;
 mod watches;
 mod windows;

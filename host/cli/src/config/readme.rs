@@ -15,6 +15,7 @@ use super::document::{
 use super::endpoint::EndpointDocument;
 use super::notify::{ChannelDocument, NotifyDocument, OccasionDocument};
 use super::resolve::{connections, endpoints};
+use super::staging::StagingDocument;
 use super::store::{PostgresDocument, StoreDocument};
 use super::watches::WatchesDocument;
 use super::windows::{DayDocument, WindowDocument};
@@ -95,6 +96,7 @@ fn every_key_and_every_word_of_the_documents_is_in_the_readmes_example() {
         known::<SshDocument>("nothing = 1"),
         known::<ConnectionDocument>("nothing = 1"),
         known::<EndpointDocument>("nothing = 1"),
+        known::<StagingDocument>("nothing = 1"),
         known::<TelemetryDocument>("nothing = 1"),
         known::<PluginDocument>("nothing = 1"),
         known::<WindowDocument>("nothing = 1"),

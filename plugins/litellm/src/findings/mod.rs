@@ -143,11 +143,13 @@ fn passed(seen: Seen<'_>) -> Finding {
 }
 
 fn staging() -> Finding {
-    Finding::note("staging", "whether this upgrade was done elsewhere first is not looked at here")
+    Finding::note("staging", "whether this upgrade was done elsewhere first is not for this plugin to see")
         .evidence(
             "the rehearsal migrates a copy of this database's own schema, and runs no traffic",
         )
-        .remedy("run the same plan in an environment that nobody depends on first")
+        .remedy(
+            "run the same plan in an environment that nobody depends on first: named as `staging` in lockstep.toml, it is looked at",
+        )
         .source("the guide: test in staging first")
 }
 

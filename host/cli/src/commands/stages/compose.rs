@@ -79,7 +79,7 @@ async fn compose(
     let mut stages: Vec<Stage> = Vec::new();
     let mut earlier = Earlier::default();
     for (loaded, wish) in in_order(loaded)? {
-        let made = make_with(opened, loaded, &wish, &earlier).await;
+        let made = make_with(session, opened, loaded, &wish, &earlier).await;
         let before = stages.iter().all(|stage| stage.preview.is_nothing());
         let preview = match made {
             Ok(planned) => {

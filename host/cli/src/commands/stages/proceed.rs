@@ -15,6 +15,7 @@ use crate::commands::carry_on::known_step;
 use crate::commands::ended::Told;
 use crate::commands::notices;
 use crate::commands::plan::{Planned, Wish};
+use crate::commands::railway_toml;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
@@ -134,6 +135,9 @@ async fn prepare(
     if planned.plan.refuses() {
         let words = format!("{title} refuses, and is not begun: mend what is marked ✗");
         return Ok(Ready::Left(Exit::Refused, format!("{words}{}", known.how_to_go_on())));
+    }
+    if let Some(path) = &how.write_config {
+        output.say(&railway_toml::announced(path, &planned.plan)?);
     }
     if let Some(until) = &how.until {
         known_step(&planned.plan.authority, until)?;

@@ -1,0 +1,118 @@
+//! Staging first: whether an upgrade was done in the environment that is named for it.
+
+use lockstep_engine::journal::{End, Phase, RunState};
+use lockstep_engine::model::{Finding, Plan, RunId, Severity, Version};
+
+use crate::config::{self, LAB};
+use crate::error::{CliError, OrExit as _};
+use crate::exit::Exit;
+use crate::lab;
+use crate::session::{Opened, Session};
+
+/// How many runs there are told of.
+const TOLD: usize = 3;
+
+/// Returns what is to be said of an upgrade that was not done in the environment named as staging: a warning, or a refusal where
+/// that is configured. Nothing where none is named, or where it was.
+pub(super) async fn staged_first(
+    session: &Session,
+    opened: &Opened,
+    plan: &Plan,
+) -> Result<Option<Finding>, CliError> {
+    let Some(staging) = &opened.document.staging else { return Ok(None) };
+    let (component, to) = (&plan.authority.component, &plan.authority.to);
+    let mut done = Vec::new();
+    for (run, version) in done_there(session, &staging.environment, component).await? {
+        if is_same(&version, to) {
+            return Ok(None);
+        }
+        done.push(format!("run {run} ended with {}", named(&version)));
+    }
+    let name = &staging.environment;
+    let severity = if staging.required { Severity::Refusal } else { Severity::Warning };
+    done.truncate(TOLD);
+    if done.is_empty() {
+        done.push(format!("no run of `{component}` in this store is done there"));
+    }
+    Ok(Some(Finding {
+        id: "staging-first".to_owned(),
+        severity,
+        title: format!("{} was not done in `{name}` first", named(to)),
+        evidence: done,
+        remedy: Some(format!(
+            "`lockstep apply {component}@{} -e {name}`, with the same store, and look how it does there",
+            to.text
+        )),
+        source: Some(format!(
+            "lockstep.toml: `staging` of this environment, required = {}",
+            staging.required
+        )),
+        mended_by: Vec::new(),
+    }))
+}
+
+/// Returns the runs of a component that are done in an environment, newest first, with the versions that they ended with.
+async fn done_there(
+    session: &Session,
+    name: &str,
+    component: &str,
+) -> Result<Vec<(RunId, Version)>, CliError> {
+    let Some(environment) = id_of(session, name).await? else { return Ok(Vec::new()) };
+    let mut done = Vec::new();
+    for run in session.store.runs().await.or_exit(Exit::Failed)? {
+        if run.environment != environment || run.component != component {
+            continue;
+        }
+        let records = session.store.records(&run.id).await.or_exit(Exit::Failed)?;
+        let state = RunState::fold(&records).or_exit(Exit::Failed)?;
+        if state.phase == Phase::Finished(End::Done) {
+            let plan = session.plan_of(&run.id).await?;
+            done.push((run.id, plan.authority.to));
+        }
+    }
+    Ok(done)
+}
+
+/// Returns Railway's id of an environment; none for a lab that does not run, whose next one is another.
+async fn id_of(session: &Session, name: &str) -> Result<Option<String>, CliError> {
+    let lab = lab::address(&session.global.directory).await?;
+    if name == LAB && lab.is_none() {
+        return Ok(None);
+    }
+    let (_, document) = config::choose(session.document.as_ref(), Some(name), lab.as_ref())?;
+    Ok(Some(document.environment))
+}
+
+/// A tag that moved may be another version by now, so where both digests are known they decide.
+fn is_same(there: &Version, wanted: &Version) -> bool {
+    match (&there.digest, &wanted.digest) {
+        (Some(there), Some(wanted)) => there == wanted,
+        (Some(_) | None, Some(_) | None) => there.text == wanted.text,
+    }
+}
+
+fn named(version: &Version) -> String {
+    let digest = version.digest.as_deref().and_then(|digest| digest.get(..19));
+    let digest = digest.map_or_else(String::new, |digest| format!(" ({digest}…)"));
+    format!("{}{digest}", version.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_told_by_its_digest_and_a_version_without_one_by_its_text() {
+        let version = |text: &str, digest: Option<&str>| Version {
+            text: text.to_owned(),
+            order: Vec::new(),
+            floating: false,
+            digest: digest.map(str::to_owned),
+        };
+        let wanted = version("7.2.4", Some("sha256:a"));
+        assert!(is_same(&version("7.2", Some("sha256:a")), &wanted));
+        assert!(!is_same(&version("7.2.4", Some("sha256:b")), &wanted));
+        assert!(is_same(&version("7.2.4", None), &wanted));
+        assert!(!is_same(&version("7.2.3", None), &wanted));
+    }
+}
