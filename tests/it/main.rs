@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod all;
 mod break_glass;
 mod broken_guests;
 mod composite;

@@ -220,16 +220,27 @@ impl Session {
     /// # Errors
     /// One can't be loaded.
     pub(crate) async fn rules(&self) -> Result<Vec<Rule>, CliError> {
+        let installed = self.installed().await?;
+        Ok(installed.into_iter().flat_map(|plugin| plugin.rules).collect())
+    }
+
+    /// Returns what every plugin says of itself: of those that this binary has, and of those that `lockstep.toml` names, which
+    /// upgrade the component that they are named for and no other.
+    ///
+    /// # Errors
+    /// One can't be loaded.
+    pub(crate) async fn installed(&self) -> Result<Vec<Description>, CliError> {
         let runtime = self.runtime()?;
-        let mut rules = Vec::new();
+        let mut installed = Vec::new();
         for bundled in lockstep_bundle::bundled() {
             let loaded = load(&runtime, bundled.bytes.to_vec(), Origin::Bundled).await?;
-            rules.extend(loaded.description.rules);
+            installed.push(loaded.description);
         }
         for component in self.document.iter().flat_map(|document| document.plugins.keys()) {
-            rules.extend(self.plugin_for(component).await?.description.rules);
+            let description = self.plugin_for(component).await?.description;
+            installed.push(Description { components: vec![component.clone()], ..description });
         }
-        Ok(rules)
+        Ok(installed)
     }
 
     /// Returns the plan of a run.

@@ -69,12 +69,12 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Shows what an upgrade would do, and changes nothing.
     #[command(
-        after_help = "Examples:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json\n  lockstep plan redis@7.0.15 mine@2 -e lab --out both.plan.json\n\nWithout a version a plugin reads which releases there are from the endpoint `releases`. The lab has one; elsewhere it is a public\norigin in lockstep.toml: [environments.NAME.endpoints.releases] with origin = \"https://…\""
+        after_help = "Examples:\n  lockstep plan redis@7.0.15 -e lab --out redis.plan.json\n  lockstep plan redis@7.0.15 mine@2 -e lab --out both.plan.json\n  lockstep plan --all -e lab\n\nWithout a version a plugin reads which releases there are from the endpoint `releases`. The lab has one; elsewhere it is a public\norigin in lockstep.toml: [environments.NAME.endpoints.releases] with origin = \"https://…\""
     )]
     Plan(PlanArguments),
     /// Plans, asks for approval, and upgrades.
     #[command(
-        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes\n  lockstep apply redis@7.0.15 mine@2 -e lab\n  lockstep apply redis -e lab --queue\n  lockstep apply redis -e lab --write-config railway.toml"
+        after_help = "Examples:\n  lockstep apply redis@7.0.15 -e lab\n  lockstep apply redis.plan.json --yes\n  lockstep apply redis@7.0.15 mine@2 -e lab\n  lockstep apply --all -e lab\n  lockstep apply redis -e lab --queue\n  lockstep apply redis -e lab --write-config railway.toml"
     )]
     Apply(ApplyArguments),
     /// Goes on with a run that was interrupted, waits or is stuck; after a stage that is done, with the next one.
@@ -140,8 +140,13 @@ pub(crate) struct DoctorArguments {
 pub(crate) struct PlanArguments {
     /// What to upgrade, and to which version: `redis` or `redis@7.2.4`. Several become stages, in the order that their plugins
     /// ask for and otherwise as they stand here.
-    #[arg(required = true, value_name = "COMPONENT[@VERSION]")]
+    #[arg(required_unless_present = "all", value_name = "COMPONENT[@VERSION]")]
     pub(crate) components: Vec<String>,
+
+    /// Every component that a plugin is installed for, each a stage, in the order that the plugins ask for. Those that are named
+    /// too get the version that is named.
+    #[arg(long)]
+    pub(crate) all: bool,
 
     /// Writes the plan to this file, to be applied later or by somebody else.
     #[arg(long, value_name = "FILE")]
@@ -160,8 +165,12 @@ pub(crate) struct MatrixArguments {
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArguments {
     /// What to upgrade (`redis@7.2.4`), or a plan file. Several components become stages, each approved by itself at its turn.
-    #[arg(required = true, value_name = "COMPONENT[@VERSION] | PLANFILE")]
+    #[arg(required_unless_present = "all", value_name = "COMPONENT[@VERSION] | PLANFILE")]
     pub(crate) targets: Vec<String>,
+
+    /// Every component that a plugin is installed for, as `lockstep plan --all` shows it.
+    #[arg(long)]
+    pub(crate) all: bool,
 
     /// How to run it.
     #[command(flatten)]

@@ -33,7 +33,7 @@ pub(crate) async fn apply(
 ) -> Result<Exit, CliError> {
     let how = &arguments.how;
     let file = match arguments.targets.as_slice() {
-        [target] => read(target)?,
+        [target] if !arguments.all => read(target)?,
         _ => None,
     };
     let file = match file {
@@ -45,9 +45,12 @@ pub(crate) async fn apply(
     };
     let opened = session.environment().await?;
     notices::required(session, &opened.document)?;
-    let [target] = arguments.targets.as_slice() else {
-        refuse_held(session, &opened).await?;
-        return stages::apply(session, &opened, &arguments.targets, how, output).await;
+    let target = match arguments.targets.as_slice() {
+        [target] if !arguments.all => target,
+        _ => {
+            refuse_held(session, &opened).await?;
+            return stages::apply(session, &opened, arguments, output).await;
+        }
     };
     let wish = file.as_ref().map_or_else(|| Wish::of(target), wish_of);
     let mut planned = plan_unheld(session, &opened, &wish).await?;

@@ -34,8 +34,9 @@ pub(crate) async fn plan(
     arguments: &PlanArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let [component] = arguments.components.as_slice() else {
-        return Box::pin(stages::plan(session, arguments, output)).await;
+    let component = match arguments.components.as_slice() {
+        [component] if !arguments.all => component,
+        _ => return Box::pin(stages::plan(session, arguments, output)).await,
     };
     let opened = session.environment().await?;
     let planned = make(session, &opened, &Wish::of(component)).await?;

@@ -3,6 +3,7 @@
 use lockstep_engine::journal::{End, Phase, RunState};
 use lockstep_engine::model::{Finding, Plan, RunId, Severity, Version};
 
+use super::stages::comes_first;
 use crate::config::{self, LAB};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
@@ -21,6 +22,10 @@ pub(super) async fn staged_first(
 ) -> Result<Option<Finding>, CliError> {
     let Some(staging) = &opened.document.staging else { return Ok(None) };
     let (component, to) = (&plan.authority.component, &plan.authority.to);
+    // What is broken here need not be broken there.
+    if comes_first(component)? {
+        return Ok(None);
+    }
     let mut done = Vec::new();
     for (run, version) in done_there(session, &staging.environment, component).await? {
         if is_same(&version, to) {

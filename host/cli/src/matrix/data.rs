@@ -108,7 +108,7 @@ impl Together {
 }
 
 /// Reads `>=4`, `<4` or `*`.
-fn bound(component: &str, words: &str) -> Bound {
+pub(crate) fn bound(component: &str, words: &str) -> Bound {
     Bound {
         component: component.to_owned(),
         at_least: words.strip_prefix(">=").map(exact),

@@ -20,7 +20,7 @@ use crate::session::Opened;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What variables of services say, by the services' names and theirs.
-type Variables = BTreeMap<String, BTreeMap<String, Option<String>>>;
+pub(crate) type Variables = BTreeMap<String, BTreeMap<String, Option<String>>>;
 
 /// A service that is one of the matrix's components.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -12,8 +12,8 @@ use std::cmp::Ordering;
 use lockstep_engine::model::{Bound, Rule, Severity, Version};
 use lockstep_engine::policy::{State, breaches, compare};
 
-pub(crate) use data::{Component, Matrix};
-pub(crate) use found::{Runs, running, together, variables};
+pub(crate) use data::{Component, Matrix, bound};
+pub(crate) use found::{Runs, Variables, running, together, variables};
 pub(crate) use version::{exact, tagged};
 
 /// Where it is written that a tag which moves should not run.

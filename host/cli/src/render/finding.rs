@@ -38,7 +38,7 @@ impl Group {
 }
 
 /// Appends the findings, in groups.
-pub(super) fn findings(out: &mut String, findings: &[Finding]) {
+pub(crate) fn findings(out: &mut String, findings: &[Finding]) {
     for group in Group::ALL {
         let mut own = findings.iter().filter(|finding| Group::of(finding) == group).peekable();
         let (mark, title) = group.marked();

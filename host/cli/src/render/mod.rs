@@ -17,6 +17,7 @@ mod transfer;
 mod watch;
 
 pub(crate) use effect::kind as effect;
+pub(crate) use finding::findings;
 pub(crate) use ledger::ledger;
 pub(crate) use news::{Announcer, lines_to_add};
 pub(crate) use plan::plan;

@@ -20,5 +20,5 @@ pub use admit::{Admitted, admit, admit_for_planning};
 pub use freeze::{FreezeError, Freezer};
 pub use grant::{Grant, admits_path};
 pub(crate) use ledger::{begins, ends};
-pub use rules::{Breach, State, breaches, compare};
+pub use rules::{Breach, State, breaches, compare, is_within};
 pub use watching::Watching;

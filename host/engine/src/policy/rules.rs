@@ -101,6 +101,11 @@ impl State {
     }
 }
 
+/// Returns whether a version is surely within a bound.
+pub fn is_within(version: &Version, bound: &Bound) -> bool {
+    is_between(version, bound) == Truth::Yes
+}
+
 fn is_between(version: &Version, bound: &Bound) -> Truth {
     let compared = |end: &Version, fits: fn(Ordering) -> bool| {
         compare(version, end)

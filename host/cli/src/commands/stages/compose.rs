@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use lockstep_engine::model::{Composite, Preview, Previewed, Stage};
+use lockstep_engine::model::{Composite, Description, Preview, Previewed, Stage};
 
 use super::known::Known;
 use super::order::{Following, order};
 use super::proceed::proceed;
+use super::whole::Whole;
 use super::words;
-use crate::args::{How, PlanArguments};
+use crate::args::{ApplyArguments, How, PlanArguments};
 use crate::clock::now;
 use crate::commands::fits::Earlier;
 use crate::commands::plan::{Wish, make_with, write};
@@ -27,29 +28,37 @@ pub(crate) async fn plan(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let opened = session.environment().await?;
-    let composite = compose(session, &opened, &arguments.components).await?;
-    output.say(&words::in_full(&composite));
-    output.say(&words::overview(&composite, &|_| None));
-    output.json(
-        "composite",
-        &serde_json::json!({ "composite": composite, "stages": words::planned(&composite) }),
-    )?;
+    let whole = compose(session, &opened, (&arguments.components, arguments.all)).await?;
+    let composite = &whole.composite;
+    output.say(&words::in_full(composite));
+    output.say(&words::overview(composite, &|_| None));
+    output.say(&words::together(&whole));
+    output.json("composite", &words::document(&whole))?;
     if let Some(path) = &arguments.out {
-        write(path, &composite.to_json().or_exit(Exit::Failed)?, output)?;
+        if whole.refuses() {
+            output.say("Not written: what refuses the stages together would not be in the file.");
+        } else {
+            write(path, &composite.to_json().or_exit(Exit::Failed)?, output)?;
+        }
     }
-    Ok(if first_refuses(&composite) { Exit::Refused } else { Exit::Done })
+    let refuses = whole.refuses() || first_refuses(composite);
+    Ok(if refuses { Exit::Refused } else { Exit::Done })
 }
 
-/// Carries out a composite plan: the one of a file, or one of components that is made for this.
+/// Carries out a composite plan that is made for this.
 pub(crate) async fn apply(
     session: &Session,
     opened: &Opened,
-    targets: &[String],
-    how: &How,
+    arguments: &ApplyArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let composite = compose(session, opened, targets).await?;
-    carry_out(session, composite, how, output).await
+    let whole = compose(session, opened, (&arguments.targets, arguments.all)).await?;
+    output.say(&words::together(&whole));
+    if whole.refuses() {
+        output.json("composite", &words::document(&whole))?;
+        return Ok(Exit::Refused);
+    }
+    carry_out(session, whole.composite, &arguments.how, output).await
 }
 
 /// Shows all stages and goes on with the first that is not done.
@@ -69,10 +78,11 @@ pub(crate) async fn carry_out(
 async fn compose(
     session: &Session,
     opened: &Opened,
-    targets: &[String],
-) -> Result<Composite, CliError> {
+    (targets, all): (&[String], bool),
+) -> Result<Whole, CliError> {
+    let installed = if all { Some(session.installed().await?) } else { None };
     let mut loaded = Vec::new();
-    for wish in wishes(targets)? {
+    for wish in with_all(wishes(targets)?, installed.as_deref().unwrap_or_default()) {
         loaded.push((session.plugin_for(&wish.component).await?, wish));
     }
     let mut environment = None;
@@ -85,7 +95,7 @@ async fn compose(
             Ok(planned) => {
                 let (digest, plan) = (planned.digest, planned.plan);
                 if !plan.refuses() {
-                    earlier.add(&wish.component, &plan.authority.to)?;
+                    earlier.add(&wish.component, &plan)?;
                 }
                 environment.get_or_insert_with(|| plan.authority.environment.clone());
                 Preview::Planned(Box::new(Previewed { digest, plan }))
@@ -98,7 +108,19 @@ async fn compose(
         stages.push(Stage { component, desired: desired.or(found), preview });
     }
     let nothing = || CliError::words(Exit::Usage, "no component was named");
-    Composite::new(now(), environment.ok_or_else(nothing)?, stages).or_exit(Exit::Failed)
+    let composite =
+        Composite::new(now(), environment.ok_or_else(nothing)?, stages).or_exit(Exit::Failed)?;
+    Whole::of(session, opened, composite, &earlier, installed.as_deref()).await
+}
+
+/// Adds every component that a plugin is installed for and that was not named.
+fn with_all(mut wishes: Vec<Wish>, installed: &[Description]) -> Vec<Wish> {
+    for component in installed.iter().flat_map(|plugin| &plugin.components) {
+        if wishes.iter().all(|wish| wish.component != *component) {
+            wishes.push(Wish { component: component.clone(), desired: None });
+        }
+    }
+    wishes
 }
 
 /// Returns whether a plugin itself says that it can't plan yet. Whatever else keeps a plan from coming about, such as what was

@@ -7,8 +7,11 @@ mod compose;
 mod known;
 mod order;
 mod proceed;
+mod refusals;
+mod whole;
 mod words;
 
 pub(super) use compose::{apply, carry_out, plan};
 pub(super) use known::{COMPOSITE, Known};
 pub(super) use proceed::{ended, proceed};
+pub(super) use refusals::comes_first;

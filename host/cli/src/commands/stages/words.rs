@@ -4,8 +4,9 @@ use lockstep_engine::model::{Composite, Preview, Stage};
 use serde_json::{Value, json};
 
 use super::known::{Known, StageRun};
+use super::whole::Whole;
 use crate::exit::Exit;
-use crate::render::{self, plural, put, tame};
+use crate::render::{self, hang, plural, put, tame};
 
 /// What is said of every stage that is a preview.
 const AGAIN: &str = "planned again at its turn";
@@ -53,8 +54,41 @@ pub(super) fn overview(composite: &Composite, ran: &dyn Fn(usize) -> Option<Stri
     out
 }
 
+/// Returns what is said of all stages together; nothing where there is nothing to say.
+pub(super) fn together(whole: &Whole) -> String {
+    let mut out = String::new();
+    if !whole.order.is_empty() {
+        put(&mut out, "The order of the stages");
+        render::findings(&mut out, &whole.order);
+        put(&mut out, "");
+    }
+    if !whole.end.is_empty() {
+        put(&mut out, "The stack when every stage is done");
+        render::findings(&mut out, &whole.end);
+        put(&mut out, "");
+    }
+    if !whole.absent.is_empty() {
+        put(&mut out, "Not among the stages");
+    }
+    for (component, why) in &whole.absent {
+        out.push_str(&hang(&format!("{}: {}", tame(component), tame(why)), "  · ", "    "));
+    }
+    if whole.refuses() {
+        put(&mut out, "These stages are refused together: mend what is marked ✗ and plan again.");
+    }
+    out
+}
+
+/// Returns all of it for programs.
+pub(super) fn document(whole: &Whole) -> Value {
+    json!({
+        "composite": whole.composite, "stages": planned(&whole.composite),
+        "order": whole.order, "end": whole.end, "absent": whole.absent,
+    })
+}
+
 /// Returns how a stage was planned, for programs.
-pub(super) fn planned(composite: &Composite) -> Vec<Value> {
+fn planned(composite: &Composite) -> Vec<Value> {
     let first = composite.first();
     let row = |(index, stage): (usize, &Stage)| {
         json!({
