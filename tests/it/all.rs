@@ -18,8 +18,8 @@ const RAILWAY_TOML: &str = "# The stack\n[[services]]\nname = \"redis\"\n\n[serv
 fn stages(done: &Done) -> Vec<Value> {
     let document = &done.json()["composite"];
     let stages = document["stages"].as_array().unwrap().clone();
-    let named = |stage: &Value| stage["component"].as_str().unwrap().to_owned();
-    let names: Vec<String> = stages.iter().map(named).collect();
+    let component = |stage: &Value| stage["component"].as_str().unwrap().to_owned();
+    let names: Vec<String> = stages.iter().map(component).collect();
     let absent = document["absent"].as_object().unwrap();
     for (component, why) in absent {
         assert!(
