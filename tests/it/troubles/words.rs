@@ -11,7 +11,7 @@ fn an_unknown_component_or_version_is_refused_with_what_is_known() {
             .lockstep(&[command, "cassandra", "-e", "lab"])
             .expect(2)
             .says("no plugin upgrades `cassandra`")
-            .hints("this lockstep upgrades: litellm, postgres-ha, redis");
+            .hints("this lockstep upgrades: langfuse, litellm, postgres-ha, redis");
         for (version, message, hint) in [
             ("6.0.16", "is older than 6.2.14", "roll its run back"),
             ("latest", "may become any version", "name an exact version"),

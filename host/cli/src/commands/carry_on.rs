@@ -1,9 +1,5 @@
 //! Running a run on, from wherever it stands: shared by apply, resume and rollback.
 
-<<<<<<< HEAD
-=======
-use std::collections::BTreeMap;
->>>>>>> k4
 use std::path::Path;
 
 use lockstep_drivers::Drivers;
@@ -62,11 +58,7 @@ pub(crate) async fn carry_on(
     let follows = how.write_config.as_deref();
     follows.map_or(Ok(()), railway_toml::must_be_readable)?;
     let plan = follows.map(|_| carried.plan.clone());
-<<<<<<< HEAD
     let Worked { run, ended, left, asked, notices } =
-=======
-    let Worked { run, ended, cost, asked, notices } =
->>>>>>> k4
         work(session, opened, carried, how, take_over, output).await?;
     if how.detach
         && let Some(due) = due(&ended)
