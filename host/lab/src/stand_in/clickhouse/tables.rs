@@ -225,12 +225,12 @@ pub(super) fn done_if(allowed: bool, refused: impl Fn() -> Refusal) -> Result<An
 }
 
 fn missing(table: &str) -> Refusal {
-    let reason = format!("Table default.{table} does not exist");
+    let reason = format!("Table {table} does not exist");
     Refusal::new(StatusCode::NOT_FOUND, 60, "UNKNOWN_TABLE", &reason)
 }
 
 fn already(table: &str) -> Refusal {
-    let reason = format!("Table default.{table} already exists");
+    let reason = format!("Table {table} already exists");
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 57, "TABLE_ALREADY_EXISTS", &reason)
 }
 
