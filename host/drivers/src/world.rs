@@ -55,7 +55,9 @@ impl World for Drivers {
     }
 
     async fn standing(&self, effect: &Admitted) -> Result<Standing, Failure> {
-        let found = self.stand(&Order::of(effect)).await;
+        let order = Order::of(effect);
+        self.sql.end_other_jobs(order.marker).await;
+        let found = self.stand(&order).await;
         let found = found.map_err(|failure| self.redactor.failure(failure))?;
         // A value before belongs to the plan and the journal, where no secret may be.
         for (name, value) in &found {

@@ -11,6 +11,9 @@ use crate::names::DATABASE;
 /// Seconds after which a worker that has stopped saying so is no longer taken for one that works, by Langfuse itself.
 const STALE: u64 = 60;
 
+/// How the names of the migrations begin that move what version 2 kept.
+const OF_VERSION_2: &str = "20241024_";
+
 /// How much of a state and of a reason is shown.
 const SHOWN: usize = 160;
 
@@ -46,6 +49,11 @@ impl Migration {
     /// Returns whether nobody works on it, by the sign of life that a worker gives.
     pub(crate) fn is_left_alone(&self) -> bool {
         self.beat.is_none_or(|beat| beat > STALE)
+    }
+
+    /// Returns whether it moves what version 2 kept.
+    pub(crate) fn is_of_version_2(&self) -> bool {
+        self.name.starts_with(OF_VERSION_2)
     }
 
     /// Returns it in one line.

@@ -17,16 +17,26 @@ const KEYS: &str = "LiteLLM_VerificationToken";
 /// The table of what is migrated in the background.
 const BACKGROUND: &str = "background_migrations";
 
-/// The tables in which version 2 keeps what version 3 keeps in ClickHouse, under the same names.
-pub(crate) const LEGACY: [&str; 3] = ["observations", "scores", "traces"];
+/// The tables in which version 2 keeps what version 3 keeps in ClickHouse, with their names there.
+pub(crate) const LEGACY: [(&str, &str); 3] =
+    [("observations", "observations"), ("scores", "scores"), ("traces", "traces")];
+
+/// The tables that version 4 drops, with their names in ClickHouse: a later version 3 moves those of datasets too.
+pub(crate) const DROPPED: [(&str, &str); 4] = [
+    ("observations", "observations"),
+    ("scores", "scores"),
+    ("traces", "traces"),
+    ("dataset_run_items", "dataset_run_items_rmt"),
+];
 
 /// Schemas in which a table is.
 pub(crate) const HOME: &str = "\
     SELECT n.nspname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relname = $1 AND c.relkind IN ('r', 'p') ORDER BY 1";
 
-/// The server's version as a number.
-pub(crate) const SERVER: &str = "SELECT current_setting('server_version_num')::int8";
+/// The server's version as a number, and the database's name.
+pub(crate) const SERVER: &str =
+    "SELECT current_setting('server_version_num')::int8, current_database()::text";
 
 /// Tables of a schema, and their columns; one that a row can't be written without has a mark.
 pub(crate) const COLUMNS: &str = "\
@@ -43,6 +53,8 @@ pub(crate) struct Inside {
     pub(crate) homes: Vec<String>,
     /// The server's version, as `160004`.
     pub(crate) server: u64,
+    /// The database's name.
+    pub(crate) name: String,
     /// Whether LiteLLM's tables are in the same schema.
     pub(crate) is_shared: bool,
     /// Whether Prisma keeps a history there.
@@ -57,10 +69,11 @@ impl Inside {
     /// Reads it.
     pub(crate) fn read<O: Sql>(outside: &O) -> Result<Self, Failure> {
         let homes = answer::texts(outside, DATABASE, HOME, &[PROJECTS.into()])?;
-        let server = answer::row(outside, DATABASE, SERVER, &[])?.count(0)?;
+        let server = answer::row(outside, DATABASE, SERVER, &[])?;
         let mut inside = Self {
             homes,
-            server,
+            server: server.count(0)?,
+            name: server.text(1)?.to_owned(),
             is_shared: false,
             has_history: false,
             unended: Vec::new(),

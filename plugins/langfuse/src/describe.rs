@@ -22,7 +22,7 @@ pub(crate) fn description() -> Description {
         // Which versions fit together is judged for the whole stack at once, by the matrix.
         rules: Vec::new(),
         // What it keeps its queues in is upgraded before it.
-        after: vec!["redis".to_owned()],
+        after: vec!["repair".to_owned(), "redis".to_owned()],
         extra: Vec::new(),
     }
 }

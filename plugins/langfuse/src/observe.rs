@@ -203,7 +203,7 @@ fn unmoved<O: Railway + Sql + Http>(
             return Ok(Some(format!("what version 4 drops is not moved yet: {first}")));
         }
     }
-    let counted = counts(outside, &context.schema, &context.columns)?;
+    let counted = counts(outside, &context.schema, &context.columns, &database::DROPPED)?;
     let left = counted.iter().find(|it| !it.is_moved());
     Ok(left.map(|it| format!("what version 4 drops is not moved yet: {}", it.line())))
 }

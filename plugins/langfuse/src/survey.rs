@@ -61,7 +61,7 @@ pub(crate) struct Survey {
     /// Whether the host has the keys of a project, so that a trace can be written and read back.
     pub(crate) keys: Result<(), String>,
     /// Whether the web service's database is that of the service which would be backed up.
-    pub(crate) leads: Result<String, String>,
+    pub(crate) leads: Result<(String, String), String>,
     /// What a web service that is down wrote about its key.
     pub(crate) complaints: Vec<String>,
 }
@@ -164,9 +164,15 @@ fn queues<O: Redis>(outside: &O) -> Result<Queues, Failure> {
 }
 
 /// The backup must be one of the database that Langfuse uses.
-fn leads<O: Railway>(outside: &O, options: &Options) -> Result<Result<String, String>, Failure> {
+fn leads<O: Railway>(
+    outside: &O,
+    options: &Options,
+) -> Result<Result<(String, String), String>, Failure> {
     Ok(match allowed(outside.destination(&options.web, URL))? {
-        Ok(Some(location)) => Ok(location.host),
+        Ok(Some(location)) => {
+            let database = location.path.trim_start_matches('/').to_owned();
+            Ok((location.host, database))
+        }
         Ok(None) => Err(format!("`{URL}` of {} renders to nothing", options.web)),
         Err(why) => Err(why),
     })

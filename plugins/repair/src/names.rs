@@ -72,6 +72,9 @@ pub(crate) const KEEPS_ALL: &str = "noeviction";
 /// The variable with Langfuse's key.
 pub(crate) const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
 
+/// The variable that tells Langfuse where ClickHouse is.
+pub(crate) const CLICKHOUSE_URL: &str = "CLICKHOUSE_URL";
+
 /// The variable that leads to the database.
 pub(crate) const DATABASE_URL: &str = "DATABASE_URL";
 

@@ -8,8 +8,8 @@ use lockstep_sdk::{Failure, Finding, Service};
 
 use crate::found::Found;
 use crate::names::{
-    APPS, CLUSTER, HEALTH_PATH, KEEPS_ALL, LITELLM, MONITOR, PINNED, POLICY, REDIS, STORES, WEB,
-    WORKER, grace_of, health_of,
+    APPS, CLICKHOUSE_URL, CLUSTER, HEALTH_PATH, KEEPS_ALL, LITELLM, MONITOR, PINNED, POLICY, REDIS,
+    STORES, WEB, WORKER, grace_of, health_of,
 };
 use crate::survey::Survey;
 
@@ -127,15 +127,17 @@ pub(crate) fn has_room(found: &Found) -> bool {
     })
 }
 
-/// Finds the image that a service is pinned to: what runs, or, where nothing runs, what its tag names today.
+/// Finds the image that a service is pinned to: what runs, or what ran last. Only of a service that never was deployed it is what its
+/// tag names today: any other may have data that a later version migrates or drops.
 fn pinned<O: Railway>(outside: &O, found: &Found) -> Result<Pin, Failure> {
     let image = found.image();
     let legacy = image.as_ref().and_then(|image| {
         let name = image.repository.strip_prefix("bitnami/")?;
         Some(format!("{LEGACY}{name}"))
     });
-    if found.up().is_some() {
-        return pin::look(outside, &found.service, found.up(), legacy.as_deref());
+    let last = found.up().or_else(|| found.deployments.iter().find(|it| it.digest.is_some()));
+    if last.is_some() {
+        return pin::look(outside, &found.service, last, legacy.as_deref());
     }
     let name = found.name();
     let id = format!("pin-{name}");
@@ -143,6 +145,13 @@ fn pinned<O: Railway>(outside: &O, found: &Found) -> Result<Pin, Failure> {
         let title = format!("`{name}` has no image that could be pinned");
         return Ok(Pin::Impossible(Finding::refusal(&id, title)));
     };
+    if !found.deployments.is_empty() {
+        let title = format!("which version of `{name}` ran last can't be told");
+        let finding = Finding::refusal(&id, title)
+            .evidence(format!("{image} may name a later one by now"))
+            .remedy("set the service to the exact version that its data is of");
+        return Ok(Pin::Impossible(finding));
+    }
     let image = legacy.map_or(image.clone(), |legacy| image.moved_to(&legacy));
     Ok(match outside.published(&image.to_string())? {
         Some(found) if image.digest.as_deref() == Some(found.digest.as_str()) => Pin::Stands(image),
@@ -186,6 +195,10 @@ fn variables(survey: &Survey) -> Vec<Change> {
     // Where Langfuse runs its migrations went through, whichever they were.
     for service in [WEB, WORKER] {
         let Some(found) = survey.of(service).filter(|_| !survey.is_up(WEB)) else { continue };
+        // A version 2 knows none, and its way to version 3 sets the flag itself.
+        if found.value(CLICKHOUSE_URL).is_none() {
+            continue;
+        }
         let before = found.shown(CLUSTER).map(str::to_owned);
         if before.as_deref() != Some("false") {
             changes.push(Change { service, name: CLUSTER, value: "false", before });

@@ -89,7 +89,9 @@ impl Survey {
 }
 
 fn refused_key<O: Railway>(outside: &O, now: u64) -> Result<Option<String>, Failure> {
-    let since = now.saturating_sub(LOOK_BACK);
+    // What an earlier deployment wrote may have been mended since.
+    let newest = outside.deployments(WEB, 1)?.first().map(|newest| newest.created);
+    let since = newest.unwrap_or(0).max(now.saturating_sub(LOOK_BACK));
     let lines = allowed(outside.logs(WEB, since, REFUSES_KEY, 100))?.unwrap_or_default();
     Ok(lines.into_iter().next_back().map(|line| line.message))
 }
@@ -97,13 +99,41 @@ fn refused_key<O: Railway>(outside: &O, now: u64) -> Result<Option<String>, Fail
 /// Returns whether anything was ever made in Langfuse, or why that can't be told.
 ///
 /// Langfuse migrates before it looks at its key, so that its tables are there says nothing; a row in them does.
-pub(crate) fn was_used<O: Sql>(outside: &O) -> Result<Result<bool, String>, Failure> {
+pub(crate) fn was_used<O: Railway + Sql>(outside: &O) -> Result<Result<bool, String>, Failure> {
+    let place = allowed(outside.destination(WEB, DATABASE_URL))?.ok().flatten();
+    let Some(place) = place else {
+        return Ok(Err(format!("where `{DATABASE_URL}` of `{WEB}` leads is not known")));
+    };
+    let name = answer::texts(outside, POSTGRES, "SELECT current_database()::text", &[]);
+    let name = allowed(name)?.map(|names| names.into_iter().next().unwrap_or_default());
+    let database = place.path.trim_start_matches('/');
+    match name {
+        Ok(name) if name == database && place.host.split('.').next() == Some(POSTGRES) => {}
+        Ok(name) => {
+            let why = format!(
+                "`{DATABASE_URL}` of `{WEB}` leads to `{database}` at {}, and the connection `{POSTGRES}` to `{name}`",
+                place.host
+            );
+            return Ok(Err(why));
+        }
+        Err(why) => return Ok(Err(why)),
+    }
     let count = |statement: &str, parameters: &[Value]| {
         answer::row(outside, POSTGRES, statement, parameters).and_then(|row| row.count(0))
     };
     let table =
-        "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = 'public' AND tablename = $1";
-    match allowed(count(table, &[Value::from(PROJECTS)]))? {
+        "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname = $2 AND tablename = $1";
+    let elsewhere =
+        "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname <> $2 AND tablename = $1";
+    let parameters = [Value::from(PROJECTS), Value::from("public")];
+    match allowed(count(elsewhere, &parameters))? {
+        Ok(0) => {}
+        Ok(_) => {
+            return Ok(Err(format!("a table `{PROJECTS}` is in another schema than `public`")));
+        }
+        Err(why) => return Ok(Err(why)),
+    }
+    match allowed(count(table, &parameters))? {
         Ok(0) => Ok(Ok(false)),
         Ok(_) => {
             let any = "SELECT count(*) FROM (SELECT 1 FROM public.projects LIMIT 1) AS any_row";

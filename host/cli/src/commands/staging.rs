@@ -68,14 +68,25 @@ async fn done_there(
         if run.environment != environment || run.component != component {
             continue;
         }
-        let records = session.store.records(&run.id).await.or_exit(Exit::Failed)?;
-        let state = RunState::fold(&records).or_exit(Exit::Failed)?;
-        if state.phase == Phase::Finished(End::Done) {
-            let plan = session.plan_of(&run.id).await?;
-            done.push((run.id, plan.authority.to));
+        // What can't be read, such as a newer Lockstep's run, is not known to be done; the plan at hand does not depend on it.
+        match version_done(session, &run.id).await {
+            Ok(version) => done.extend(version.map(|version| (run.id, version))),
+            Err(error) => {
+                tracing::warn!(run = %run.id, error = %error.error, "a run in staging can't be read")
+            }
         }
     }
     Ok(done)
+}
+
+/// Returns the version that a run ended with, if it is done.
+async fn version_done(session: &Session, run: &RunId) -> Result<Option<Version>, CliError> {
+    let records = session.store.records(run).await.or_exit(Exit::Failed)?;
+    let state = RunState::fold(&records).or_exit(Exit::Failed)?;
+    if state.phase != Phase::Finished(End::Done) {
+        return Ok(None);
+    }
+    Ok(Some(session.plan_of(run).await?.authority.to))
 }
 
 /// Returns Railway's id of an environment; none for a lab that does not run, whose next one is another.

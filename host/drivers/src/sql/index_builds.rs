@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use lockstep_engine::model::{self, Fact, Failure, Transfer, Value};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
@@ -28,19 +28,22 @@ const PREPARE: &str = "\
       WHERE name = 'client_connection_check_interval'; \
     SET synchronous_commit = off";
 
-/// Whether a table is followed by no subscription that has not begun to copy it, and whether any table is being copied. Who copies
-/// holds a lock, so a key waits behind it for the rows.
-const BEGUN: &str = "\
-    SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srrelid = ($1::text)::regclass AND (r.srsubstate = 'i' \
-        OR r.srsubstate = 'd' AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'relation' AND l.granted \
-          AND l.relation = r.srrelid AND l.mode = 'RowExclusiveLock' AND l.database = (SELECT d.oid \
-            FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())))), \
-      EXISTS (SELECT FROM pg_catalog.pg_subscription_rel r WHERE r.srsubstate = 'd')";
+/// Of these tables the one that had best come next, and how its copy by a subscription stands: 0 ended or none, 1 going on, 2 not
+/// begun; and whether any copy goes on. Nobody waits for a lock behind a copy: the worker that follows would wait behind both, and
+/// with it every table that is not copied yet.
+const NEXT: &str = "\
+    WITH copied AS (SELECT r.srrelid, CASE WHEN r.srsubstate NOT IN ('i', 'd') THEN 0 WHEN r.srsubstate = 'd' AND EXISTS ( \
+        SELECT FROM pg_catalog.pg_locks l WHERE l.locktype = 'relation' AND l.granted AND l.relation = r.srrelid \
+          AND l.mode = 'RowExclusiveLock' AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d \
+            WHERE d.datname = pg_catalog.current_database())) THEN 1 ELSE 2 END AS stands FROM pg_catalog.pg_subscription_rel r) \
+    SELECT t.name, coalesce(c.stands, 0), EXISTS (SELECT FROM copied WHERE stands = 1) \
+    FROM unnest($1::text[]) WITH ORDINALITY AS t(name, place) LEFT JOIN copied c ON c.srrelid = t.name::regclass \
+    ORDER BY 2, t.place LIMIT 1";
 
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long no table may be copied before nothing is waited for any more. A key that comes before its rows costs time, nothing else.
+/// How long no copy may go on before nothing is waited for any more. A key that comes before its rows costs time, nothing else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An index to be built.
@@ -63,15 +66,15 @@ pub(super) struct Builds {
 struct Reached {
     built: usize,
     of: usize,
-    /// Tables whose rows are waited for.
-    awaited: Vec<String>,
+    /// The table whose rows are waited for, if any are.
+    awaited: Option<String>,
 }
 
 impl Reached {
     fn note(&self) -> String {
-        let awaited = match self.awaited.as_slice() {
-            [] => String::new(),
-            tables => format!("; the copy of {} has not begun", tables.join(", ")),
+        let awaited = match &self.awaited {
+            None => String::new(),
+            Some(table) => format!("; waits for the rows of {table}"),
         };
         format!("built {} of {} indexes{awaited}", self.built, self.of)
     }
@@ -93,14 +96,18 @@ pub(super) fn begin(databases: &Arc<Databases>, order: &Order<'_>, transfer: &Tr
     let reached = Arc::new(Mutex::new(Reached::default()));
     let (databases, shared) = (databases.clone(), reached.clone());
     let (called, transfer) = (called(order), transfer.clone());
-    Job::begin(move || lock(&reached).note(), async move {
+    let name = called.clone();
+    let [_, target] = transfer.connections();
+    let target = target.to_owned();
+    let job = Job::begin(move || lock(&reached).note(), async move {
         let Transfer::BuildIndexes { source, target, which } = &transfer else {
             let failure = Failure::permanent("sql:kind", "this builds no indexes");
             return Err(Ended::Failed(failure));
         };
         let built = databases.build_indexes(&called, (source, target), *which, &shared).await;
         built.map_err(|failure| Ended::Failed(databases.redactor.failure(failure)))
-    })
+    });
+    job.changing(&target, &session::called(&name))
 }
 
 impl Databases {
@@ -127,7 +134,11 @@ impl Databases {
             reached,
         };
         let sessions = (0..AT_ONCE.min(all)).map(|_| run.session());
-        join_all(sessions).await.into_iter().collect::<Result<(), _>>()?;
+        if let Err(failure) = try_join_all(sessions).await {
+            // What the others had begun would be in the next attempt's way.
+            terminate(&session.client, target, &session::called(called)).await?;
+            return Err(failure);
+        }
         let all = Value::Integer(i64::try_from(all).unwrap_or(i64::MAX));
         Ok(vec![Fact::one("indexes", all)])
     }
@@ -141,32 +152,43 @@ impl Run<'_> {
         session.client.batch_execute(self.settings).await.map_err(failed)?;
         session.client.batch_execute(PREPARE).await.map_err(failed)?;
         loop {
-            let next = lock(&self.left).pop_front();
+            let next = match self.which {
+                model::Indexes::Keys => self.next(&session.client).await.map_err(failed)?,
+                model::Indexes::Others => lock(&self.left).pop_front(),
+            };
             let Some(build) = next else { return Ok(()) };
-            if self.which == model::Indexes::Keys {
-                lock(self.reached).awaited.push(build.table.clone());
-                let begun = begun(&session.client, &build.table).await;
-                lock(self.reached).awaited.retain(|table| *table != build.table);
-                begun.map_err(failed)?;
-            }
             session.client.batch_execute(&build.script).await.map_err(failed)?;
             lock(self.reached).built += 1;
         }
     }
-}
 
-/// Waits until a table's rows are being copied, if they are to be.
-async fn begun(client: &Client, table: &str) -> Result<(), tokio_postgres::Error> {
-    let mut idle = Instant::now();
-    loop {
-        let row = client.query_one(BEGUN, &[&table]).await?;
-        if row.try_get(0)? || idle.elapsed() > PATIENCE {
-            return Ok(());
+    /// Takes the key that had best be built next, once the copy of its table has ended.
+    async fn next(&self, client: &Client) -> Result<Option<Build>, tokio_postgres::Error> {
+        let mut idle = Instant::now();
+        loop {
+            let tables: Vec<String> =
+                lock(&self.left).iter().map(|build| build.table.clone()).collect();
+            if tables.is_empty() {
+                return Ok(None);
+            }
+            let row = client.query_one(NEXT, &[&tables]).await?;
+            let (table, stands, any): (String, i32, bool) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            if any {
+                idle = Instant::now();
+            }
+            lock(self.reached).awaited = (stands > 0).then(|| table.clone());
+            if stands == 0 || idle.elapsed() > PATIENCE {
+                let mut left = lock(&self.left);
+                let place = left.iter().position(|build| build.table == table);
+                // Another session may have taken it.
+                if let Some(build) = place.and_then(|place| left.remove(place)) {
+                    return Ok(Some(build));
+                }
+            } else {
+                sleep(LOOK).await;
+            }
         }
-        if row.try_get(1)? {
-            idle = Instant::now();
-        }
-        sleep(LOOK).await;
     }
 }
 

@@ -7,6 +7,7 @@ use lockstep_engine::model::{Fact, Failure, Millis};
 use lockstep_engine::run::Follow;
 use tokio::task::JoinHandle;
 
+use super::fence::terminate;
 use super::session::Databases;
 
 /// How often it is worth looking.
@@ -23,6 +24,8 @@ pub(super) enum Ended {
 
 /// Work that goes on. Dropping it ends it.
 pub(super) struct Job {
+    /// The connection on which its sessions change something, and how these call themselves.
+    sessions: Option<(String, String)>,
     note: Box<dyn Fn() -> String + Send>,
     ended: Arc<OnceLock<Result<Vec<Fact>, Ended>>>,
     task: JoinHandle<()>,
@@ -45,7 +48,13 @@ impl Job {
         let task = tokio::spawn(async move {
             let _only_once = shared.set(work.await);
         });
-        Self { note: Box::new(note), ended, task }
+        Self { sessions: None, note: Box::new(note), ended, task }
+    }
+
+    /// Returns it with how its sessions call themselves that change something on a connection.
+    pub(super) fn changing(mut self, connection: &str, called: &str) -> Self {
+        self.sessions = Some((connection.to_owned(), called.to_owned()));
+        self
     }
 
     /// Looks how far it is.
@@ -64,6 +73,24 @@ impl Job {
 }
 
 impl Databases {
+    /// Ends what still goes on of other effects than that of `marker`: one effect comes to its end before the next begins, so
+    /// whatever is left is of a step that was given up.
+    pub(crate) async fn end_other_jobs(&self, marker: &str) {
+        let left: Vec<Job> =
+            self.jobs().extract_if(.., |other, _| other != marker).map(|(_, job)| job).collect();
+        for job in left {
+            let Some((name, called)) = job.sessions.clone() else { continue };
+            drop(job);
+            let ended = async {
+                let session = self.open(&name, "lockstep:fence").await?;
+                terminate(&session.client, &name, &called).await
+            };
+            if let Err(failure) = ended.await {
+                tracing::warn!(connection = name, %failure, "sessions of a step that was given up may still go on");
+            }
+        }
+    }
+
     pub(super) fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }

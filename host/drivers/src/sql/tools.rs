@@ -10,6 +10,14 @@ use tokio::sync::OnceCell;
 
 use crate::via::{Target, Tls};
 
+/// What these programs write of what passes: somebody's lock, a server that restarts, a connection that broke.
+const PASSING: [&str; 4] = [
+    "due to lock timeout",
+    "connection to server",
+    "server closed the connection",
+    "the database system is",
+];
+
 /// `pg_dump` with the `pg_restore` of the same folder.
 #[derive(Clone, Debug)]
 pub(super) struct DumpTools {
@@ -131,7 +139,9 @@ async fn said(mut command: Command, name: &str) -> Result<String, Failure> {
     let output = command.output().await.map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(format!("{}: {}", output.status, said.trim())));
+        let failure = failed(format!("{}: {}", output.status, said.trim()));
+        let passes = PASSING.iter().any(|words| said.contains(words));
+        return Err(if passes { Failure::Transient(failure.problem().clone()) } else { failure });
     }
     String::from_utf8(output.stdout).map_err(|error| failed(error.to_string()))
 }

@@ -6,7 +6,7 @@ use lockstep_sdk::{Failure, failure::allowed};
 
 use super::Seen;
 use crate::clickhouse;
-use crate::database::{self, LEGACY};
+use crate::database;
 use crate::names::WEB;
 use crate::route::DROPS;
 
@@ -16,7 +16,7 @@ const ROOM: u64 = 3;
 /// What a table holds in PostgreSQL and in ClickHouse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counted {
-    /// The table, of one name at both.
+    /// The table's name in PostgreSQL.
     pub(crate) table: &'static str,
     /// Rows in PostgreSQL.
     pub(crate) here: u64,
@@ -42,17 +42,18 @@ impl Counted {
     }
 }
 
-/// Counts the tables of version 2 that are still there, and what has become of them.
+/// Counts those of `all` tables that are still in PostgreSQL, and what has become of them.
 pub(crate) fn counts<O: Sql + Http>(
     outside: &O,
     schema: &str,
     columns: &str,
+    all: &[(&'static str, &'static str)],
 ) -> Result<Vec<Counted>, Failure> {
     let tables = database::shape(outside, schema)?.0;
     let mut counted = Vec::new();
-    for table in LEGACY.into_iter().filter(|table| tables.contains_key(*table)) {
+    for (table, moved_to) in all.iter().filter(|(table, _)| tables.contains_key(*table)) {
         let here = database::count(outside, schema, table)?;
-        let there = allowed(clickhouse::count(outside, columns, table))?;
+        let there = allowed(clickhouse::count(outside, columns, moved_to))?;
         counted.push(Counted { table, here, there });
     }
     Ok(counted)
@@ -75,7 +76,7 @@ pub(crate) fn moved(counted: &[Counted]) -> Finding {
 }
 
 fn drops() -> Finding {
-    Finding::warning("drops", "version 4 drops the tables in which version 2 kept traces, observations and scores")
+    Finding::warning("drops", "version 4 drops the tables in which version 2 kept traces, observations, scores and items of dataset runs")
         .evidence("what was moved from them is in ClickHouse; going back to version 3 does not bring the tables back")
         .remedy("the step `web` asks before it does so")
         .mended_by(WEB)

@@ -93,9 +93,15 @@ fn background(seen: Seen<'_>) -> Finding {
         ),
         Standing::Active(open) if seen.route == Route::ToFour => lines(
             Finding::refusal("background", "what version 2 kept is still being moved: version 4 would drop the rest of it, for good")
-                .evidence("version 4 drops the tables `traces`, `observations` and `scores` when it first starts, whatever is still in them")
+                .evidence("version 4 drops the tables `traces`, `observations`, `scores` and `dataset_run_items` when it first starts, whatever is still in them")
                 .remedy("let the worker end it; nothing else opens this gate")
                 .source(DROPS),
+            &open,
+        ),
+        Standing::Active(open) if open.iter().any(Migration::is_of_version_2) => lines(
+            Finding::refusal("background", "what version 2 kept is still being moved, and a later version 3 is for afterwards")
+                .remedy("let the worker end it first")
+                .source("domain.md C.3"),
             &open,
         ),
         Standing::Active(open) => lines(

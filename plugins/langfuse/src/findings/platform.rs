@@ -5,7 +5,7 @@ use lockstep_sdk::running::Running;
 use lockstep_sdk::{Finding, history};
 
 use super::Seen;
-use crate::names::{PATIENCE, WORKER};
+use crate::names::{DATABASE, PATIENCE, WORKER};
 use crate::survey::{Survey, URL};
 
 /// How long Railway must wait for a web service that migrates, in seconds.
@@ -86,12 +86,21 @@ fn leads(survey: &Survey) -> Finding {
     let reference = format!("${{{{{name}.");
     let refers = survey.web.variable(URL).is_some_and(|text| text.contains(&reference));
     match &survey.leads {
-        Ok(host) if host.split('.').next() == Some(name) || refers => {
-            Finding::note("leads", format!("Langfuse's database is that of `{name}`"))
-                .evidence(format!("{URL} leads to {host}"))
+        Ok((host, database)) if host.split('.').next() == Some(name) || refers => {
+            let evidence = format!("{URL} leads to the database `{database}` at {host}");
+            match &survey.inside {
+                Ok(inside) if inside.name != *database => Finding::refusal("leads", format!("Langfuse's database is not the one that the connection `{DATABASE}` leads to"))
+                    .evidence(evidence)
+                    .evidence(format!("the connection leads to the database `{}`", inside.name))
+                    .remedy(format!("write `database = \"{database}\"` into the connection `{DATABASE}` in lockstep.toml")),
+                Ok(_) | Err(_) => {
+                    Finding::note("leads", format!("Langfuse's database is that of `{name}`"))
+                        .evidence(evidence)
+                }
+            }
         }
-        Ok(host) => Finding::refusal("leads", format!("Langfuse's database is not that of `{name}`, which would be backed up"))
-            .evidence(format!("{URL} leads to {host}"))
+        Ok((host, database)) => Finding::refusal("leads", format!("Langfuse's database is not that of `{name}`, which would be backed up"))
+            .evidence(format!("{URL} leads to the database `{database}` at {host}"))
             .remedy("name the service of its database in the option `database-service`, and let the connection `postgres` lead there"),
         Err(why) => Finding::refusal("leads", "where Langfuse's database is can't be told")
             .evidence(why.as_str())

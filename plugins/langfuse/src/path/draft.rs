@@ -11,6 +11,7 @@ use lockstep_sdk::{Draft, Failure, Finding, Severity, Target, Version, Watch};
 
 use super::parts::{Leaving, Parts};
 use crate::context::{Context, Part};
+use crate::database::DROPPED;
 use crate::declare::Declares;
 use crate::findings::{self, Seen};
 use crate::names::{self, COMPONENT, RELEASES};
@@ -133,7 +134,8 @@ fn exchange<O: Railway + Sql + Http, D: Declares>(
     let seen = Seen { survey, inside, columns, options, route, from, goal, published };
     found.extend(findings::going(seen));
     if let (Route::ToFour, Some(schema), Ok(columns)) = (route, inside.schema(), &survey.schema) {
-        found.push(findings::moved(&findings::counts(outside, schema, columns)?));
+        let counted = findings::counts(outside, schema, columns, &DROPPED)?;
+        found.push(findings::moved(&counted));
     }
     found.push(chosen(route));
     let Some(worker) = &survey.worker else { return Ok(Draft::bare(versions, found)) };

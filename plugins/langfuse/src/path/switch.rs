@@ -17,11 +17,11 @@ pub(crate) const FROZEN: [&str; 2] =
 pub(crate) const MODE: (&str, &str) = ("LANGFUSE_MIGRATION_V4_WRITE_MODE", "dual");
 
 /// What going back from version 4 loses.
-const LOSS: &str = "the tables in which version 2 kept traces, observations and scores are dropped: what was moved from them is in ClickHouse, \
+const LOSS: &str = "the tables in which version 2 kept traces, observations, scores and items of dataset runs are dropped: what was moved from them is in ClickHouse, \
     and they come back only from the backup, which loses everything written since";
 
 /// What a person says yes to before that.
-const ACCEPT: &str = "Version 4 drops the tables `traces`, `observations` and `scores` in PostgreSQL when it starts. The findings say that \
+const ACCEPT: &str = "Version 4 drops the tables `traces`, `observations`, `scores` and `dataset_run_items` in PostgreSQL when it starts. The findings say that \
     everything in them is in ClickHouse, and it is looked at again right before. Go on?";
 
 impl<D: Declares> Parts<'_, D> {

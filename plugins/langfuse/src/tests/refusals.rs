@@ -140,7 +140,7 @@ fn variables_without_which_nothing_starts_are_named() {
             |it| it.unset("langfuse-worker", "LANGFUSE_S3_EVENT_UPLOAD_BUCKET"),
             "EVENT_UPLOAD_BUCKET",
         ),
-        ("leads", |it| it.set("langfuse-web", "DATABASE_URL", "***d"), "leads to db.example"),
+        ("leads", |it| it.set("langfuse-web", "DATABASE_URL", "***d"), "at db.example"),
         ("clickhouse", |it| it.set("langfuse-web", "CLICKHOUSE_DB", "a'; DROP"), "CLICKHOUSE_DB"),
     ];
     let mut stack = Stack::healthy();
@@ -149,6 +149,28 @@ fn variables_without_which_nothing_starts_are_named() {
     for case in [cases[0], cases[1], cases[3]] {
         refused_for(&Stack::healthy(), TO, case);
     }
+}
+
+#[test]
+fn another_database_of_the_same_server_opens_no_gate() {
+    let mut stack = Stack::healthy();
+    let own = location("postgresql", "postgres.railway.internal", "/langfuse");
+    stack.leads("langfuse-web", "DATABASE_URL", own);
+    let part = "leads to the database `litellm_langfuse`";
+    for to in [TO, "4.16.0"] {
+        refused_for(&stack, to, ("leads", |_| {}, part));
+    }
+}
+
+#[test]
+fn what_version_2_kept_is_moved_before_a_later_version_3() {
+    let late = "20241024_1738_migrate_scores_from_pg_to_ch";
+    let case: Case = (
+        "background",
+        |it| it.databases.background.push(migration("20241024_1738_migrate_scores_from_pg_to_ch")),
+        late,
+    );
+    refused_for(&Stack::healthy(), TO, case);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use lockstep_sdk::{Failure, Pending, Progress, history};
 use super::parts::{MADE, WIRED, WORKER};
 use crate::clickhouse;
 use crate::context::Context;
+use crate::database::LEGACY;
 use crate::findings::counts;
 use crate::names::REDIS;
 use crate::web;
@@ -111,7 +112,7 @@ pub(crate) fn wired<O: Railway>(outside: &O, context: &Context) -> Result<Progre
 
 /// Looks whether everything that version 2 kept is there.
 pub(crate) fn moved<O: Sql + Http>(outside: &O, context: &Context) -> Result<Progress, Failure> {
-    let counted = counts(outside, &context.schema, &context.columns)?;
+    let counted = counts(outside, &context.schema, &context.columns, &LEGACY)?;
     Ok(match counted.iter().find(|it| !it.is_moved()) {
         None => Progress::Done(Vec::new()),
         Some(left) => Progress::Failed(format!(

@@ -3,7 +3,7 @@
 use lockstep_sdk::{Failure, Finding, VariableValue};
 
 use super::plans::planned;
-use super::stack::{Stack, denied, shown, target};
+use super::stack::{Stack, denied, digest, shown, target};
 use crate::plan::plan;
 
 #[track_caller]
@@ -18,6 +18,19 @@ fn refused(stack: &Stack, id: &str) -> Finding {
     let found = finding(&draft.findings, id).clone();
     assert!(found.refuses() && draft.steps.is_empty() && declared.all().is_empty(), "{found:?}");
     found
+}
+
+#[test]
+fn what_is_down_is_never_deployed_as_a_version_that_did_not_run_last() {
+    let mut stack = Stack::as_written();
+    stack.deployments.get_mut("langfuse-web").unwrap()[0].digest = Some(digest('b'));
+    let found = refused(&stack, "pin-langfuse-web");
+    assert!(found.evidence[0].contains(&digest('b')), "its tag names another by now: {found:?}");
+    stack.deployments.get_mut("langfuse-web").unwrap()[0].digest = None;
+    let found = refused(&stack, "pin-langfuse-web");
+    assert_eq!(found.title, "which version of `langfuse-web` ran last can't be told");
+    stack.deployments.get_mut("langfuse-web").unwrap().clear();
+    assert!(!planned(&stack).0.steps.is_empty(), "one that never ran has no data");
 }
 
 #[test]

@@ -96,7 +96,7 @@ impl Refused {
             let bound: Bound = bound(component, words);
             let other = before.iter().find(|other| other.component == *component)?;
             let end = ends_with(other);
-            // Where it ends is not known yet only where it can't be planned: it is looked at again at its turn.
+            // Of a stage that can't be planned yet no end is known: only a rule for any version holds of it.
             let is_it = end.as_ref().is_some_and(|end| is_within(end, &bound));
             let end = end.map_or_else(|| "some version".to_owned(), |end| end.text);
             (is_it || words == "*").then(|| {
