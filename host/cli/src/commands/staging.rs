@@ -72,7 +72,7 @@ async fn done_there(
         match version_done(session, &run.id).await {
             Ok(version) => done.extend(version.map(|version| (run.id, version))),
             Err(error) => {
-                tracing::warn!(run = %run.id, error = %error.error, "a run in staging can't be read")
+                tracing::warn!(run = %run.id, error = %error.error, "a run in staging can't be read");
             }
         }
     }
