@@ -46,16 +46,20 @@ pub(crate) fn publish(link: Link, tables: &[TableName]) -> Vec<Vec<Piece>> {
     statements([format!("CREATE PUBLICATION {}{tables}", link.name)])
 }
 
-/// How many tables a copy begins with.
+/// How many tables a copy begins with at least.
 const FIRST: usize = 5;
+
+/// Above so many bytes a table is among those. The host builds the keys of such tables over their rows.
+const LARGE: u64 = 32 << 20;
 
 /// Returns the statements that publish only the largest of these tables at first: what takes longest had better begin first, and
 /// a subscriber begins with tables by their names.
 pub(crate) fn publish_largest(link: Link, tables: &[TableName]) -> Vec<Vec<Piece>> {
     let small = format!(
         "DO $$ DECLARE small text; BEGIN SELECT string_agg(prrelid::regclass::text, ', ') INTO small \
-         FROM (SELECT r.prrelid, row_number() OVER (ORDER BY pg_table_size(r.prrelid) DESC) AS place FROM pg_publication_rel r \
-           JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = {}) AS sized WHERE place > {FIRST}; \
+         FROM (SELECT r.prrelid, pg_table_size(r.prrelid) AS bytes, row_number() OVER (ORDER BY pg_table_size(r.prrelid) DESC) AS place \
+           FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = {}) AS sized \
+         WHERE place > {FIRST} AND bytes <= {LARGE}; \
          IF small IS NOT NULL THEN EXECUTE 'ALTER PUBLICATION {} DROP TABLE ' || small; END IF; END $$",
         Literal(link.name),
         link.name

@@ -92,14 +92,15 @@ impl<D: Declares> Parts<'_, D> {
         let link = subscribe(FORTH, &primary, "copy_data = true");
         self.declare.alone("copy-sub", NEW, link, &subscribed(FORTH))?;
         let mut labels = vec!["copy-pub", "copy-sub"];
+        // While a key is built the worker that follows waits, and with it each table that it has not begun: there is none yet.
+        if self.keys_can_wait() {
+            self.declare.build_indexes("keys", OLD, NEW, &Indexes::Keys)?;
+            labels.push("keys");
+        }
         if let Some(rest) = publish_rest(FORTH, &tables) {
             self.declare.transaction("copy-pub-all", OLD, rest)?;
             self.declare.again("copy-sub-all", NEW, &refresh(FORTH))?;
             labels.extend(["copy-pub-all", "copy-sub-all"]);
-        }
-        if self.keys_can_wait() {
-            self.declare.build_indexes("keys", OLD, NEW, &Indexes::Keys)?;
-            labels.push("keys");
         }
         self.push(
             Step::new(

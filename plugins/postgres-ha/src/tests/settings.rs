@@ -57,7 +57,7 @@ fn the_largest_tables_are_copied_first() {
     let (draft, declared) = planned(&stack);
     assert_eq!(
         step(&draft.steps, "copy").effects,
-        ["copy-pub", "copy-sub", "copy-pub-all", "copy-sub-all", "keys"]
+        ["copy-pub", "copy-sub", "keys", "copy-pub-all", "copy-sub-all"]
     );
     assert!(declared.line("copy-pub").contains("pg_table_size(r.prrelid) DESC"));
     let published = declared.line("copy-pub-all");
