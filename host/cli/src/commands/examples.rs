@@ -82,6 +82,7 @@ fn every_fault_that_is_listed_can_be_injected() {
             "SERVICE" => "redis",
             "MUTATION" => "serviceInstanceDeployV2",
             "FAULT…" => "down",
+            "HOW" => "postgres-killed",
             literal => literal,
         });
         let all: Vec<&str> = given.collect();
