@@ -2,7 +2,7 @@
 
 use lockstep_sdk::json::Json;
 use lockstep_sdk::outside::{Http, Railway, Redis, Sql, second};
-use lockstep_sdk::{Failure, Location, Value, answer};
+use lockstep_sdk::{Failure, Location, Value, VariableValue, answer};
 
 use crate::found::Found;
 use crate::names::{
@@ -107,8 +107,14 @@ pub(crate) fn was_used<O: Railway + Sql>(outside: &O) -> Result<Result<bool, Str
     let name = answer::texts(outside, POSTGRES, "SELECT current_database()::text", &[]);
     let name = allowed(name)?.map(|names| names.into_iter().next().unwrap_or_default());
     let database = place.path.trim_start_matches('/');
+    let reference = format!("${{{{{POSTGRES}.");
+    let refers = outside.variables(WEB)?.iter().any(|it| {
+        it.name == DATABASE_URL
+            && matches!(&it.value, VariableValue::Shown(text) if text.contains(&reference))
+    });
+    let is_there = refers || place.host.split('.').next() == Some(POSTGRES);
     match name {
-        Ok(name) if name == database && place.host.split('.').next() == Some(POSTGRES) => {}
+        Ok(name) if name == database && is_there => {}
         Ok(name) => {
             let why = format!(
                 "`{DATABASE_URL}` of `{WEB}` leads to `{database}` at {}, and the connection `{POSTGRES}` to `{name}`",
