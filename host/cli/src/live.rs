@@ -33,8 +33,10 @@ pub(crate) async fn of_service(
         }
     }
     for (name, endpoint) in endpoints(&opened.document) {
-        if matches!(&endpoint.origin, Origin::Service { service: of, .. } if *of == service.name) {
-            return Ok(of_endpoint(&opened.drivers, &name, &service.name).await);
+        if matches!(&endpoint.origin, Origin::Service { service: of, .. } if *of == service.name)
+            && let Some(live) = of_endpoint(&opened.drivers, &name, &service.name).await
+        {
+            return Ok(Some(live));
         }
     }
     Ok(None)
