@@ -151,6 +151,26 @@ fn variables_without_which_nothing_starts_are_named() {
     }
 }
 
+/// Of the errors of the old guide, the one whose check is 200 while the database is dead.
+#[test]
+fn error_11_the_guides_health_says_nothing_of_database_worker_clickhouse_and_storage() {
+    assert!(crate::web::HEALTH.contains("failIfDatabaseUnavailable=true"));
+    assert_eq!(Stack::healthy().answers.health, 200, "and it is so in each of these");
+    let cases: [Case; 4] = [
+        (
+            "database",
+            |it| it.databases.down = Some(Failure::transiently("sql:08006", "gone")),
+            "gone",
+        ),
+        ("worker", |it| it.answers.worker = 500, "answers 500"),
+        ("clickhouse", |it| it.databases.error = Some((500, "Code: 210")), "Code: 210"),
+        ("storage", |it| it.answers.storage = 503, "answered 503"),
+    ];
+    for case in cases {
+        refused_for(&Stack::healthy(), TO, case);
+    }
+}
+
 #[test]
 fn another_database_of_the_same_server_opens_no_gate() {
     let mut stack = Stack::healthy();
