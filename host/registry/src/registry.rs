@@ -267,7 +267,8 @@ fn fetched(bytes: Bytes, created: Option<Timestamp>, signatures: Vec<Signature>)
 
 /// Puts together what the cache has; what the source itself said of the time and the manifest comes before what others said.
 fn recalled(source: &Source, digest: Digest, bytes: Bytes, records: Vec<Record>) -> Fetched {
-    let own = records.iter().find(|record| record.source == *source);
+    let own = records.iter().filter(|record| record.source == *source);
+    let own = own.max_by_key(|record| (record.manifest.is_some(), record.created));
     let (manifest, created) = own.map_or((None, None), |own| (own.manifest, own.created));
     let mut signatures = Vec::new();
     for signature in records.into_iter().flat_map(|record| record.signatures) {
