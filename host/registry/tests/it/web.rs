@@ -75,6 +75,11 @@ async fn a_file_of_a_web_server_comes_with_its_date_and_signature() {
     assert!(matches!(fault("none.wasm").await, Fault::NotFound(_)));
     assert!(matches!(fault("cut.wasm").await, Fault::Truncated { .. }));
     assert!(matches!(fault("still.wasm").await, Fault::Timeout { .. }));
+    // What does not speak TLS is never asked in clear text.
+    let error = registry.resolve(&source(&format!("https://{}/minio.wasm", liar.host()))).await;
+    let fault_of_tls = super::support::fault(error.unwrap_err());
+    let silent = matches!(fault_of_tls, Fault::Unreachable(_) | Fault::Timeout { .. });
+    assert!(silent, "{fault_of_tls}");
     let endless = fault("endless.wasm").await;
     assert!(matches!(endless, Fault::TooLarge { .. } | Fault::Timeout { .. }), "{endless}");
 }
