@@ -1,5 +1,7 @@
 //! Registries that lie, break off or refuse: each ends in a clear refusal, and nothing is kept.
 
+use std::path::Path;
+
 use lockstep_engine::model::Digest;
 use lockstep_registry::{Access, Credentials, Fault, Registry, RegistryError};
 use serde_json::json;
@@ -17,15 +19,23 @@ fn liar(
     Liar::start(move |asked| lie(asked).unwrap_or_else(|| artifact.answer(asked)))
 }
 
-/// Fetches through `registry` and returns why that failed, having seen that nothing was kept.
+/// Fetches from a registry that lies, and returns why that failed, having seen that nothing was kept.
 async fn refused(
+    artifact: &Artifact,
+    lie: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
+) -> Fault {
+    refused_by(registry, artifact, lie).await
+}
+
+async fn refused_by(
+    open: fn(&Path) -> Registry,
     artifact: &Artifact,
     lie: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
 ) -> Fault {
     let folder = tempfile::tempdir().unwrap();
     let liar = liar(artifact, lie);
     let from = source(&format!("oci://{}/acme/minio:1", liar.host()));
-    let error = impatient(folder.path()).resolve(&from).await.unwrap_err();
+    let error = open(folder.path()).resolve(&from).await.unwrap_err();
     assert!(!error.hint().is_empty());
     let kept = offline(folder.path()).exact(&from, &Digest::of(&artifact.component)).await;
     assert!(matches!(kept, Err(RegistryError::Offline { .. })), "{kept:?}");
@@ -141,14 +151,16 @@ async fn more_than_may_come_is_refused_before_it_fills_the_memory() {
     assert!(matches!(fault, Fault::TooLarge { limit: 0x10_0000 }), "{fault}");
     for what in [is_layer, is_manifest] {
         let fault = refused(&artifact(), move |asked| what(asked).then_some(Answer::Endless)).await;
-        assert!(matches!(fault, Fault::TooLarge { .. } | Fault::Timeout { .. }), "{fault}");
+        assert!(matches!(fault, Fault::TooLarge { .. }), "{fault}");
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_never_ends_is_left() {
     for what in [is_layer, is_manifest] {
-        let fault = refused(&artifact(), move |asked| what(asked).then_some(Answer::Still)).await;
+        let still = move |asked: &Asked| what(asked).then_some(Answer::Still);
+        // Where the machine is slow it is another answer that takes too long, and the end is the same.
+        let fault = refused_by(impatient, &artifact(), still).await;
         assert!(matches!(fault, Fault::Timeout { .. }), "{fault}");
     }
 }
