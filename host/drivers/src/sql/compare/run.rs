@@ -27,11 +27,12 @@ const CALLED: &str = "lockstep:compare";
 const SETTINGS: &str = "\
     SET search_path = pg_catalog; SET statement_timeout = '2h'; SET lock_timeout = '10s'; SET row_security = off; \
     SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 1; \
-    SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lc_monetary = 'C'; SET default_transaction_read_only = on";
+    SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lc_monetary = 'C'; SET default_transaction_read_only = on; \
+    SET idle_in_transaction_session_timeout = 0";
 
 /// Everything by which the order of texts is decided.
 const COLLATION: &str = "\
-    SELECT pg_catalog.concat_ws(' ', d.datcollate, d.datctype, d.datlocprovider, pg_catalog.current_setting('server_encoding')) \
+    SELECT pg_catalog.concat_ws(' ', d.datcollate, d.datctype, coalesce(pg_catalog.to_jsonb(d)->>'datlocprovider', 'c'), pg_catalog.current_setting('server_encoding')) \
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
 
 const SEQUENCES: &str = "\

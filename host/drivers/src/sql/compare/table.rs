@@ -10,8 +10,8 @@ pub(super) const STRETCH: i64 = 20_000;
 /// Every ordinary table of users, leaf partitions included, with its columns by name and its key in order. Generated columns
 /// follow from the others. A key is what the table identifies its rows by: the primary key, or the index named for it.
 ///
-/// Only values of these types are equal to their type just when they are to the letter: 1.0 and 1.00 are equal numbers, and an
-/// enumeration's number is another in each database.
+/// Only values of some types are equal to the server just when they are to the letter: 1.0 and 1.00 are equal numbers, and an
+/// enumeration's number is another in each database. And of eight bytes the server's own hash keeps four.
 const TABLES: &str = "\
     WITH own AS (SELECT n.oid, n.nspname FROM pg_namespace n WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', \
         'lockstep') AND n.nspname !~ '^pg_(toast|temp)') \
@@ -20,8 +20,10 @@ const TABLES: &str = "\
       to_regprocedure('pg_catalog.hash_record_extended(record,bigint)') IS NOT NULL \
     FROM pg_class c JOIN own ON own.oid = c.relnamespace LEFT JOIN LATERAL ( \
       SELECT array_agg(a.attname::text ORDER BY a.attname::text COLLATE \"C\") AS names, \
-        array_agg(CASE WHEN a.atttypid = ANY ('{text,varchar}'::regtype[]) THEN 'text' \
-            WHEN a.atttypid = ANY ('{bool,bytea,int2,int4,int8,uuid,date,timestamp,timestamptz}'::regtype[]) THEN 'exact' \
+        array_agg(CASE WHEN a.atttypid = ANY ('{text,varchar}'::regtype[]) THEN 'collated' \
+            WHEN a.atttypid = ANY ('{bool,bytea,int2,int4,uuid,date}'::regtype[]) THEN 'exact' \
+            WHEN a.atttypid = ANY ('{int8,timestamp,timestamptz}'::regtype[]) THEN (SELECT t.typsend::text FROM pg_type t WHERE t.oid = a.atttypid) \
+            WHEN a.atttypid = ANY ('{json,jsonb,numeric,float4,float8,interval}'::regtype[]) THEN 'written' \
             ELSE 'other' END ORDER BY a.attname::text COLLATE \"C\") AS forms FROM pg_attribute a \
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') o ON true LEFT JOIN LATERAL ( \
       SELECT array_agg(a.attname::text ORDER BY p.n) AS names, \
@@ -56,13 +58,17 @@ struct Column {
     form: Form,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Form {
     /// As they are.
     Exact,
     /// As they are, whatever their collation takes to be equal.
-    Text,
+    Collated,
+    /// As a function of the server sends them.
+    Sent(String),
     /// As they are written.
+    Written,
+    /// As they are written in a row: a cast may leave something out, such as blanks at the end.
     Other,
 }
 
@@ -70,10 +76,12 @@ impl Column {
     /// Returns what of a value is hashed.
     fn hashed(&self) -> String {
         let name = ident(&self.name);
-        match self.form {
+        match &self.form {
             Form::Exact => name,
-            Form::Text => format!("{name} COLLATE \"C\""),
-            Form::Other => format!("{name}::text COLLATE \"C\""),
+            Form::Collated => format!("{name} COLLATE \"C\""),
+            Form::Sent(function) => format!("pg_catalog.{}({name})", ident(function)),
+            Form::Written => format!("{name}::text COLLATE \"C\""),
+            Form::Other => format!("ROW({name})::text COLLATE \"C\""),
         }
     }
 }
@@ -107,8 +115,10 @@ pub(super) async fn tables(client: &Client) -> Result<BTreeMap<String, Table>, E
 fn columns(names: Vec<String>, forms: &[&str]) -> Vec<Column> {
     let form = |form: &&str| match *form {
         "exact" => Form::Exact,
-        "text" => Form::Text,
-        _ => Form::Other,
+        "collated" => Form::Collated,
+        "written" => Form::Written,
+        "other" => Form::Other,
+        function => Form::Sent(function.to_owned()),
     };
     names
         .into_iter()
@@ -240,8 +250,8 @@ mod tests {
             schema: "public".to_owned(),
             name: "LiteLLM \"x\"".to_owned(),
             columns: columns(
-                ["a", "B", "c"].map(str::to_owned).to_vec(),
-                &["text", "other", "exact"],
+                ["a", "B", "c", "d", "e"].map(str::to_owned).to_vec(),
+                &["collated", "written", "exact", "int8send", "other"],
             ),
             key: vec!["B".to_owned(), "a".to_owned()],
             key_types: vec!["text".to_owned(), "numeric(3,1)".to_owned()],
@@ -254,11 +264,12 @@ mod tests {
     #[test]
     fn values_are_hashed_as_they_are_only_where_equal_ones_are_written_alike() {
         let query = table().sums(&Range::default(), None);
-        let row = "ROW(\"a\" COLLATE \"C\", \"B\"::text COLLATE \"C\", \"c\") AS t";
+        let row = "ROW(\"a\" COLLATE \"C\", \"B\"::text COLLATE \"C\", \"c\", pg_catalog.\"int8send\"(\"d\"), \
+                   ROW(\"e\")::text COLLATE \"C\") AS t";
         assert!(query.contains(row) && query.contains("hash_record_extended(t, 1)"), "{query}");
         let before_14 = Table { hashes_rows: false, ..table() };
         let query = before_14.keys(&Range::default(), None);
-        let row = "ROW(\"a\", \"B\", \"c\")::text COLLATE \"C\" AS t";
+        let row = "ROW(\"a\", \"B\", \"c\", \"d\", \"e\")::text COLLATE \"C\" AS t";
         assert!(query.contains(row) && !query.contains("hash_record"), "{query}");
     }
 
