@@ -5,7 +5,9 @@
 //! by others, with what [`Fetched`] says of them: this crate knows neither environments nor consent.
 //!
 //! The protocol is spoken here over `reqwest`, because what is asked may lie: every answer is bounded in size and time, a
-//! redirect is followed only where a digest or a person decides about what comes, and credentials never leave for another host.
+//! redirect is followed only where a digest or a person decides about what comes, and credentials never leave for another host,
+//! with one exception: the registry itself, and nobody that it redirects to, may name the server that gives out its tokens, over
+//! `https`, and the user and password for the registry are sent there. That is how the registries of Docker and GitLab work.
 
 mod access;
 mod cache;

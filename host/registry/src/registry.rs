@@ -16,7 +16,7 @@ use crate::cache::{Cache, Loaded, Record};
 use crate::component::Interfaces;
 use crate::error::{Fault, RegistryError};
 use crate::fetched::Fetched;
-use crate::oci::manifest::{COMPONENT, CONFIG, Descriptor, MANIFEST, Manifest};
+use crate::oci::manifest::{ANY, COMPONENT, CONFIG, Descriptor, Manifest};
 use crate::oci::{self, Conversation, Purpose};
 use crate::publish::{Annotations, Published};
 use crate::signature::{Encoded, Form, Signature, SigningKey, of_blob};
@@ -147,7 +147,7 @@ impl Registry {
             Manifest::new(description.clone(), vec![layer.clone()], annotations.to_map()?);
 
         let talk = self.talk(to, Purpose::Publish)?;
-        let before = oci::manifest_at(&talk, tag, MANIFEST).await.map_err(failed)?;
+        let before = oci::manifest_at(&talk, tag, ANY).await.map_err(failed)?;
         oci::push_blob(&talk, &layer, component).await.map_err(failed)?;
         oci::push_blob(&talk, &description, config.as_bytes()).await.map_err(failed)?;
         let digest = Digest::of(&manifest.to_bytes());
@@ -195,13 +195,24 @@ impl Registry {
             created.and_then(|text| rfc2822::parse(text).ok()).map(|time| time.timestamp());
         let limit = self.inner.access.limits.component;
         let bytes = web.success(answer, limit).await.map_err(failed)?;
-        let answer = get(&address.signature()).await.map_err(failed)?;
-        // A server that has no such file may say so in many ways; what it has is verified, so what it lacks is no signature.
-        let signature = match answer.status() {
-            StatusCode::OK => Some(web.success(answer, MOST_SIGNATURE).await.map_err(failed)?),
-            _ => None,
+        let signature = async {
+            let answer = get(&address.signature()).await?;
+            match answer.status() {
+                // S3 says 403 of a file that is missing to whoever may not list the folder.
+                StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::FORBIDDEN => Ok(None),
+                _ => web.success(answer, MOST_SIGNATURE).await.map(Some),
+            }
         };
-        Ok(fetched(bytes, created, detached(signature.as_deref())))
+        let signatures = match signature.await {
+            Ok(signature) => detached(signature.as_deref()),
+            // A page that says that nothing is there may be long or elsewhere. The plugin can be had without it, but it does
+            // not count as unsigned either: what stands there is a signature that can't be read.
+            Err(fault @ (Fault::TooLarge { .. } | Fault::Redirect { .. })) => {
+                vec![Signature(Form::Unreadable { why: fault.to_string() })]
+            }
+            Err(fault) => return Err(failed(fault)),
+        };
+        Ok(fetched(bytes, created, signatures))
     }
 
     async fn artifact(&self, source: &OciSource) -> Result<Fetched, RegistryError> {
@@ -218,8 +229,8 @@ impl Registry {
             Ok((bytes, manifest)) if manifest.component().is_ok_and(|it| it.digest == *digest) => {
                 return Self::whole(&talk, bytes, &manifest).await.map_err(failed);
             }
-            // The tag was moved or is gone; what it led to before may still be there.
-            Ok(_) | Err(Fault::NotFound(_)) => {}
+            // The tag was moved, if only to something else than a plugin, or is gone; what it led to before may still be there.
+            Ok(_) | Err(Fault::NotFound(_) | Fault::Type { .. } | Fault::Malformed(_)) => {}
             Err(fault) => return Err(failed(fault)),
         }
         let bytes = talk.component(digest).await.map_err(failed)?;
@@ -288,7 +299,8 @@ fn detached(text: Option<&[u8]>) -> Vec<Signature> {
     text.map(|text| {
         of_blob(text).unwrap_or_else(|_| {
             let line = String::from_utf8_lossy(text).trim().to_owned();
-            let signature = Encoded::try_from(line).unwrap_or(Encoded(text.to_owned()));
+            let signature =
+                Encoded::try_from(line).unwrap_or(Encoded(Bytes::copy_from_slice(text)));
             Signature(Form::Blob { signature })
         })
     })

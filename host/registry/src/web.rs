@@ -31,6 +31,8 @@ pub(crate) struct Web {
 pub(crate) enum Follow {
     /// To the same server.
     Home,
+    /// To the same server; an answer that leads elsewhere is returned as it is.
+    HomeElseShow,
     /// To any server over `https`: somebody else decides about the bytes, a digest or a person.
     Anywhere,
 }
@@ -93,7 +95,11 @@ impl Web {
             if !answer.status().is_redirection() {
                 return Ok(answer);
             }
-            let to = target(&home, &answer, follow)?;
+            let to = match target(&home, &answer, follow) {
+                Ok(to) => to,
+                Err(Fault::Redirect { .. }) if follow == Follow::HomeElseShow => return Ok(answer),
+                Err(fault) => return Err(fault),
+            };
             // What has a body is never sent twice.
             request = next.filter(|next| next.body().is_none()).ok_or_else(|| Fault::Redirect {
                 to: origin(&to),
@@ -185,7 +191,7 @@ fn may_follow(home: &Url, to: &Url, follow: Follow) -> Result<(), &'static str> 
     }
     let loopback = |url: &Url| url.host_str().is_some_and(is_loopback);
     match follow {
-        Follow::Home => Err("which is another server"),
+        Follow::Home | Follow::HomeElseShow => Err("which is another server"),
         Follow::Anywhere if loopback(to) && !loopback(home) => Err("which is this machine itself"),
         Follow::Anywhere if to.scheme() == "https" || (to.scheme() == "http" && loopback(to)) => {
             Ok(())

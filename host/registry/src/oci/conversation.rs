@@ -107,8 +107,11 @@ impl<'r> Conversation<'r> {
             None => build(),
         };
         let answer = self.web.send(first, follow).await?;
-        if answer.status() != StatusCode::UNAUTHORIZED || accepted.is_some() {
-            return self.told(answer).await;
+        if answer.status() != StatusCode::UNAUTHORIZED
+            || accepted.is_some()
+            || !self.is_home(&answer)
+        {
+            return self.accepted(answer).await;
         }
         let header = match demand(answer.headers(), &self.base, &self.scope())? {
             Demand::Basic => self.credentials.header(self.source.host()).ok_or_else(|| {
@@ -118,7 +121,24 @@ impl<'r> Conversation<'r> {
         };
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(header.clone());
         let answer = self.web.send(build().header(AUTHORIZATION, header), follow).await?;
-        self.told(answer).await
+        self.accepted(answer).await
+    }
+
+    /// Whether the registry itself answered, and not a server that it sent to. Who may ask is the registry's to demand: a store
+    /// of layers that did would be given the user's password wherever it likes.
+    fn is_home(&self, answer: &Response) -> bool {
+        answer.url().origin() == self.base.origin()
+    }
+
+    /// Refuses an answer that does not accept who asks.
+    async fn accepted(&self, answer: Response) -> Result<Response, Fault> {
+        if answer.status() != StatusCode::UNAUTHORIZED || self.is_home(&answer) {
+            return self.told(answer).await;
+        }
+        let server = answer.url().origin().ascii_serialization();
+        let fault = self.web.refusal(answer).await;
+        let message = format!("`{server}`, to which it sends for this, says: {fault}");
+        Err(Fault::Status { status: StatusCode::UNAUTHORIZED.as_u16(), message })
     }
 
     async fn token(&self, url: &Url) -> Result<HeaderValue, Fault> {

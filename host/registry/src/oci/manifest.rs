@@ -13,6 +13,10 @@ pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// A list of manifests.
 pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
+/// Whatever a tag may lead to.
+pub(crate) const ANY: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json";
+
 /// The configuration of an artifact that holds a component.
 pub(crate) const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 
@@ -59,7 +63,8 @@ pub(crate) struct Index {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct IndexEntry {
-    pub(crate) digest: Digest,
+    /// Not yet read, because whatever refers to something may use another algorithm.
+    pub(crate) digest: String,
     pub(crate) artifact_type: Option<String>,
 }
 

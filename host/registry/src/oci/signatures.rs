@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use lockstep_engine::model::Digest;
-use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, StatusCode};
 
 use super::conversation::Conversation;
 use super::manifest::{Descriptor, INDEX, Index, MANIFEST, MOST_MANIFEST, Manifest};
@@ -33,41 +35,63 @@ const MOST_SIGNATURES: usize = 32;
 /// Finds the signatures of the artifact with this manifest: at cosign's tag, and among what refers to it.
 pub(crate) async fn find(
     talk: &Conversation<'_>,
-    manifest: &[u8],
+    manifest: &Bytes,
 ) -> Result<Vec<Signature>, Fault> {
     let digest = Digest::of(manifest);
     let mut signatures = Vec::new();
-    if let Some(beside) = beside(talk, &digest).await? {
-        for layer in beside.layers.iter().take(MOST_SIGNATURES) {
-            let Some(signature) = layer.annotations.get(SIGNATURE) else { continue };
-            if layer.media_type != PAYLOAD {
-                continue;
-            }
-            let signature = STANDARD
-                .decode(signature)
-                .map_err(|error| Fault::Malformed(format!("a signature: {error}")))?;
-            let payload = talk.blob(layer, MOST_PAYLOAD).await?;
-            signatures.push(Signature(Form::Simple {
-                manifest: Encoded(manifest.to_owned()),
-                payload: Encoded(payload.to_vec()),
-                signature: Encoded(signature),
-            }));
+    let mut left = MOST_SIGNATURES;
+    let layers = beside(talk, &digest).await?.map_or(Vec::new(), |beside| beside.layers);
+    for layer in layers.iter().filter(|layer| layer.media_type == PAYLOAD && is_small(layer)) {
+        let Some(signature) = layer.annotations.get(SIGNATURE) else { continue };
+        if !spend(&mut left, &digest) {
+            return Ok(signatures);
         }
+        let signature = STANDARD
+            .decode(signature)
+            .map_err(|error| Fault::Malformed(format!("a signature: {error}")))?;
+        signatures.push(Signature(Form::Simple {
+            manifest: Encoded(manifest.clone()),
+            payload: Encoded(talk.blob(layer, MOST_PAYLOAD).await?),
+            signature: Encoded(signature.into()),
+        }));
     }
     for entry in referrers(talk, &digest).await?.into_iter().take(MOST_SIGNATURES) {
         let Some(referrer) = manifest_at(talk, &entry.to_string(), MANIFEST).await? else {
             continue;
         };
-        let referrer = Manifest::read(&referrer)?;
-        for layer in referrer.layers.iter().filter(|layer| layer.media_type.starts_with(BUNDLE)) {
+        let layers = Manifest::read(&referrer)?.layers;
+        let bundles = layers.iter().filter(|layer| layer.media_type.starts_with(BUNDLE));
+        for layer in bundles.filter(|layer| is_small(layer)) {
+            if !spend(&mut left, &digest) {
+                return Ok(signatures);
+            }
             let bundle = talk.blob(layer, MOST_PAYLOAD).await?;
-            signatures.extend(
-                of_manifest(&bundle, manifest)
-                    .map_err(|error| Fault::Malformed(format!("a bundle: {error}")))?,
-            );
+            let found = of_manifest(&bundle, manifest)
+                .map_err(|error| Fault::Malformed(format!("a bundle: {error}")))?;
+            signatures.extend(found);
+            signatures.truncate(MOST_SIGNATURES);
         }
     }
     Ok(signatures)
+}
+
+/// Whether a layer may hold a signature; an attestation that is larger, such as a list of parts, holds none.
+fn is_small(layer: &Descriptor) -> bool {
+    let small = layer.size <= MOST_PAYLOAD;
+    if !small {
+        tracing::warn!(layer = %layer.digest, size = layer.size, "a layer beside a plugin is too large for a signature, and is left out");
+    }
+    small
+}
+
+/// Takes one of the looks that are `left`, if there is one.
+fn spend(left: &mut usize, manifest: &Digest) -> bool {
+    if let Some(fewer) = left.checked_sub(1) {
+        *left = fewer;
+        return true;
+    }
+    tracing::warn!(%manifest, most = MOST_SIGNATURES, "a plugin has more signatures than are looked at; the others are left out");
+    false
 }
 
 /// Signs the artifact with this manifest and adds the signature to those that are there.
@@ -128,18 +152,36 @@ fn tag(manifest: &Digest) -> String {
 /// The manifests of bundles that refer to a manifest. A registry that does not list them itself keeps a list at a tag.
 async fn referrers(talk: &Conversation<'_>, manifest: &Digest) -> Result<Vec<Digest>, Fault> {
     let path = format!("referrers/{manifest}");
-    let answer = talk.get(&path, INDEX, Follow::Home).await?;
-    let bytes = if answer.status() == StatusCode::OK {
+    let answer = talk.get(&path, INDEX, Follow::HomeElseShow).await?;
+    let bytes = if lists(&answer) {
         Some(talk.web().success(answer, MOST_MANIFEST).await?)
     } else {
         manifest_at(talk, &format!("sha256-{}", manifest.digits()), INDEX).await?
     };
     let Some(bytes) = bytes else { return Ok(Vec::new()) };
-    let index: Index = serde_json::from_slice(&bytes)
-        .map_err(|error| Fault::Malformed(format!("what refers to it: {error}")))?;
+    let wrong = |why: String| Fault::Malformed(format!("what refers to it: {why}"));
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
     let bundles = index
         .manifests
         .into_iter()
         .filter(|entry| entry.artifact_type.as_ref().is_some_and(|kind| kind.starts_with(BUNDLE)));
-    Ok(bundles.map(|entry| entry.digest).collect())
+    let digests = bundles.map(|entry| entry.digest.parse::<Digest>());
+    digests.map(|digest| digest.map_err(|error| wrong(error.to_string()))).collect()
+}
+
+/// Whether a registry lists what refers to a manifest. One that can't has many ways to say so, such as GitHub's, which sends to a
+/// page of another server; whatever else is no list is a failure, and never passes for an empty one.
+fn lists(answer: &Response) -> bool {
+    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    let status = answer.status();
+    let unknown = matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::NOT_ACCEPTABLE
+    );
+    let other = status == StatusCode::OK && kind != Some(INDEX);
+    !(unknown || other || status.is_redirection())
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use lockstep_engine::model::Digest;
 use serde::Deserialize;
 
@@ -63,19 +64,19 @@ struct SubjectDigest {
 ///
 /// # Errors
 /// The text is not a bundle, in words.
-pub(crate) fn of_manifest(bundle: &[u8], manifest: &[u8]) -> Result<Vec<Signature>, String> {
+pub(crate) fn of_manifest(bundle: &[u8], manifest: &Bytes) -> Result<Vec<Signature>, String> {
     let bundle: Bundle = serde_json::from_slice(bundle).map_err(|error| error.to_string())?;
     let Some(envelope) = bundle.dsse_envelope else { return Ok(Vec::new()) };
-    let payload = decode(&envelope.payload)?;
+    let payload = Bytes::from(decode(&envelope.payload)?);
     if !is_signing(&envelope.payload_type, &payload) {
         return Ok(Vec::new());
     }
     let signature = |signature: &EnvelopeSignature| {
         Ok(Signature(Form::Envelope {
-            manifest: Encoded(manifest.to_owned()),
+            manifest: Encoded(manifest.clone()),
             payload_type: envelope.payload_type.clone(),
             payload: Encoded(payload.clone()),
-            signature: Encoded(decode(&signature.sig)?),
+            signature: Encoded(decode(&signature.sig)?.into()),
         }))
     };
     envelope.signatures.iter().take(8).map(signature).collect()
@@ -88,7 +89,7 @@ pub(crate) fn of_manifest(bundle: &[u8], manifest: &[u8]) -> Result<Vec<Signatur
 pub(crate) fn of_blob(bundle: &[u8]) -> Result<Signature, String> {
     let bundle: Bundle = serde_json::from_slice(bundle).map_err(|error| error.to_string())?;
     let message = bundle.message_signature.ok_or("it holds no signature over a file")?;
-    Ok(Signature(Form::Blob { signature: Encoded(decode(&message.signature)?) }))
+    Ok(Signature(Form::Blob { signature: Encoded(decode(&message.signature)?.into()) }))
 }
 
 /// Returns the bytes that an envelope's signature is over.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use lockstep_engine::model::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,11 @@ pub(crate) enum Form {
     Blob {
         /// The signature.
         signature: Encoded,
+    },
+    /// What stands where a signature should, and is none.
+    Unreadable {
+        /// What is wrong with it.
+        why: String,
     },
     /// `cosign sign`: over a payload that names the manifest, which names the component.
     Simple {
@@ -48,10 +54,10 @@ pub(crate) enum Form {
     },
 }
 
-/// Bytes that are stored as base64.
+/// Bytes that are stored as base64. Cloning shares them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Encoded(pub(crate) Vec<u8>);
+pub(crate) struct Encoded(pub(crate) Bytes);
 
 /// Why a signature does not show that a key signed the bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,8 +71,8 @@ pub enum Flaw {
     /// The manifest that it signs leads to other bytes.
     #[error("it is over a manifest of other bytes")]
     OtherBytes,
-    /// What it signs is not the statement that cosign makes.
-    #[error("what it signs could not be read: {0}")]
+    /// It is no signature, or what it signs is not the statement that cosign makes.
+    #[error("it, or what it signs, could not be read: {0}")]
     Unreadable(String),
 }
 
@@ -120,6 +126,7 @@ impl Signature {
         };
         let (manifest, named) = match &self.0 {
             Form::Blob { signature } => return made(component, signature),
+            Form::Unreadable { why } => return Err(Flaw::Unreadable(why.clone())),
             Form::Simple { manifest, payload, signature } => {
                 made(&payload.0, signature)?;
                 (manifest, simple::manifest_of(&payload.0)?)
@@ -177,7 +184,7 @@ impl TryFrom<String> for Encoded {
     type Error = base64::DecodeError;
 
     fn try_from(text: String) -> Result<Self, base64::DecodeError> {
-        STANDARD.decode(text).map(Self)
+        STANDARD.decode(text).map(|bytes| Self(bytes.into()))
     }
 }
 
@@ -200,14 +207,18 @@ mod tests {
 
     const MANIFEST: &[u8] = include_bytes!("../../tests/it/fixtures/manifest.json");
 
+    fn encoded(bytes: &[u8]) -> Encoded {
+        Encoded(Bytes::copy_from_slice(bytes))
+    }
+
     #[test]
     fn a_true_signature_beside_other_bytes_is_worthless() {
         let key = include_str!("../../tests/it/fixtures/p256.key").into();
         let key = SigningKey::from_pem(&key, None).unwrap();
         let payload = payload("ghcr.io/acme/minio", &Digest::of(MANIFEST));
-        let signature = Encoded(key.sign(&payload).unwrap());
+        let signature = Encoded(key.sign(&payload).unwrap().into());
         let simple = |manifest: &[u8], signature| {
-            let (manifest, payload) = (Encoded(manifest.to_owned()), Encoded(payload.clone()));
+            let (manifest, payload) = (encoded(manifest), encoded(&payload));
             Signature(Form::Simple { manifest, payload, signature })
         };
         let signed = b"\0asm\x0d\0\x01\0\0\x0b\x04testsigned";
@@ -223,6 +234,6 @@ mod tests {
         let other = text.replace(&Digest::of(signed).to_string(), &other);
         let moved = simple(other.as_bytes(), signature);
         assert_eq!(verify(&moved, b"other"), Err(Flaw::OtherManifest(Digest::of(MANIFEST))));
-        assert_eq!(verify(&simple(MANIFEST, Encoded(vec![0; 64])), signed), Err(Flaw::OtherKey));
+        assert_eq!(verify(&simple(MANIFEST, encoded(&[0; 64])), signed), Err(Flaw::OtherKey));
     }
 }

@@ -227,6 +227,41 @@ async fn a_layer_comes_from_elsewhere_without_the_credentials_and_never_in_clear
 }
 
 #[tokio::test]
+async fn a_store_of_layers_never_asks_for_the_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let realm = Liar::start(|_| Answer::ok(r#"{"token":"t"}"#));
+    let demand = format!("Bearer realm=\"http://{}/token\"", realm.host());
+    let store = Liar::start(move |_| {
+        Answer::Whole(401, vec![("www-authenticate", demand.clone())], vec![])
+    });
+    let to = format!("http://{}/store", store.host());
+    let liar = liar(&artifact(), move |asked| is_layer(asked).then(|| Answer::to(&to)));
+    let credentials = Credentials::default().with(&liar.host(), "ann", &"secret".into());
+    let registry = Registry::open(folder.path(), Access { credentials, ..access() }).unwrap();
+    let from = source(&format!("oci://{}/acme/minio:1", liar.host()));
+    let fault = fault(registry.resolve(&from).await.unwrap_err());
+    assert!(matches!(&fault, Fault::Status { status: 401, .. }), "{fault}");
+    assert!(fault.to_string().contains(&store.host()), "{fault}");
+    assert_eq!(realm.asked(), []);
+    let asked = store.asked();
+    assert_eq!((asked.len(), &asked[0].authorization), (1, &None));
+}
+
+#[tokio::test]
+async fn what_a_tag_led_to_before_is_fetched_though_it_leads_to_something_else_now() {
+    for now in [
+        r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#,
+        "<html>",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let liar = liar(&artifact(), move |asked| is_manifest(asked).then(|| Answer::ok(now)));
+        let from = source(&format!("oci://{}/acme/minio:1", liar.host()));
+        let digest = Digest::of(&component("true"));
+        assert_eq!(registry(folder.path()).exact(&from, &digest).await.unwrap(), component("true"));
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_fetched_with_the_credentials_and_sent_with_every_request() {
     let folder = tempfile::tempdir().unwrap();
     let truth = artifact();

@@ -9,7 +9,7 @@ use lockstep_registry::{
     RegistryError, SignatureError, SigningKey, Source,
 };
 
-use crate::support::{Server, access, component, offline, registry, source};
+use crate::support::{INDEX, Server, access, component, offline, registry, source};
 
 const KEY: &str = include_str!("fixtures/p256.key");
 const PUBLIC: &str = include_str!("fixtures/p256.pub");
@@ -92,6 +92,26 @@ async fn a_moved_tag_shows_and_what_it_led_to_before_is_still_fetched() {
         matches!(missing, RegistryError::Fetch { fault: Fault::NotFound(_), .. }),
         "{missing:?}"
     );
+}
+
+#[tokio::test]
+async fn a_tag_that_led_to_a_list_of_manifests_shows_what_it_led_to() {
+    let Some(server) = Server::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let registry = registry(folder.path());
+    let first = publish(&registry, &at(&server, "first"), "first", None).await;
+    let to = at(&server, "stable");
+    let list =
+        serde_json::json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [] }).to_string();
+    let answer = server.put("/v2/acme/minio/manifests/stable", INDEX, &list);
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    // The component is fetched by its digest, though the tag that was pinned leads to a list now.
+    let empty = tempfile::tempdir().unwrap();
+    let reader = super::support::registry(empty.path());
+    let pinned = reader.pinned(&Source::Oci(to.clone()), &first.digest).await.unwrap();
+    assert_eq!(pinned.bytes, component("first"));
+    let second = publish(&registry, &to, "second", None).await;
+    assert_eq!(second.replaced, Some(Digest::of(list.as_bytes())));
 }
 
 #[tokio::test]

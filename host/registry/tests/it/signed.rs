@@ -7,7 +7,9 @@ use lockstep_registry::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Asked, Liar, component, registry, source};
+use crate::support::{
+    Answer, Asked, INDEX, Liar, MANIFEST as OCI_MANIFEST, component, registry, source,
+};
 
 const MANIFEST: &str = include_str!("fixtures/manifest.json");
 const CONFIG: &str = include_str!("fixtures/config.json");
@@ -68,7 +70,10 @@ impl Beside {
         let liar = Liar::start(move |asked: &Asked| {
             let found =
                 files.iter().find(|(path, _)| asked.path == format!("/v2/acme/minio/{path}"));
-            found.map_or(Answer::status(404), |(_, bytes)| Answer::ok(bytes.clone()))
+            let Some((path, bytes)) = found else { return Answer::status(404) };
+            let kind = if path.starts_with("referrers/") { INDEX } else { "text/plain" };
+            let kind = if path == "manifests/1" { OCI_MANIFEST } else { kind };
+            Answer::Whole(200, vec![("content-type", kind.to_owned())], bytes.clone())
         });
         let folder = tempfile::tempdir().unwrap();
         let from = source(&format!("oci://{}/acme/minio:1", liar.host()));

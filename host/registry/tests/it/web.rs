@@ -3,7 +3,7 @@
 use std::fs;
 
 use lockstep_engine::model::Digest;
-use lockstep_registry::{Fault, PublicKey, RegistryError, SignatureError};
+use lockstep_registry::{Fault, Flaw, PublicKey, RegistryError, SignatureError};
 
 use crate::support::{Answer, Liar, component, fault, impatient, offline, registry, source};
 
@@ -59,7 +59,14 @@ async fn a_file_of_a_web_server_comes_with_its_date_and_signature() {
         "/moved.wasm" => Answer::to("/minio.wasm"),
         "/cut.wasm" => Answer::Cut(component("blob")),
         "/still.wasm" => Answer::Still,
-        "/endless.wasm" => Answer::Endless,
+        "/endless.wasm" | "/soft.wasm.sig" => Answer::Endless,
+        "/s3.wasm.sig" => Answer::status(403),
+        "/gone.wasm.sig" => Answer::status(410),
+        "/login.wasm.sig" => Answer::to("http://example.com/login"),
+        "/busy.wasm.sig" => Answer::status(429),
+        "/failing.wasm.sig" => Answer::status(503),
+        "/s3.wasm" | "/gone.wasm" | "/soft.wasm" | "/login.wasm" | "/busy.wasm"
+        | "/failing.wasm" => Answer::ok(component("blob")),
         _ => Answer::status(404),
     });
     let at = |path: &str| source(&format!("http://{}/{path}", liar.host()));
@@ -70,6 +77,25 @@ async fn a_file_of_a_web_server_comes_with_its_date_and_signature() {
     assert_eq!(fetched.signer(&keys()), Ok("acme"));
     let moved = registry.resolve(&at("moved.wasm")).await.unwrap();
     assert_eq!((moved.digest, moved.signatures.len()), (fetched.digest, 0));
+
+    for (path, status) in [("s3", 403), ("gone", 410)] {
+        let fetched = registry.resolve(&at(&format!("{path}.wasm"))).await.unwrap();
+        assert_eq!(fetched.signer(&keys()), Err(SignatureError::Unsigned), "{status}");
+    }
+    // What is no file and no clear no is never "unsigned", and stops nobody who needs no signature.
+    for path in ["soft", "login"] {
+        let fetched = registry.resolve(&at(&format!("{path}.wasm"))).await.unwrap();
+        let error = fetched.signer(&keys()).unwrap_err();
+        let unreadable = matches!(error, SignatureError::Wrong { flaw: Flaw::Unreadable(_), .. });
+        assert!(unreadable, "{path}: {error}");
+    }
+    for path in ["busy", "failing"] {
+        let fault = fault(registry.resolve(&at(&format!("{path}.wasm"))).await.unwrap_err());
+        assert!(
+            matches!(fault, Fault::TooMany { .. } | Fault::Status { status: 503, .. }),
+            "{fault}"
+        );
+    }
 
     let fault = async |path: &str| fault(registry.resolve(&at(path)).await.unwrap_err());
     assert!(matches!(fault("none.wasm").await, Fault::NotFound(_)));

@@ -8,6 +8,9 @@ use super::{Answer, Asked};
 /// The manifest's media type.
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
+/// A list's media type.
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 /// An artifact at tag `1` of `acme/minio`.
 #[derive(Clone)]
 pub(crate) struct Artifact {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lockstep_registry::{Access, Fault, Limits, Registry, RegistryError, Source};
 
-pub(crate) use artifact::Artifact;
+pub(crate) use artifact::{Artifact, INDEX, MANIFEST};
 pub(crate) use liar::{Answer, Asked, Liar};
 pub(crate) use server::{Server, program};
 

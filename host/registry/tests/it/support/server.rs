@@ -1,6 +1,7 @@
 //! A real registry on loopback.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -78,6 +79,19 @@ impl Server {
         };
         let drain = std::thread::spawn(move || lines.for_each(drop));
         Some(Self { process, drain: Some(drain), host, _folder: folder })
+    }
+
+    /// Puts a text there as somebody else would, and returns the whole answer.
+    pub(crate) fn put(&self, path: &str, kind: &str, text: &str) -> String {
+        let mut stream = TcpStream::connect(&self.host).unwrap();
+        let head =
+            format!("PUT {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {kind}\r\n", self.host);
+        let length = text.len();
+        let request = format!("{head}connection: close\r\ncontent-length: {length}\r\n\r\n{text}");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// The host with its port.
