@@ -197,6 +197,10 @@ impl RegistryError {
     /// Returns what to do about it.
     pub fn hint(&self) -> String {
         match self {
+            Self::Cache { path, source } if source.kind() == io::ErrorKind::FileTooLarge => format!(
+                "if `{}` is there, find out what it is and delete it; it is more than Lockstep keeps of one plugin",
+                path.display()
+            ),
             Self::Cache { path, .. } => {
                 format!("make `{}` readable and writable for this user, or free space there", path.display())
             }

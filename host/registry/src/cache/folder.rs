@@ -5,6 +5,9 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
 use crate::error::RegistryError;
 
 /// Makes the cache's folder if it is missing, and keeps others out of it.
@@ -28,20 +31,39 @@ pub(super) fn prepare(folder: &Path) -> Result<(), RegistryError> {
     }
 }
 
-/// Reads a file of at most `limit` bytes; `None` if there is none. One that is larger comes as its beginning.
-pub(super) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+/// What stands at a path.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Nothing.
+    Missing,
+    /// A file of no more than so many bytes as were to be read.
+    Whole(Vec<u8>),
+    /// A file of more bytes.
+    Larger,
+    /// Something that this cache never makes: a folder, a link, a pipe.
+    Strange,
+}
+
+/// Reads a file of at most `limit` bytes, and waits for nothing that is none.
+pub(super) fn read(path: &Path, limit: u64) -> io::Result<Content> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(Content::Missing),
+        // A link, and a socket.
+        Err(Errno::LOOP | Errno::NXIO) => return Ok(Content::Strange),
+        Err(error) => return Err(error.into()),
     };
+    if !file.metadata()?.is_file() {
+        return Ok(Content::Strange);
+    }
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    if bytes.len() as u64 > limit { Ok(Content::Larger) } else { Ok(Content::Whole(bytes)) }
 }
 
 /// Writes a file beside its place, makes it durable and puts it there. What stands there already has the same name and is
-/// therefore the same.
+/// therefore the same, or damaged.
 pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let parent = path.parent().ok_or(ErrorKind::InvalidInput)?;
     make(parent)?;
@@ -77,8 +99,16 @@ pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> RegistryError + use<>
     move |source| RegistryError::Cache { path: path.clone(), source }
 }
 
+/// Makes a folder and those above it that are missing. When this returns, each that it made survives a crash.
 fn make(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.is_dir();
+    let made: Vec<&Path> = folder.ancestors().take_while(missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    for parent in made.into_iter().rev().filter_map(Path::parent) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// A new name in `folder`, which begins with a dot so that nobody takes it for what it is a draft of.

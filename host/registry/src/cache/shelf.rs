@@ -1,18 +1,18 @@
 //! Putting into the cache and taking out of it.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use lockstep_engine::model::Digest;
 
-use super::folder::{failed, prepare, put, read, set_aside};
+use super::folder::{Content, failed, prepare, put, read, set_aside};
 use super::record::Record;
+use crate::access::Limits;
 use crate::error::RegistryError;
 
-/// A record holds a few signatures with their manifests.
+/// A record holds as many signatures as are looked at, and their manifest once.
 const MOST_RECORD: u64 = 16 << 20;
 
 /// More than enough sources for one component.
@@ -45,35 +45,43 @@ impl Cache {
     /// Takes a component out, hashing it anew.
     pub(crate) fn load(&self, digest: &Digest) -> Result<Loaded, RegistryError> {
         let path = self.component(digest);
-        // A component that came in under a larger limit is still what its digest says.
-        let Some(bytes) = read(&path, u64::MAX - 1).map_err(failed(&path))? else {
-            return Ok(Loaded::Missing);
-        };
-        if Digest::of(&bytes) != *digest {
-            let moved = self.set_aside(&path)?;
-            return Ok(Loaded::Corrupt(moved));
+        let limit = self.limit.max(Limits::COMPONENT);
+        match read(&path, limit).map_err(failed(&path))? {
+            Content::Missing => Ok(Loaded::Missing),
+            Content::Whole(bytes) if Digest::of(&bytes) == *digest => {
+                Ok(Loaded::Found(bytes.into(), self.records(digest)?))
+            }
+            // One that came in under a larger limit may still be what its digest says, and is left where it is.
+            Content::Larger => Err(failed(&path)(larger(limit))),
+            Content::Whole(_) | Content::Strange => Ok(Loaded::Corrupt(self.set_aside(&path)?)),
         }
-        Ok(Loaded::Found(bytes.into(), self.records(digest)?))
     }
 
     /// Puts a component in, with what its source said. When this returns, both survive a crash.
     pub(crate) fn store(&self, bytes: &[u8], record: &Record) -> Result<(), RegistryError> {
         let digest = Digest::of(bytes);
         let path = self.component(&digest);
-        let there = read(&path, self.limit).map_err(failed(&path))?;
-        if there.as_deref().is_some_and(|there| there != bytes) {
-            let moved = self.set_aside(&path)?;
-            tracing::warn!(%digest, moved = %moved.display(), "a cached plugin was changed, and is replaced");
-        }
-        if there.as_deref() != Some(bytes) {
-            put(&path, bytes).map_err(failed(&path))?;
-        }
+        self.set(&path, bytes)?;
         let text = record.to_bytes();
         let path = self.told(&digest).join(Digest::of(&text).digits());
-        if !path.exists() {
-            put(&path, &text).map_err(failed(&path))?;
+        // What can't be read again is not written.
+        if text.len() as u64 > MOST_RECORD {
+            return Err(failed(&path)(larger(MOST_RECORD)));
         }
-        Ok(())
+        self.set(&path, &text)
+    }
+
+    /// Sees to it that a file holds `bytes`, and moves away whatever else stands there.
+    fn set(&self, path: &Path, bytes: &[u8]) -> Result<(), RegistryError> {
+        match read(path, bytes.len() as u64).map_err(failed(path))? {
+            Content::Whole(there) if there == bytes => return Ok(()),
+            Content::Missing => {}
+            Content::Whole(_) | Content::Larger | Content::Strange => {
+                let moved = self.set_aside(path)?;
+                tracing::warn!(path = %path.display(), moved = %moved.display(), "a cached file was changed, and is replaced");
+            }
+        }
+        put(path, bytes).map_err(failed(path))
     }
 
     /// What the sources of a component said, in the order of the records' names.
@@ -87,11 +95,12 @@ impl Cache {
         let mut names = Vec::new();
         for entry in entries {
             let name = entry.map_err(failed(&folder))?.file_name();
-            if name.to_str().is_some_and(|name| !name.starts_with('.')) {
-                names.push(name);
-            }
+            // A draft, and whatever else has no record's name, is none.
+            names.extend(
+                name.to_str().and_then(|name| format!("sha256:{name}").parse::<Digest>().ok()),
+            );
         }
-        names.sort();
+        names.sort_by_key(Digest::digits);
         let mut records = Vec::new();
         for name in names.iter().take(MOST_RECORDS) {
             records.extend(self.record(&folder, name)?);
@@ -99,15 +108,17 @@ impl Cache {
         Ok(records)
     }
 
-    fn record(&self, folder: &Path, name: &OsStr) -> Result<Option<Record>, RegistryError> {
-        let path = folder.join(name);
-        let Some(text) = read(&path, MOST_RECORD).map_err(failed(&path))? else { return Ok(None) };
-        if name.to_str() != Some(&Digest::of(&text).digits()) {
-            let moved = self.set_aside(&path)?;
-            tracing::warn!(moved = %moved.display(), "what a source said of a cached plugin was changed, and is left out");
-            return Ok(None);
+    fn record(&self, folder: &Path, name: &Digest) -> Result<Option<Record>, RegistryError> {
+        let path = folder.join(name.digits());
+        match read(&path, MOST_RECORD).map_err(failed(&path))? {
+            Content::Missing => Ok(None),
+            Content::Whole(text) if Digest::of(&text) == *name => Ok(Record::read(&text)),
+            Content::Whole(_) | Content::Larger | Content::Strange => {
+                let moved = self.set_aside(&path)?;
+                tracing::warn!(moved = %moved.display(), "what a source said of a cached plugin was changed, and is left out");
+                Ok(None)
+            }
         }
-        Ok(Record::read(&text))
     }
 
     fn set_aside(&self, path: &Path) -> Result<PathBuf, RegistryError> {
@@ -125,9 +136,16 @@ impl Cache {
     }
 }
 
+fn larger(limit: u64) -> Error {
+    Error::new(ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+    use crate::signature::{Encoded, Form, Signature};
     use crate::source::Source;
 
     fn record(path: &str) -> Record {
@@ -179,6 +197,83 @@ mod tests {
         fs::write(&file, text.replace("file:a", "file:b")).unwrap();
         assert_eq!(found(&cache, &digest).1, []);
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn what_is_no_file_is_moved_away_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&folder.path().join("a/b/cache"), 100).unwrap();
+        let digest = Digest::of(b"component");
+        cache.store(b"component", &record("a")).unwrap();
+        let (entry, told) = (cache.component(&digest), cache.told(&digest));
+        let file = fs::read_dir(&told).unwrap().next().unwrap().unwrap().path();
+        fs::create_dir(told.join("folder")).unwrap();
+        fs::create_dir(told.join(Digest::of(b"x").digits())).unwrap();
+        assert_eq!(found(&cache, &digest).1.len(), 1);
+        assert!(!told.join(Digest::of(b"x").digits()).exists());
+
+        fs::remove_file(&file).unwrap();
+        assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+        fs::remove_file(&entry).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &entry).unwrap();
+        assert!(matches!(cache.load(&digest).unwrap(), Loaded::Corrupt(_)));
+        fs::create_dir(&entry).unwrap();
+        cache.store(b"component", &record("a")).unwrap();
+        let (bytes, records) = found(&cache, &digest);
+        assert_eq!((bytes.as_ref(), records.len()), (b"component".as_slice(), 1));
+    }
+
+    #[test]
+    fn a_damaged_record_is_replaced_by_the_true_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path(), 100).unwrap();
+        let digest = Digest::of(b"component");
+        cache.store(b"component", &record("a")).unwrap();
+        let file = fs::read_dir(cache.told(&digest)).unwrap().next().unwrap().unwrap().path();
+        fs::write(&file, "damaged").unwrap();
+        cache.store(b"component", &record("a")).unwrap();
+        assert_eq!(found(&cache, &digest).1, [record("a")]);
+    }
+
+    #[test]
+    fn a_component_or_a_record_that_is_larger_than_may_be_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path(), 100).unwrap();
+        let digest = Digest::of(b"component");
+        let long = |length: usize| {
+            let signature = Signature(Form::Blob { signature: Encoded(vec![0; length].into()) });
+            Record::new(Source::Bundled, None, None, vec![signature])
+        };
+        let error = cache.store(b"component", &long(16 << 20)).unwrap_err();
+        assert!(
+            matches!(&error, RegistryError::Cache { source, .. } if source.kind() == ErrorKind::FileTooLarge)
+        );
+        assert!(error.hint().contains("delete"), "{}", error.hint());
+        assert_eq!(found(&cache, &digest).1, []);
+
+        let entry = cache.component(&digest);
+        fs::File::create(&entry).unwrap().set_len(Limits::COMPONENT + 1).unwrap();
+        let error = cache.load(&digest).unwrap_err();
+        assert!(
+            matches!(&error, RegistryError::Cache { source, .. } if source.kind() == ErrorKind::FileTooLarge)
+        );
+        assert!(entry.exists());
+    }
+
+    #[test]
+    fn as_many_signatures_as_are_looked_at_fit_into_a_record_with_their_manifest_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(folder.path(), 100).unwrap();
+        let bytes = |length: usize, byte: u8| Encoded(vec![byte; length].into());
+        let manifest = bytes(1 << 20, 1);
+        let signature = |number: u8| {
+            let (payload, signature) = (bytes(256 << 10, number), bytes(70, number));
+            Signature(Form::Simple { manifest: manifest.clone(), payload, signature })
+        };
+        let signatures: Vec<_> = (0..32).map(signature).collect();
+        let record = Record::new(Source::Bundled, None, None, signatures);
+        cache.store(b"component", &record).unwrap();
+        assert_eq!(found(&cache, &Digest::of(b"component")).1, [record]);
     }
 
     #[test]

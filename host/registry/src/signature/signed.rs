@@ -55,7 +55,7 @@ pub(crate) enum Form {
 }
 
 /// Bytes that are stored as base64. Cloning shares them.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Encoded(pub(crate) Bytes);
 
@@ -114,6 +114,14 @@ impl SignatureError {
 }
 
 impl Signature {
+    /// The manifest through which it leads to the component, if it is not over the component itself.
+    pub(crate) fn manifest(&mut self) -> Option<&mut Encoded> {
+        match &mut self.0 {
+            Form::Simple { manifest, .. } | Form::Envelope { manifest, .. } => Some(manifest),
+            Form::Blob { .. } | Form::Unreadable { .. } => None,
+        }
+    }
+
     /// Verifies that the owner of `key` signed `component`.
     pub(crate) fn verify(
         &self,
