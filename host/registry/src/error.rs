@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use lockstep_engine::model::Digest;
 
 use crate::signature::SignError;
+use crate::stranger::printable;
 
 /// A plugin could not be fetched, kept or published.
 #[derive(Debug, thiserror::Error)]
@@ -179,7 +180,7 @@ pub enum Fault {
         found: u64,
     },
     /// It is something else than a WebAssembly artifact.
-    #[error("{what} is `{found}`, expected `{needed}`")]
+    #[error("{what} is `{}`, expected `{needed}`", printable(.found))]
     Type {
         /// Which part.
         what: &'static str,
@@ -189,7 +190,7 @@ pub enum Fault {
         needed: &'static str,
     },
     /// The answer could not be read.
-    #[error("the answer could not be read: {0}")]
+    #[error("the answer could not be read: {}", printable(.0))]
     Malformed(String),
 }
 

@@ -20,6 +20,7 @@ mod publish;
 mod registry;
 mod signature;
 mod source;
+mod stranger;
 mod web;
 
 pub use access::{Access, Limits};

@@ -50,7 +50,7 @@ pub enum OciReference {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no source of a plugin: {why}")]
 pub struct ParseSourceError {
-    /// The text.
+    /// The text, without what may be a user, a password or a query.
     pub text: String,
     /// What is wrong with it, and what was expected.
     pub why: String,
@@ -187,6 +187,9 @@ impl FromStr for OciSource {
 
     fn from_str(text: &str) -> Result<Self, ParseSourceError> {
         let wrong = |why: &str| wrong(text, why);
+        if shown(text) != text {
+            return Err(wrong("it may hold no user, password, query or fragment"));
+        }
         let rest = text.strip_prefix("oci://").ok_or_else(|| wrong("expected `oci://`"))?;
         let (host, path) = rest
             .split_once('/')
@@ -233,7 +236,27 @@ impl From<Source> for String {
 }
 
 fn wrong(text: &str, why: impl Into<String>) -> ParseSourceError {
-    ParseSourceError { text: text.to_owned(), why: why.into() }
+    ParseSourceError { text: shown(text), why: why.into() }
+}
+
+/// The text without what may be secret in it: what stands before an `@` that begins no digest, and what follows `?` or `#`.
+fn shown(text: &str) -> String {
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let scheme = text.split_once("://").filter(|(name, _)| is_name(name));
+    let (scheme, rest) =
+        scheme.map_or((String::new(), text), |(name, rest)| (format!("{name}://"), rest));
+    let begins = |digest: &str| digest.starts_with("sha256:");
+    let (head, digest) = match rest.rsplit_once('@') {
+        Some((head, digest)) if begins(digest) => (head, format!("@{digest}")),
+        Some(_) | None => (rest, String::new()),
+    };
+    let place =
+        head.rsplit_once('@').map_or_else(|| head.to_owned(), |(_, place)| format!("…@{place}"));
+    let whole = format!("{scheme}{place}{digest}");
+    match whole.split_once(['?', '#']) {
+        Some((before, _)) => format!("{before}…"),
+        None => whole,
+    }
 }
 
 /// Returns whether a host, as a URL writes it, can only be this machine.
@@ -330,7 +353,29 @@ mod tests {
     fn a_refusal_never_repeats_a_password() {
         let error = "https://user:hunter2@example.com/a.wasm".parse::<Source>().unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
-        let error = "https://example.com/a.wasm?token=hunter2".parse::<Source>().unwrap_err();
-        assert!(!error.to_string().contains("hunter2"), "{error}");
+        for text in [
+            "https://example.com/a.wasm?token=hunter2",
+            "oci://user:hunter2@ghcr.io/acme/minio:1",
+            "oci://user:hunter2@ghcr.io/acme/minio@sha256:12",
+            "oci://user:hunter2@ghcr.io",
+            "oci://user:hun/hunter2@ghcr.io/acme/minio:1",
+            "oci://user/x@hunter2@ghcr.io/acme/minio:1",
+            "oci:user:hunter2@ghcr.io/acme/minio:1",
+            "oci://ghcr.io/acme/minio:1?token=hunter2",
+            "ftp://user:hunter2@example.com/a.wasm",
+            "HTTPS://user:hunter2@example.com/a.wasm",
+            "user:hunter2@ghcr.io/acme/minio:1",
+            "user:x://hunter2@ghcr.io/acme/minio:1",
+        ] {
+            let error = text.parse::<Source>().unwrap_err();
+            assert!(!format!("{error}{error:?}").contains("hunter2"), "{error}");
+        }
+        let error = "oci://user:hunter2@ghcr.io/acme/minio:1".parse::<Source>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`oci://…@ghcr.io/acme/minio:1` is no source of a plugin: it may hold no user, password, query or fragment"
+        );
+        let error = "oci://ghcr.io/acme/minio@sha256:12".parse::<Source>().unwrap_err();
+        assert!(error.to_string().contains("`oci://ghcr.io/acme/minio@sha256:12`"), "{error}");
     }
 }

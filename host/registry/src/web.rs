@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::access::Limits;
 use crate::error::{Fault, RegistryError};
 use crate::source::is_loopback;
+use crate::stranger::{Sent, printable};
 
 /// As many redirects as a content delivery network needs, and some more.
 const MOST_REDIRECTS: usize = 5;
@@ -124,13 +125,21 @@ impl Web {
     /// Returns what an answer that is no success says.
     pub(crate) async fn refusal(&self, answer: Response) -> Fault {
         let status = answer.status();
+        let sent = answer.extensions().get::<Sent>().cloned();
+        let show = |text: &str| match &sent {
+            Some(sent) => printable(&sent.blank(text)),
+            None => printable(text),
+        };
         let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(|value| match value.parse::<u64>() {
             Ok(seconds) => format!("{seconds} s"),
-            Err(_) => printable(value.as_bytes()),
+            Err(_) => show(value),
         });
         let said = match self.body(answer, MOST_REFUSAL).await {
-            Ok(body) => said(&body),
+            Ok(body) => match show(&said(&body)) {
+                nothing if nothing.is_empty() => "it says nothing more".to_owned(),
+                said => said,
+            },
             Err(fault) => fault.to_string(),
         };
         match status.as_u16() {
@@ -217,7 +226,7 @@ fn chain(error: reqwest::Error) -> String {
     text
 }
 
-/// What a refusing server says: the messages of a registry's own form, else the beginning of whatever it is.
+/// What a refusing server says: the messages of a registry's own form, else all that came.
 fn said(body: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct Refusal {
@@ -228,21 +237,13 @@ fn said(body: &[u8]) -> String {
         code: Option<String>,
         message: Option<String>,
     }
-    let text = match serde_json::from_slice::<Refusal>(body) {
+    match serde_json::from_slice::<Refusal>(body) {
         Ok(refusal) => {
             let parts = refusal.errors.into_iter().flat_map(|said| [said.code, said.message]);
-            printable(parts.flatten().collect::<Vec<_>>().join(" ").as_bytes())
+            parts.flatten().collect::<Vec<_>>().join(" ")
         }
-        Err(_) => printable(body),
-    };
-    if text.is_empty() { "it says nothing more".to_owned() } else { text }
-}
-
-/// The beginning of a stranger's text, with nothing in it that a terminal acts on.
-fn printable(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    plain.take(300).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::manifest::Descriptor;
 use crate::credentials::Credentials;
 use crate::error::{Fault, RegistryError};
 use crate::source::{OciSource, is_loopback};
+use crate::stranger::Sent;
 use crate::web::{Follow, Web};
 
 /// What a conversation is for.
@@ -106,7 +107,7 @@ impl<'r> Conversation<'r> {
             Some(header) => build().header(AUTHORIZATION, header),
             None => build(),
         };
-        let answer = self.web.send(first, follow).await?;
+        let answer = self.ask(first, follow, accepted.clone()).await?;
         if answer.status() != StatusCode::UNAUTHORIZED
             || accepted.is_some()
             || !self.is_home(&answer)
@@ -120,8 +121,23 @@ impl<'r> Conversation<'r> {
             Demand::Bearer(url) => self.token(&url).await?,
         };
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(header.clone());
-        let answer = self.web.send(build().header(AUTHORIZATION, header), follow).await?;
+        let request = build().header(AUTHORIZATION, &header);
+        let answer = self.ask(request, follow, Some(header)).await?;
         self.accepted(answer).await
+    }
+
+    /// Sends a request. The answer knows what is never to be repeated of it: what is `accepted`, and the password in any case,
+    /// because who gives out tokens may be who answers here.
+    async fn ask(
+        &self,
+        request: RequestBuilder,
+        follow: Follow,
+        accepted: Option<HeaderValue>,
+    ) -> Result<Response, Fault> {
+        let mut answer = self.web.send(request, follow).await?;
+        let password = self.credentials.header(self.source.host());
+        answer.extensions_mut().insert(Sent::new(password.into_iter().chain(accepted)));
+        Ok(answer)
     }
 
     /// Whether the registry itself answered, and not a server that it sent to. Who may ask is the registry's to demand: a store
@@ -147,7 +163,7 @@ impl<'r> Conversation<'r> {
             Some(header) => request.header(AUTHORIZATION, header),
             None => request,
         };
-        let answer = self.told(self.web.send(request, Follow::Home).await?).await?;
+        let answer = self.told(self.ask(request, Follow::Home, None).await?).await?;
         token(&self.web.success(answer, MOST_TOKEN).await?)
     }
 

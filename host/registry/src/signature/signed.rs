@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PublicKey, bundle, simple};
 use crate::oci::manifest::Manifest;
+use crate::stranger::printable;
 
 /// A signature as its publisher wrote it, together with everything that leads from it to the component's bytes.
 ///
@@ -72,7 +73,7 @@ pub enum Flaw {
     #[error("it is over a manifest of other bytes")]
     OtherBytes,
     /// It is no signature, or what it signs is not the statement that cosign makes.
-    #[error("it, or what it signs, could not be read: {0}")]
+    #[error("it, or what it signs, could not be read: {}", printable(.0))]
     Unreadable(String),
 }
 

@@ -189,6 +189,25 @@ async fn a_refusal_says_what_it_is_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_repeats_what_was_sent_is_shown_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let liar = Liar::start(|asked| {
+        let Some(sent) = &asked.authorization else {
+            return Answer::Whole(401, vec![("www-authenticate", "Basic".to_owned())], Vec::new());
+        };
+        Answer::Whole(403, Vec::new(), format!("{sent} of ann with hunter2 is not welcome").into())
+    });
+    let credentials = Credentials::default().with(&liar.host(), "ann", &"hunter2".into());
+    let registry = Registry::open(folder.path(), Access { credentials, ..access() }).unwrap();
+    let from = source(&format!("oci://{}/acme/minio:1", liar.host()));
+    let fault = fault(registry.resolve(&from).await.unwrap_err());
+    assert_eq!(
+        fault.to_string(),
+        "it refuses access (403): Basic *** of ann with *** is not welcome"
+    );
+}
+
+#[tokio::test]
 async fn a_manifest_is_never_taken_from_another_server() {
     let other = liar(&artifact(), |_| None);
     let to = format!("http://{}/v2/acme/minio/manifests/1", other.host());
