@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lockstep_engine::model::Digest;
 
 use crate::signature::SignError;
-use crate::stranger::printable;
+use crate::stranger::{Sent, printable};
 
 /// A plugin could not be fetched, kept or published.
 #[derive(Debug, thiserror::Error)]
@@ -229,6 +229,29 @@ impl RegistryError {
 }
 
 impl Fault {
+    /// Returns the same without what was `sent` to show who asks: a server may repeat it in whatever it answers.
+    pub(crate) fn without(self, sent: &Sent) -> Self {
+        match self {
+            Self::Type { what, found, needed } => {
+                Self::Type { what, found: sent.blank(&found), needed }
+            }
+            Self::Malformed(text) => Self::Malformed(sent.blank(&text)),
+            Self::Redirect { to, why } => Self::Redirect { to: sent.blank(&to), why },
+            // What these say is blank already, before it was cut to its length, or is no text of the server's.
+            other @ (Self::Unauthorized(_)
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::TooMany { .. }
+            | Self::Status { .. }
+            | Self::Unreachable(_)
+            | Self::Timeout { .. }
+            | Self::Truncated { .. }
+            | Self::TooLarge { .. }
+            | Self::Mismatch { .. }
+            | Self::Length { .. }) => other,
+        }
+    }
+
     fn hint(&self, host: &str) -> String {
         match self {
             Self::Unreachable(_) => {

@@ -147,6 +147,7 @@ impl Registry {
             Manifest::new(description.clone(), vec![layer.clone()], annotations.to_map()?);
 
         let talk = self.talk(to, Purpose::Publish)?;
+        let failed = |fault| failed(talk.cleared(fault));
         let before = oci::manifest_at(&talk, tag, ANY).await.map_err(failed)?;
         oci::push_blob(&talk, &layer, component).await.map_err(failed)?;
         oci::push_blob(&talk, &description, config.as_bytes()).await.map_err(failed)?;
@@ -217,14 +218,15 @@ impl Registry {
 
     async fn artifact(&self, source: &OciSource) -> Result<Fetched, RegistryError> {
         let talk = self.talk(source, Purpose::Fetch)?;
-        let (bytes, manifest) = oci::fetch_manifest(&talk).await.map_err(fetching(source))?;
-        Self::whole(&talk, bytes, &manifest).await.map_err(fetching(source))
+        let failed = fetching(&talk);
+        let (bytes, manifest) = oci::fetch_manifest(&talk).await.map_err(failed)?;
+        Self::whole(&talk, bytes, &manifest).await.map_err(failed)
     }
 
     /// Fetches the component with this digest, whatever the tag leads to now.
     async fn part(&self, source: &OciSource, digest: &Digest) -> Result<Fetched, RegistryError> {
         let talk = self.talk(source, Purpose::Fetch)?;
-        let failed = fetching(source);
+        let failed = fetching(&talk);
         match oci::fetch_manifest(&talk).await {
             Ok((bytes, manifest)) if manifest.component().is_ok_and(|it| it.digest == *digest) => {
                 return Self::whole(&talk, bytes, &manifest).await.map_err(failed);
@@ -308,11 +310,11 @@ fn detached(text: Option<&[u8]>) -> Vec<Signature> {
     .collect()
 }
 
-fn fetching(source: &OciSource) -> impl Fn(Fault) -> RegistryError + Copy {
+fn fetching(talk: &Conversation<'_>) -> impl Fn(Fault) -> RegistryError + Copy {
     move |fault| RegistryError::Fetch {
-        what: source.to_string(),
-        host: source.host().to_owned(),
-        fault,
+        what: talk.source().to_string(),
+        host: talk.source().host().to_owned(),
+        fault: talk.cleared(fault),
     }
 }
 

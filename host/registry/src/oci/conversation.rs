@@ -135,9 +135,19 @@ impl<'r> Conversation<'r> {
         accepted: Option<HeaderValue>,
     ) -> Result<Response, Fault> {
         let mut answer = self.web.send(request, follow).await?;
-        let password = self.credentials.header(self.source.host());
-        answer.extensions_mut().insert(Sent::new(password.into_iter().chain(accepted)));
+        answer.extensions_mut().insert(self.sent(accepted));
         Ok(answer)
+    }
+
+    /// Returns a fault without what was sent in this conversation to show who asks.
+    pub(crate) fn cleared(&self, fault: Fault) -> Fault {
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        fault.without(&self.sent(accepted))
+    }
+
+    fn sent(&self, accepted: Option<HeaderValue>) -> Sent {
+        let password = self.credentials.header(self.source.host());
+        Sent::new(password.into_iter().chain(accepted))
     }
 
     /// Whether the registry itself answered, and not a server that it sent to. Who may ask is the registry's to demand: a store

@@ -104,7 +104,7 @@ pub(crate) async fn attach(
     let failed = |fault| RegistryError::Publish {
         what: format!("the signature of {source}"),
         host: source.host().to_owned(),
-        fault,
+        fault: talk.cleared(fault),
     };
     let repository = format!("{}/{}", source.host(), source.repository());
     let payload = payload(&repository, manifest);

@@ -7,7 +7,8 @@ use lockstep_registry::{Access, Credentials, Fault, Registry, RegistryError};
 use serde_json::json;
 
 use crate::support::{
-    Answer, Artifact, Asked, Liar, access, component, fault, impatient, offline, registry, source,
+    Answer, Artifact, Asked, Liar, MANIFEST, access, component, fault, impatient, offline,
+    registry, source,
 };
 
 /// Starts a registry that tells the truth except where `lie` has an answer.
@@ -195,16 +196,20 @@ async fn a_refusal_that_repeats_what_was_sent_is_shown_without_it() {
         let Some(sent) = &asked.authorization else {
             return Answer::Whole(401, vec![("www-authenticate", "Basic".to_owned())], Vec::new());
         };
+        if asked.path.ends_with("/2") {
+            let kind = format!("text/hunter2{}", sent.trim_start_matches("Basic"));
+            return Answer::Whole(200, vec![("content-type", kind)], Vec::new());
+        }
         Answer::Whole(403, Vec::new(), format!("{sent} of ann with hunter2 is not welcome").into())
     });
     let credentials = Credentials::default().with(&liar.host(), "ann", &"hunter2".into());
     let registry = Registry::open(folder.path(), Access { credentials, ..access() }).unwrap();
-    let from = source(&format!("oci://{}/acme/minio:1", liar.host()));
-    let fault = fault(registry.resolve(&from).await.unwrap_err());
-    assert_eq!(
-        fault.to_string(),
-        "it refuses access (403): Basic *** of ann with *** is not welcome"
-    );
+    let fault = async |tag: u8| {
+        let from = source(&format!("oci://{}/acme/minio:{tag}", liar.host()));
+        fault(registry.resolve(&from).await.unwrap_err()).to_string()
+    };
+    assert_eq!(fault(1).await, "it refuses access (403): Basic *** of ann with *** is not welcome");
+    assert_eq!(fault(2).await, format!("it is `text/*** ***`, expected `{MANIFEST}`"));
 }
 
 #[tokio::test]
