@@ -13,7 +13,6 @@ mod needs;
 mod observe;
 mod options;
 mod plan;
-mod probe;
 mod survey;
 
 #[cfg(test)]
@@ -51,8 +50,8 @@ impl Guest for Plugin {
         check::check(&Live, &call, &memo)
     }
 
-    fn probe(watch: String, call: StepCall) -> Result<Sample, Failure> {
-        probe::probe(&Live, &watch, &call)
+    fn probe(watch: String, _call: StepCall) -> Result<Sample, Failure> {
+        Err(Failure::permanently("plugin:watch", format!("`{watch}` is no watch of this plugin")))
     }
 }
 

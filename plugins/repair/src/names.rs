@@ -39,9 +39,6 @@ pub(crate) const KEY: &str = "key";
 pub(crate) const BACKUP: &str = "backup";
 pub(crate) const HEALTHY: &str = "healthy";
 
-/// The watch that sees whether every app serves.
-pub(crate) const WATCH_SERVING: &str = "serving";
-
 /// What the name of a step that deploys a service begins with.
 pub(crate) const DEPLOY: &str = "deploy-";
 

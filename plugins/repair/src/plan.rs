@@ -4,15 +4,14 @@ use lockstep_sdk::blocks::encryption_key::{self, Key};
 use lockstep_sdk::blocks::{Block, grace, keep, pin};
 use lockstep_sdk::outside::{Http, Railway, Redis, Sql};
 use lockstep_sdk::step::{MINUTE, SECOND};
-use lockstep_sdk::{Draft, Failure, Finding, OutageKind, Step, Target, Version, Watch};
+use lockstep_sdk::{Draft, Failure, Finding, OutageKind, Step, Target, Version};
 
 use crate::declare::Declares;
 use crate::findings;
 use crate::found::Found;
 use crate::names::{
     BACKED_UP, BACKUP, COMPONENT, DEPLOY, DOWN, GRACE, HEALTH_PATH, HEALTHY, IMAGE, KEEP, KEY,
-    MONITOR, PIN, SERVING, SET, SETTINGS, SETTINGS_UNDO, VARIABLES, VARIABLES_UNDO, WATCH_SERVING,
-    WEB, health_of,
+    MONITOR, PIN, SERVING, SET, SETTINGS, SETTINGS_UNDO, VARIABLES, VARIABLES_UNDO, WEB, health_of,
 };
 use crate::needs::{Change, Needs};
 use crate::options::Options;
@@ -77,19 +76,8 @@ pub(crate) fn plan<O: Railway + Sql + Redis + Http, D: Declares>(
     let key = (needs.key != Key::Stays).then_some(KEY_STAYS);
     let uncovered = UNCOVERED.into_iter().chain(key).map(str::to_owned).collect();
     let draft = Draft::bare(versions, Vec::new());
-    let (watches, parameters) = (vec![watch()], parameters(&survey, &needs));
-    Ok(Draft { findings: found, undo, watches, uncovered, parameters, ..draft }.of_steps(steps))
-}
-
-/// What is looked at while the stack must stay healthy.
-fn watch() -> Watch {
-    Watch {
-        id: WATCH_SERVING.to_owned(),
-        title: "every app of the stack says that it is up".to_owned(),
-        interval: 15 * SECOND,
-        effects: Vec::new(),
-        trigger: "unhealthy".to_owned(),
-    }
+    let parameters = parameters(&survey, &needs);
+    Ok(Draft { findings: found, undo, uncovered, parameters, ..draft }.of_steps(steps))
 }
 
 fn current(needs: &Needs, survey: &Survey) -> Version {
