@@ -1,15 +1,17 @@
 //! `LiteLLM`: itself where the lab has it, and else a stand-in; serving, or told to migrate, as its own chart tells it to.
 
+use serde_json::json;
+
 use super::{
     Launch, LaunchError,
     entry::Entry,
-    process::{Prepared, create_folder, note},
+    process::{Prepared, create_folder, note, write_private},
     stand_in, start_command,
     start_command::{Paths, quoted},
 };
 use crate::{
     programs::{LiteLlm, Programs},
-    stand_in::{Kind, version_of},
+    stand_in::{Kind, MODEL, version_of},
 };
 
 /// The script in the image that migrates and ends.
@@ -55,6 +57,8 @@ fn itself(launch: &Launch, litellm: &LiteLlm) -> Result<Prepared, LaunchError> {
     )?;
     let home = launch.scratch.join("files");
     create_folder(&home)?;
+    let settings = home.join("settings.yaml");
+    write_private(&settings, &model())?;
     let mut launch = launch.clone();
     let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
     for (name, value) in [
@@ -64,6 +68,7 @@ fn itself(launch: &Launch, litellm: &LiteLlm) -> Result<Prepared, LaunchError> {
     ] {
         launch.variables.insert(name.to_owned(), value);
     }
+    launch.variables.entry("CONFIG_FILE_PATH".to_owned()).or_insert_with(|| text(settings));
     // It copies its migrations there and writes beside them, which a container would lose.
     let migrations = text(home.join("migrations"));
     launch.variables.entry("LITELLM_MIGRATION_DIR".to_owned()).or_insert(migrations);
@@ -77,4 +82,10 @@ fn itself(launch: &Launch, litellm: &LiteLlm) -> Result<Prepared, LaunchError> {
     });
     let command = launch.start_command.as_deref().unwrap_or(COMMAND);
     Ok(Prepared { folder: litellm.site(), ..entry.started_by(&launch, command)? })
+}
+
+/// Settings with one model, which answers by itself: a fresh database has none, and nobody here has a provider.
+fn model() -> String {
+    let parameters = json!({"model": "openai/lab", "api_key": "none", "mock_response": MODEL});
+    json!({"model_list": [{"model_name": MODEL, "litellm_params": parameters}]}).to_string()
 }
