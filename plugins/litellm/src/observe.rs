@@ -176,7 +176,11 @@ fn doubts(context: &Context, facts: Facts<'_>) -> Result<Vec<String>, Failure> {
     }
     let strained = lines(STRAINED)?;
     if !strained.is_empty() {
-        doubts.push(format!("{}. What is unique in another way: {}", unbooked(context), some(&strained)));
+        doubts.push(format!(
+            "{}. What is unique in another way: {}",
+            unbooked(context),
+            some(&strained)
+        ));
     }
     Ok(doubts)
 }
