@@ -25,6 +25,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   setup [--check]          install what builds and tests need, or only tell what is missing
+  setup --litellm          install LiteLLM itself, in two versions, for the lab's stack `litellm-real`
   demo                     bring up the lab and upgrade its Redis
   test [ARGUMENTS]         every test of both workspaces; ARGUMENTS go to `cargo test` of the first
   ci                       format, lints, tests and a clean tree: what has to pass before a push
@@ -54,6 +55,7 @@ fn dispatch(arguments: &[String]) -> Result<(), Failed> {
         "setup" => match rest {
             [] => setup::install(&place),
             [flag] if flag == "--check" => setup::check(&place),
+            [flag] if flag == "--litellm" => setup::litellm(&place),
             _ => Err(unknown("setup", rest)),
         },
         "demo" if rest.is_empty() => demo::run(&place),

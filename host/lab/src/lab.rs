@@ -17,7 +17,7 @@ use crate::state::{Header, Mutation, Rights, State, Trigger};
 use crate::status::LabStatus;
 use crate::store::{self, StoreError};
 use crate::twin::{Parts, Twin};
-use crate::{api, deploy, identity, registry, releases, strike};
+use crate::{api, deploy, identity, registry, releases, stack, strike};
 
 /// The port of the API on 127.77.N.1, which nothing else of a lab has.
 const PORT: u16 = 8077;
@@ -107,7 +107,11 @@ impl Lab {
         let parts = Parts {
             clock,
             folder: options.folder,
-            programs: options.programs,
+            programs: if stack::has_real_litellm(&state.stack) {
+                options.programs
+            } else {
+                options.programs.without_litellm()
+            },
             stand_in: options.stand_in,
             time_scale: options.time_scale,
             pace: options.pace,
@@ -348,7 +352,7 @@ async fn listen(wanted: Option<u8>, only_that: bool) -> Result<(u8, TcpListener)
 fn fresh(options: &Options, block: u8, clock: &Clock) -> Result<State, LabError> {
     let now = clock.stamp();
     let mut state = State::new(options.stack.name(), options.seed, block, now);
-    crate::stack::build(&mut state, options.stack, &options.images, now)?;
+    stack::build(&mut state, options.stack, &options.images, now)?;
     for (name, header) in [("lab", Header::ProjectAccessToken), ("lab-workspace", Header::Bearer)] {
         let token = crate::state::Token {
             id: state.id(),

@@ -15,6 +15,7 @@ mod faults;
 mod identity;
 mod lab;
 pub mod launcher;
+mod litellm;
 mod options;
 mod program;
 pub mod programs;

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use crate::litellm::LiteLlm;
 pub use crate::program::Program;
 use crate::program::{first_version, said};
 
@@ -17,6 +18,7 @@ pub struct Programs {
     patroni: Option<Program>,
     etcd: Option<Program>,
     haproxy: Option<Program>,
+    litellm: Vec<LiteLlm>,
 }
 
 /// A server that speaks Redis's protocol and reads its files.
@@ -73,6 +75,7 @@ impl Programs {
         found.patroni = one("patroni", "--version");
         found.etcd = one("etcd", "--version");
         found.haproxy = one("haproxy", "-v");
+        found.litellm = fetched.iter().filter_map(|bin| LiteLlm::within(bin.parent()?)).collect();
         found
     }
 
@@ -136,6 +139,18 @@ impl Programs {
     /// `HAProxy`.
     pub fn haproxy(&self) -> Option<&Program> {
         self.haproxy.as_ref()
+    }
+
+    /// `LiteLLM` itself, of exactly this version.
+    pub fn litellm(&self, version: &str) -> Option<&LiteLlm> {
+        self.litellm.iter().find(|litellm| litellm.version() == version)
+    }
+
+    /// These programs without `LiteLLM`, for which a stand-in then stands.
+    #[must_use]
+    pub(crate) fn without_litellm(mut self) -> Self {
+        self.litellm.clear();
+        self
     }
 
     /// All Redis-like servers, in words, for a message that says which versions are here.

@@ -193,7 +193,7 @@ pub(crate) struct Change {
     pub(crate) added: Vec<String>,
     /// What is other than before, and the former version can live with.
     pub(crate) altered: Vec<String>,
-    /// What is unique in another way, so that the former version may fail to write some of its totals. It loses nothing.
+    /// What is unique in another way, so that the former version may write no spend while it serves. What is there already stays.
     pub(crate) strained: Vec<String>,
     /// What the former version can't live with.
     pub(crate) breaking: Vec<String>,

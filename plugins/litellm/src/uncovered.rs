@@ -11,6 +11,9 @@ pub(crate) fn lines(seen: Seen<'_>) -> Vec<String> {
         "spend that the old proxy holds in memory when it ends: it is given the time to write it, and what a version does not write \
          when it is told to end is lost"
             .to_owned(),
+        "whether the old proxy still writes spend once the database is migrated: what the rehearsal shows of it is asked before the \
+         migration, and which statements it sends can't be seen"
+            .to_owned(),
         "how much memory and time the new version takes for a call: neither can be read here, so look at Railway's own figures while \
          it is watched"
             .to_owned(),

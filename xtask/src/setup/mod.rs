@@ -6,10 +6,14 @@
 mod apt;
 mod found;
 mod install;
+mod litellm;
 mod need;
 mod rust;
 mod sources;
 mod unpack;
 mod wheel;
 
-pub(crate) use self::install::{check, install};
+pub(crate) use self::{
+    install::{check, install},
+    litellm::install as litellm,
+};

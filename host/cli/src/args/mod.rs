@@ -340,7 +340,7 @@ pub(crate) enum LabCommand {
 /// How to start a lab.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LabUp {
-    /// The stack to start with: as-run, as-written, redis-6, beside-cluster, litellm-1.80, langfuse-2.95 or langfuse-3.50.
+    /// The stack to start with: as-run, as-written, redis-6, beside-cluster, litellm-1.80, litellm-real, langfuse-2.95 or langfuse-3.50.
     #[arg(long, default_value = "as-run")]
     pub(crate) stack: String,
 

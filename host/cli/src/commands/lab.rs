@@ -7,7 +7,7 @@ use std::time::Duration;
 use lockstep_lab::daemon::{self, Daemon};
 use lockstep_lab::programs::Programs;
 use lockstep_lab::stand_in::{ADDRESS_VARIABLE, Kind};
-use lockstep_lab::{Control, Fault, LabStatus, MigrationFault, Options, ServiceStatus};
+use lockstep_lab::{Control, Fault, LabStatus, MigrationFault, Options, ServiceStatus, Stack};
 
 use crate::args::{Global, LabCommand, LabUp, Surroundings};
 use crate::error::{CliError, OrExit as _};
@@ -88,7 +88,7 @@ async fn up(global: &Global, arguments: &LabUp, output: &Output) -> Result<Exit,
         tell(&status(&daemon).await?, output)?;
         return Ok(Exit::Done);
     }
-    arguments.stack.parse::<lockstep_lab::Stack>().or_exit(Exit::Usage)?;
+    arguments.stack.parse::<Stack>().or_exit(Exit::Usage)?;
     images(&arguments.image)?;
     close_folder(global)?;
     let folder = folder(&global.directory)?;
@@ -215,7 +215,8 @@ fn options(
     options.services = Some(arguments.only.clone()).filter(|only| !only.is_empty());
     options.seed = arguments.seed;
     // A rehearsal need not take Railway's whole five minutes to see that something never gets healthy.
-    options.time_scale = 0.1;
+    // LiteLLM itself takes the time that it takes, and so do overlap and draining with it.
+    options.time_scale = if options.stack == Stack::LiteLlmReal { 1.0 } else { 0.1 };
     Ok(options)
 }
 

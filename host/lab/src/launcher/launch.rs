@@ -148,9 +148,7 @@ pub async fn launch(launch: &Launch) -> Result<Running, LaunchError> {
         Role::Etcd => etcd::prepare(launch)?.spawn(&launch.log),
         Role::HaProxy => haproxy::prepare(launch)?.spawn(&launch.log),
         Role::StandIn(Kind::MigrationJob) => migration_job::prepare(launch)?.spawn(&launch.log),
-        Role::StandIn(Kind::LiteLlm) if litellm::migrates(launch) => {
-            litellm::prepare(launch)?.spawn(&launch.log)
-        }
+        Role::StandIn(Kind::LiteLlm) => litellm::prepare(launch)?.spawn(&launch.log),
         Role::StandIn(kind) => stand_in::prepare(launch, kind)?.spawn(&launch.log),
     }
 }
@@ -191,6 +189,9 @@ pub fn runs_as(image: &str, programs: &Programs) -> Result<RunsAs, LaunchError> 
         Role::HaProxy => {
             let program = haproxy::program(image, programs)?;
             in_place_of(&format!("HAProxy{}", version(Some(program))), told(program), &tag)
+        }
+        Role::StandIn(Kind::LiteLlm) if let Some(litellm) = litellm::program(image, programs) => {
+            format!("LiteLLM {}, with a stand-in for Prisma's schema engine", litellm.version())
         }
         Role::StandIn(kind) => {
             return Ok(RunsAs {

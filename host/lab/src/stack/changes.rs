@@ -61,6 +61,20 @@ const LITELLM_1_80: &[Change] = &[
     Change::Variable("litellm", "USE_PRISMA_MIGRATE", "True"),
 ];
 
+/// In a database that has tables already it would not begin to migrate, so nobody else is there.
+const LITELLM_REAL: &[Change] = &[
+    Change::Variable("litellm", "LITELLM_LOCAL_MODEL_COST_MAP", "True"),
+    Change::Unset("litellm", "LANGFUSE_"),
+    Change::Unset("litellm", "REDIS_"),
+    Change::Without("langfuse-web"),
+    Change::Without("langfuse-worker"),
+    Change::Without("clickhouse"),
+    Change::Without("minio"),
+    Change::Without("redis"),
+    Change::Without("backup-service"),
+    Change::Without("health-monitor"),
+];
+
 /// A project whose keys are those that `LiteLLM` has.
 const PROJECT: &[Change] = &[
     Change::Image("postgres", "ghcr.io/railwayapp-templates/postgres-ssl:15"),
@@ -110,6 +124,7 @@ pub(super) fn of(stack: Stack) -> impl Iterator<Item = Change> {
         Stack::Redis6 => &[REPAIRS, REDIS_6],
         Stack::BesideCluster => &[REPAIRS, POSTGRES_15],
         Stack::LiteLlm180 => &[REPAIRS, LITELLM_1_80],
+        Stack::LiteLlmReal => &[REPAIRS, LITELLM_1_80, LITELLM_REAL],
         Stack::Langfuse295 => &[REPAIRS, PROJECT, LANGFUSE_2_95],
         Stack::Langfuse350 => &[REPAIRS, PROJECT, LANGFUSE_3_50],
     };

@@ -28,6 +28,9 @@ pub enum Stack {
     /// As [`Stack::AsRun`], with PostgreSQL 15 and `LiteLLM` 1.80.0, whose tables are in it.
     #[serde(rename = "litellm-1.80")]
     LiteLlm180,
+    /// `LiteLLM` 1.80.0 alone with its PostgreSQL 15: itself where `cargo xtask setup --litellm` has installed it.
+    #[serde(rename = "litellm-real")]
+    LiteLlmReal,
     /// `LiteLLM` and Langfuse 2.95.11 on PostgreSQL 15, without what Langfuse 3 needs: no ClickHouse, Redis, S3 or worker.
     #[serde(rename = "langfuse-2.95")]
     Langfuse295,
@@ -37,12 +40,13 @@ pub enum Stack {
 }
 
 /// All of them.
-const ALL: [Stack; 7] = [
+const ALL: [Stack; 8] = [
     Stack::AsRun,
     Stack::AsWritten,
     Stack::Redis6,
     Stack::BesideCluster,
     Stack::LiteLlm180,
+    Stack::LiteLlmReal,
     Stack::Langfuse295,
     Stack::Langfuse350,
 ];
@@ -51,7 +55,7 @@ const ALL: [Stack; 7] = [
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no stack is named `{0}`; there are `as-run`, `as-written`, `redis-6`, `beside-cluster`, `litellm-1.80`, \
-     `langfuse-2.95` and `langfuse-3.50`"
+     `litellm-real`, `langfuse-2.95` and `langfuse-3.50`"
 )]
 pub struct UnknownStack(String);
 
@@ -64,6 +68,7 @@ impl Stack {
             Self::Redis6 => "redis-6",
             Self::BesideCluster => "beside-cluster",
             Self::LiteLlm180 => "litellm-1.80",
+            Self::LiteLlmReal => "litellm-real",
             Self::Langfuse295 => "langfuse-2.95",
             Self::Langfuse350 => "langfuse-3.50",
         }
@@ -75,6 +80,11 @@ impl Stack {
 /// In the others it shares its database with tables of `LiteLLM`'s, or with rows that are moved and counted.
 pub(crate) fn has_langfuse_tables(name: &str) -> bool {
     [Stack::Langfuse295, Stack::Langfuse350].iter().any(|stack| stack.name() == name)
+}
+
+/// Whether `LiteLLM` itself runs in the stack with this name, where it is installed: it takes half a minute and 700 MB to start.
+pub(crate) fn has_real_litellm(name: &str) -> bool {
+    name == Stack::LiteLlmReal.name()
 }
 
 impl fmt::Display for Stack {

@@ -34,5 +34,7 @@ pub use self::{
     settings::{ADDRESS_VARIABLE, BOOT_VARIABLE, IMAGE_VARIABLE, VERSION_VARIABLE},
 };
 
+pub(crate) use self::settings::version_of;
+
 #[cfg(test)]
 mod tests;

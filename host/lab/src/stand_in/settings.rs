@@ -84,7 +84,7 @@ impl Settings {
 }
 
 /// The version in an image's tag: `main-v1.80.0-stable` is 1.80.0; a tag without numbers is the tag itself.
-fn version_of(image: &str) -> String {
+pub(crate) fn version_of(image: &str) -> String {
     let name = image.split('@').next().unwrap_or(image);
     let tag = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
     let part = tag.split('-').map(|part| part.strip_prefix('v').unwrap_or(part));

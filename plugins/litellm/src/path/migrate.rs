@@ -93,7 +93,8 @@ impl<D: Declares> Parts<'_, D> {
             Step::new(
                 names::MIGRATE_UNDO,
                 "Stop the job, and delete the rows of the history that it made",
-                "what it added stays, and hurts nobody; a later upgrade applies again what the history does not name",
+                "what it added stays, and hurts nobody but where the rehearsal found that something is unique in another way: then the \
+                 former version may write no spend. A later upgrade applies again what the history does not name",
             )
             .effects(&[halt, forget])
             .if_left("nothing: the history names migrations that are there")

@@ -64,7 +64,7 @@ impl<D: Declares> Parts<'_, D> {
             Step::new(
                 names::SWITCH_UNDO,
                 format!("Start LiteLLM {} again", context.from),
-                "the former image, by its digest; the schema has what it needs",
+                "the former image, by its digest; the schema has what it needs to answer, and what it may not write step `migrate` has told",
             )
             .effects(&refs(&back))
             .if_left("nothing: one of both versions serves, and the database is migrated for the new one")

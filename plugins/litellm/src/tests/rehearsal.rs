@@ -136,6 +136,16 @@ fn what_the_former_version_may_fail_to_write_is_accepted_by_a_person_first() {
     let mut given = given().after(&stack, "rehearse");
     let why =
         moved(&given.observe(&stack, "migrate"), "index LiteLLM_SpendLogs.spend_by_day is changed");
+    for part in [
+        "1.80.0 may write no spend at all, neither rows",
+        "531 calls in 32 s and wrote 0 rows",
+        "its start and 30 s of overlap",
+        "comes back for as long as 1.80.0 serves if you go back",
+        "let no call reach the proxy from 30 s before you go on",
+        "until step `smoke` begins",
+    ] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
     given.facts.push(Fact::one("accepted", "something else"));
     moved(&given.observe(&stack, "migrate"), "spend_by_day");
     given.facts.push(Fact::one("accepted", why));

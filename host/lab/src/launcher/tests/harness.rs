@@ -94,9 +94,10 @@ impl Service {
     }
 }
 
-/// The servers that `cargo xtask setup` has brought.
+/// The servers that `cargo xtask setup` has brought; for LiteLLM a stand-in stands, whether it is there or not.
 pub(crate) fn programs() -> Programs {
     Programs::find(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/programs")))
+        .without_litellm()
 }
 
 /// A script that takes the arguments of `lockstep lab stand-in <kind>` and runs this test program as the stand-in.
