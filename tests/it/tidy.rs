@@ -47,9 +47,9 @@ fn crates_stay_home() {
         ("clap", &["host/cli"]),
         ("tokio-postgres", &["host/drivers", "host/store", "host/lab"]),
         ("redis", &["host/drivers", "host/store", "host/lab", "tests"]),
-        ("reqwest", &["host/drivers", "host/store", "host/lab"]),
+        ("reqwest", &["host/drivers", "host/store", "host/lab", "host/registry"]),
     ];
-    for member in ["engine", "runtime", "drivers", "store", "lab", "bundle", "cli"]
+    for member in ["engine", "runtime", "drivers", "store", "lab", "bundle", "registry", "cli"]
         .map(|name| format!("host/{name}"))
     {
         let manifest = std::fs::read_to_string(root().join(&member).join("Cargo.toml")).unwrap();
@@ -66,7 +66,7 @@ fn crates_stay_home() {
 
 #[test]
 fn layers_point_down() {
-    let row = ["runtime", "drivers", "store", "lab", "bundle"];
+    let row = ["runtime", "drivers", "store", "lab", "bundle", "registry"];
     for member in row.into_iter().chain(["engine"]) {
         let manifest =
             std::fs::read_to_string(root().join("host").join(member).join("Cargo.toml")).unwrap();

@@ -35,6 +35,8 @@ pub(crate) enum Need {
     Etcd,
     /// `HAProxy`, in front of Patroni's clusters.
     HaProxy,
+    /// A registry of artifacts, which plugins are published to and fetched from.
+    Registry,
     /// `ssh`, for tunnels.
     SshClient,
     /// `sshd`, for the tests of tunnels.
@@ -43,7 +45,7 @@ pub(crate) enum Need {
 
 impl Need {
     /// All, in the order in which they are installed.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::WasmTarget,
         Self::RustTools,
         Self::CompilerOfC,
@@ -56,6 +58,7 @@ impl Need {
         Self::Patroni,
         Self::Etcd,
         Self::HaProxy,
+        Self::Registry,
         Self::SshClient,
         Self::SshServer,
     ];
@@ -75,6 +78,7 @@ impl Need {
             Self::Patroni => "Patroni",
             Self::Etcd => "etcd",
             Self::HaProxy => "HAProxy",
+            Self::Registry => "docker-registry",
             Self::SshClient => "ssh",
             Self::SshServer => "sshd",
         }
@@ -95,6 +99,7 @@ impl Need {
             Self::Patroni | Self::Etcd | Self::HaProxy => {
                 Some("the lab can't make PostgreSQL highly available in place")
             }
+            Self::Registry => Some("tests of publishing plugins and fetching them are skipped"),
             Self::SshClient | Self::SshServer => Some("the test of tunnels fails"),
         }
     }
@@ -115,6 +120,7 @@ impl Need {
             Self::Patroni => found::program(&programs, "patroni"),
             Self::Etcd => found::program(&programs, "etcd"),
             Self::HaProxy => found::program(&programs, "haproxy"),
+            Self::Registry => found::program(&programs, "docker-registry"),
             Self::SshClient => found::program(&programs, "ssh"),
             Self::SshServer => found::program(&programs, "sshd"),
         }
@@ -149,6 +155,7 @@ impl Need {
             }
             Self::Etcd => apt.unpack("etcd-server", "etcd", &programs),
             Self::HaProxy => apt.unpack("haproxy", "haproxy", &programs),
+            Self::Registry => apt.unpack("docker-registry", "docker-registry", &programs),
             Self::SshClient if found::is_root() => Apt::system("openssh-client"),
             Self::SshClient => apt.unpack("openssh-client", "openssh-client", &programs),
             Self::SshServer if found::is_root() => Apt::system("openssh-server"),
