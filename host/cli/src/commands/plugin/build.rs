@@ -101,7 +101,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     /// Builds as the bundled plugins are built: locked, with nothing of this process's environment that would change the bytes,
-    /// and every path of this machine under a name that is the same everywhere.
+    /// and every path of this machine under a name that is the same everywhere. Where cargo works does not change them.
     fn cargo(&self) -> Result<PathBuf, CliError> {
         let rustc = Path::new("rustc");
         let in_folder = self.folder.display();
@@ -120,7 +120,8 @@ impl Build<'_> {
         let home =
             home.or_else(|| Some(PathBuf::from(self.surroundings.get("HOME")?).join(".cargo")));
         let flags = recipe::flags(rustc, home, self.folder, "/plugin").or_exit(Exit::Failed)?;
-        let target = self.folder.join("target/component");
+        let shared = self.surroundings.get("CARGO_TARGET_DIR").map(PathBuf::from);
+        let target = self.folder.join(shared.as_deref().unwrap_or("target/component".as_ref()));
         let mut cargo = self.command("cargo");
         cargo.args(["build", "--release", "--locked", "--lib", "--target", recipe::TARGET]);
         cargo.arg("--target-dir").arg(&target);

@@ -1,7 +1,5 @@
 //! `lockstep plugin inspect`: what a component is, and everything that it can ever ask for.
 
-use std::path::Path;
-
 use lockstep_engine::model::Grantable;
 use lockstep_runtime::{Inspection, Interface};
 
@@ -51,9 +49,9 @@ async fn bytes(
     surroundings: &Surroundings,
     what: &str,
 ) -> Result<Vec<u8>, CliError> {
-    let is_file = what.contains(['/', '.']) || Path::new(what).is_file();
-    if is_file {
-        return component::read(Path::new(what));
+    let file = global.directory.join(what);
+    if what.contains(['/', '.']) || file.is_file() {
+        return component::read(&file);
     }
     let session = Session::open(global.clone(), surroundings.clone()).await?;
     session.plugin_for(what).await.map(|loaded| loaded.bytes)

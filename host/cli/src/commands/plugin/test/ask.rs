@@ -1,8 +1,8 @@
 //! One call of a plugin, and what it comes to.
 
 use lockstep_engine::model::{
-    Draft, Effect, Fact, Failure, Finding, Label, Observation, Progress, RunId, Sample, Severity,
-    StepCall, Target, Verdict,
+    Argument, Draft, Effect, Fact, Failure, Finding, Label, Observation, Progress, RunId, Sample,
+    Severity, StepCall, Target, Verdict,
 };
 use lockstep_engine::run::{Guest as _, GuestError};
 use lockstep_runtime::Plugin;
@@ -53,7 +53,7 @@ pub(super) struct Outcome {
     pub(super) said: Said,
     pub(super) asked: Vec<Asked>,
     pub(super) declared: Vec<Effect>,
-    pub(super) performed: Vec<Label>,
+    pub(super) performed: Vec<(Label, Vec<Argument>)>,
 }
 
 /// Calls the plugin.

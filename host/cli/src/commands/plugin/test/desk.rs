@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use lockstep_engine::model::{
-    Answer, Call, Effect, Fact, Failure, Grantable, Label, Read, Reading,
+    Allowed, Answer, Argument, Call, Effect, Fact, Failure, Grantable, Label, Read, Reading, Step,
 };
-use lockstep_engine::policy::Grant;
+use lockstep_engine::policy::{Grant, Known, check};
 use lockstep_engine::run::Host;
 use tokio::sync::Notify;
 
@@ -20,8 +20,8 @@ pub(super) enum May {
     Declare,
     /// `observe` and `check`: read.
     Read,
-    /// `apply`: perform these; `probe` reads beside that.
-    Perform(Vec<Label>),
+    /// `apply`: perform what this step lists, with arguments that are among these facts where a rule says so.
+    Perform(Box<Step>, Vec<Fact>),
     /// `probe`: read, and perform these.
     Probe(Vec<Label>),
 }
@@ -59,7 +59,7 @@ pub(super) struct Left {
     /// What was declared.
     pub(super) declared: Vec<Effect>,
     /// What was performed.
-    pub(super) performed: Vec<Label>,
+    pub(super) performed: Vec<(Label, Vec<Argument>)>,
     /// What no plugin may do, in words.
     pub(super) breaches: Vec<String>,
 }
@@ -109,9 +109,9 @@ impl Host for Desk<'_, '_> {
                 None => self.may_read().map(|()| self.after.deployment_of(&label)),
             }),
             Call::Declare(effect) => Answer::Declared(self.declare(effect)),
-            Call::Perform(label, _) => Answer::Performed(match failure {
+            Call::Perform(label, arguments) => Answer::Performed(match failure {
                 Some(failure) => Err(failure),
-                None => self.perform(&label),
+                None => self.perform(&label, &arguments),
             }),
             Call::Progress(label) => match failure {
                 Some(failure) => Answer::Progressed(Err(failure)),
@@ -124,7 +124,7 @@ impl Host for Desk<'_, '_> {
 
 impl Desk<'_, '_> {
     fn may_read(&mut self) -> Result<(), Failure> {
-        if matches!(self.may, May::Perform(_)) {
+        if matches!(self.may, May::Perform(..)) {
             self.left
                 .breaches
                 .push("it reads in `apply`, which is answered `denied` in a run".to_owned());
@@ -168,20 +168,48 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    fn perform(&mut self, label: &Label) -> Result<Vec<Fact>, Failure> {
-        let (May::Perform(listed) | May::Probe(listed)) = &self.may else {
-            self.left
-                .breaches
-                .push(format!("it performs `{label}` where nothing may be performed"));
-            return Err(not_here("perform"));
+    fn perform(&mut self, label: &Label, arguments: &[Argument]) -> Result<Vec<Fact>, Failure> {
+        let listed = match &self.may {
+            May::Perform(step, _) => step.effects.as_slice(),
+            May::Probe(listed) => listed.as_slice(),
+            May::Declare | May::Read => {
+                self.left
+                    .breaches
+                    .push(format!("it performs `{label}` where nothing may be performed"));
+                return Err(not_here("perform"));
+            }
         };
         let Some(effect) = self.effects.get(label).filter(|_| listed.contains(label)) else {
             self.left.breaches.push(format!("it performs `{label}`, which its step does not list"));
             return Err(not_here("perform"));
         };
+        if let Err(denied) = self.admit(effect, arguments) {
+            self.left
+                .breaches
+                .push(format!("it performs what is denied in a run: {}", denied.problem().message));
+            return Err(denied);
+        }
         self.after.perform(effect);
-        self.left.performed.push(label.clone());
+        self.left.performed.push((label.clone(), arguments.to_vec()));
         Ok(Vec::new())
+    }
+
+    /// Checks order, number and arguments as a run does. What an effect gives is not known here, so it may be anything.
+    fn admit(&self, effect: &Effect, arguments: &[Argument]) -> Result<(), Failure> {
+        let May::Perform(step, observed) = &self.may else { return Ok(()) };
+        let mut effect = effect.clone();
+        for rule in &mut effect.rules {
+            if matches!(rule.allowed, Allowed::GivenBy(..)) {
+                rule.allowed = Allowed::Any;
+            }
+        }
+        let before: Vec<(&Label, &[Argument])> = self
+            .left
+            .performed
+            .iter()
+            .map(|(label, arguments)| (label, arguments.as_slice()))
+            .collect();
+        check(step, &effect, arguments, &before, &Known { observed, given: &|_| Vec::new() })
     }
 }
 

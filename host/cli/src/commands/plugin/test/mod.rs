@@ -30,12 +30,12 @@ pub(super) async fn test(
     arguments: &TestArguments,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let bytes = component::read(&arguments.file)?;
+    let bytes = component::read(&global.directory.join(&arguments.file))?;
     let found = component::load(global, &bytes).await?;
     let target = target(arguments, &found.description.components)?;
     let opened: Opened;
     let mut answers = if let Some(file) = &arguments.answers {
-        Answers::read(file)?
+        Answers::read(&global.directory.join(file))?
     } else {
         let session = Session::open(global.clone(), surroundings.clone()).await?;
         opened = session.environment().await?;
@@ -45,7 +45,7 @@ pub(super) async fn test(
     let sweep = Sweep::new(found.plugin, &mut answers, grant);
     let swept = sweep.run(&target, |what| tracing::info!(what, "a sweep goes on")).await?;
     if let Some(file) = &arguments.record {
-        answers.write(file)?;
+        answers.write(&global.directory.join(file))?;
         output.say(&format!("What was answered is in {}.", file.display()));
     }
     tell(&swept, output);

@@ -143,11 +143,13 @@ impl<'a, 'b> Sweep<'a, 'b> {
             parameters: draft.parameters.iter().cloned().collect(),
             facts: needed.collect(),
         };
+        let mut observed = Vec::new();
         let name = format!("observe of `{}`", step.id);
         if let Some(Said::Observation(Observation::Ready(found))) =
             self.looks(&name, &call, Look::Observe).await?
         {
             facts.entry(step.id.to_string()).or_default().extend(found.clone());
+            observed.clone_from(&found);
             call.facts.extend(found);
         }
         for watch in &draft.watches {
@@ -158,10 +160,12 @@ impl<'a, 'b> Sweep<'a, 'b> {
         match step.drive {
             Drive::Guided => {
                 let name = format!("apply of `{}`", step.id);
-                let may = May::Perform(step.effects.clone());
+                let may = May::Perform(Box::new(step.clone()), observed);
                 let applied = self.each(&name, Ask::Apply(&call), &may).await?;
                 if let Some(Outcome { said: Said::Applied(gave), performed, .. }) = applied {
                     call.facts.extend(gave);
+                    let performed: Vec<Label> =
+                        performed.into_iter().map(|(label, _)| label).collect();
                     self.perform(&performed);
                 }
             }
