@@ -15,6 +15,7 @@ mod doctor;
 mod environment;
 mod far_side;
 mod guests;
+mod kit;
 mod langfuse;
 mod ledger;
 mod liars;

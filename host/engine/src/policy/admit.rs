@@ -80,49 +80,20 @@ pub fn admit(
     arguments: &[Argument],
     position: usize,
 ) -> Result<Admitted, Failure> {
-    let Some(place) = step.effects.iter().position(|listed| listed == label) else {
+    if !step.effects.contains(label) {
         return Err(Failure::denied(
             "effect:unlisted",
             format!("step `{}` of the approved plan does not list effect `{label}`", step.id),
         ));
-    };
+    }
     let effect = authority.effects.get(label).ok_or_else(|| {
         Failure::denied("effect:unlisted", format!("the approved plan has no effect `{label}`"))
     })?;
-    let earlier = state.step(&step.id).performed.as_slice();
-    let before = earlier.get(..position).unwrap_or(earlier);
-    let highest = before
-        .iter()
-        .filter_map(|performed| {
-            step.effects.iter().position(|listed| *listed == performed.intent.label)
-        })
-        .max();
-    if step.drive == Drive::Guided && highest.is_some_and(|highest| place < highest) {
-        return Err(Failure::denied(
-            "effect:order",
-            format!("effect `{label}` comes before one that this round has already performed"),
-        ));
-    }
-    let same: Vec<_> = before.iter().filter(|performed| performed.intent.label == *label).collect();
-    let most = match effect.times {
-        Times::Once => 1,
-        Times::AtMost(most) => usize::try_from(most).unwrap_or(usize::MAX),
-    };
-    if same.len() >= most {
-        return Err(Failure::denied(
-            "effect:repeat",
-            format!("effect `{label}` was performed {most} times already"),
-        ));
-    }
-    if same.iter().any(|performed| performed.intent.arguments == arguments)
-        && !effect.rules.is_empty()
-    {
-        return Err(Failure::denied(
-            "effect:repeat",
-            format!("effect `{label}` was performed with the same arguments already"),
-        ));
-    }
-    check_arguments(effect, arguments, state, step)?;
+    let so_far = state.step(&step.id);
+    let before = so_far.performed.get(..position).unwrap_or(so_far.performed.as_slice());
+    let before = before.iter().map(|it| (&it.intent.label, it.intent.arguments.as_slice()));
+    let facts = Known { observed: &so_far.observed, given: &|label| state.given(label) };
+    check(step, effect, arguments, &before.collect::<Vec<_>>(), &facts)?;
     Ok(Admitted {
         effect: effect.clone(),
         arguments: arguments.to_vec(),
@@ -144,6 +115,55 @@ pub fn admit(
             .section_of(&step.id)
             .and_then(|section| state.sections.get(section.name).copied()),
     })
+}
+
+/// The facts that arguments may have to be among.
+pub struct Known<'a> {
+    /// What `observe` returned for the running step.
+    pub observed: &'a [Fact],
+    /// What an effect gave.
+    pub given: &'a dyn Fn(&Label) -> Vec<Fact>,
+}
+
+/// Checks one performance of an effect that `step` lists: its place, how often it comes, and its arguments. `before` is what
+/// the round has performed already, in its order.
+///
+/// # Errors
+/// Always [`Failure::Denied`], with what is wrong.
+pub fn check(
+    step: &Step,
+    effect: &Effect,
+    arguments: &[Argument],
+    before: &[(&Label, &[Argument])],
+    facts: &Known<'_>,
+) -> Result<(), Failure> {
+    let label = &effect.label;
+    let place = |label: &Label| step.effects.iter().position(|listed| listed == label);
+    let highest = before.iter().filter_map(|(label, _)| place(label)).max();
+    if step.drive == Drive::Guided && highest > place(label) {
+        return Err(Failure::denied(
+            "effect:order",
+            format!("effect `{label}` comes before one that this round has already performed"),
+        ));
+    }
+    let same: Vec<_> = before.iter().filter(|(performed, _)| *performed == label).collect();
+    let most = match effect.times {
+        Times::Once => 1,
+        Times::AtMost(most) => usize::try_from(most).unwrap_or(usize::MAX),
+    };
+    if same.len() >= most {
+        return Err(Failure::denied(
+            "effect:repeat",
+            format!("effect `{label}` was performed {most} times already"),
+        ));
+    }
+    if same.iter().any(|(_, given)| *given == arguments) && !effect.rules.is_empty() {
+        return Err(Failure::denied(
+            "effect:repeat",
+            format!("effect `{label}` was performed with the same arguments already"),
+        ));
+    }
+    check_arguments(effect, arguments, facts, step)
 }
 
 /// Admits an effect for looking at what stands where it would change something. Planning sends nothing.
@@ -184,7 +204,7 @@ fn volumes_made(authority: &Authority, state: &RunState) -> Vec<String> {
 fn check_arguments(
     effect: &Effect,
     arguments: &[Argument],
-    state: &RunState,
+    facts: &Known<'_>,
     step: &Step,
 ) -> Result<(), Failure> {
     let wrong = |name: &str, why: &str| {
@@ -208,14 +228,14 @@ fn check_arguments(
         if matches!(argument.value, Value::Real(number) if !number.is_finite()) {
             return Err(wrong(&rule.name, "is no number"));
         }
-        if !fits(rule, &argument.value, state, step) {
+        if !fits(rule, &argument.value, facts, step) {
             return Err(wrong(&rule.name, "is outside what the approved plan allows"));
         }
     }
     Ok(())
 }
 
-fn fits(rule: &ArgumentRule, value: &Value, state: &RunState, step: &Step) -> bool {
+fn fits(rule: &ArgumentRule, value: &Value, known: &Known<'_>, step: &Step) -> bool {
     let holds = |facts: &[Fact], name: &str, column: usize| {
         let mut rows = facts.iter().filter(|fact| fact.name == name).flat_map(|fact| &fact.rows);
         rows.any(|row| row.get(column) == Some(value))
@@ -225,13 +245,11 @@ fn fits(rule: &ArgumentRule, value: &Value, state: &RunState, step: &Step) -> bo
         Allowed::Between(low, high) => {
             matches!(value, Value::Integer(number) if (low..=high).contains(&number))
         }
-        Allowed::Observed(fact, column) => holds(
-            &state.step(&step.id).observed,
-            fact,
-            usize::try_from(*column).unwrap_or(usize::MAX),
-        ),
+        Allowed::Observed(fact, column) => {
+            holds(known.observed, fact, usize::try_from(*column).unwrap_or(usize::MAX))
+        }
         Allowed::GivenBy(label, fact) => {
-            step.effects.contains(label) && holds(&state.given(label), fact, 0)
+            step.effects.contains(label) && holds(&(known.given)(label), fact, 0)
         }
         Allowed::Any => true,
     }

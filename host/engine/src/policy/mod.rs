@@ -16,7 +16,7 @@ mod shape;
 mod stopped;
 mod watching;
 
-pub use admit::{Admitted, admit, admit_for_planning};
+pub use admit::{Admitted, Known, admit, admit_for_planning, check};
 pub use freeze::{FreezeError, Freezer};
 pub use grant::{Grant, admits_path};
 pub(crate) use ledger::{begins, ends};
