@@ -7,6 +7,10 @@
     reason = "a build script is told everything through its environment"
 )]
 
+#[expect(unreachable_pub, reason = "it is public in the library, which has the same file")]
+#[path = "src/recipe.rs"]
+mod recipe;
+
 use std::error::Error;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -14,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
-const TARGET: &str = "wasm32-wasip2";
+use recipe::TARGET;
 
 /// Where the plugins are built. Not the folder that builds by hand use: those have other flags, so other bytes.
 const BUILT: &str = "plugins/target/bundle";
@@ -25,9 +29,9 @@ const WRAPPING: &str = "LOCKSTEP_BUNDLE_WRAPS_RUSTC";
 /// Skips the plugins, for everything that does not run them: linting, documentation.
 const SKIP: &str = "LOCKSTEP_NO_PLUGINS";
 
-/// Variables of cargo that say where things are and how they are fetched. All others are about the outer build.
-const KEPT: &[&str] =
-    &["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_SOURCE_", "CARGO_TERM_"];
+/// What the author of a plugin is given, beside the folders `sdk/src` and `wit`.
+const GIVEN: &[&str] =
+    &["plugins/Cargo.toml", "plugins/Cargo.lock", "rust-toolchain.toml", "sdk/Cargo.toml"];
 
 /// One folder of `plugins/`.
 struct Plugin {
@@ -61,6 +65,7 @@ fn bundle() -> Result<(), Box<dyn Error>> {
     let checkout = fs::canonicalize(Path::new(&required("CARGO_MANIFEST_DIR")?).join("../.."))?;
     let out = PathBuf::from(required("OUT_DIR")?);
     println!("cargo::rerun-if-env-changed={SKIP}");
+    fs::write(out.join("sources.rs"), sources(&checkout)?)?;
     let plugins = find(&checkout)?;
     let reason = if env::var_os(SKIP).is_some_and(|value| value != "0") {
         Some(format!("{SKIP} is set"))
@@ -124,64 +129,58 @@ fn build(checkout: &Path, plugins: &[Plugin]) -> Result<(), Box<dyn Error>> {
     for plugin in plugins {
         cargo.args(["--package", &plugin.package]);
     }
-    let of_the_outer_build = |name: &str| {
-        let about_cargo =
-            name.starts_with("CARGO") && !KEPT.iter().any(|kept| name.starts_with(kept));
-        about_cargo || (name.starts_with("RUST") && !name.starts_with("RUSTUP_"))
-    };
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(of_the_outer_build) {
-            cargo.env_remove(name);
-        }
+    for (name, _) in env::vars_os().filter(|(name, _)| recipe::is_foreign(name)) {
+        cargo.env_remove(name);
     }
     // Set even if to nothing, because wrappers may stand in a configuration file too.
     cargo
         .env("RUSTC_WRAPPER", "")
         .env("RUSTC_WORKSPACE_WRAPPER", env::current_exe()?)
         .env(WRAPPING, "1");
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(checkout)?);
-    if cargo.status()?.success() { Ok(()) } else { Err("the plugins do not build".into()) }
-}
-
-/// Returns the compiler's flags: every path of this machine gets a name that is the same on all machines.
-fn flags(checkout: &Path) -> Result<OsString, Box<dyn Error>> {
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(env::home_dir()?.join(".cargo")));
-    let verbose = rustc(&["--version", "--verbose"])?;
-    let commit = verbose
-        .lines()
-        .find_map(|line| line.strip_prefix("commit-hash: "))
-        .unwrap_or("unknown")
-        .to_owned();
-    let library = Path::new(rustc(&["--print", "sysroot"])?.trim()).join("lib/rustlib/src/rust");
-    let mut flags = OsString::new();
-    // The last one that fits wins, and a checkout may lie inside cargo's home.
-    let names = [
-        (Some(library), format!("/rustc/{commit}")),
-        (home, "/cargo".to_owned()),
-        (Some(checkout.to_owned()), "/lockstep".to_owned()),
-    ];
-    for (path, name) in names {
-        let Some(path) = path else { continue };
-        if !flags.is_empty() {
-            flags.push("\u{1f}");
-        }
-        flags.push("--remap-path-prefix=");
-        flags.push(path);
-        flags.push("=");
-        flags.push(name);
-    }
-    Ok(flags)
+    let rustc = PathBuf::from(required("RUSTC")?);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", recipe::flags(&rustc, home, checkout, "/lockstep")?);
+    if cargo.status()?.success() { Ok(()) } else { Err("the plugins do not build".into()) }
 }
 
 fn target_is_installed() -> Result<bool, Box<dyn Error>> {
-    Ok(Path::new(rustc(&["--print", "target-libdir", "--target", TARGET])?.trim()).is_dir())
+    Ok(recipe::has_target(Path::new(&required("RUSTC")?), Path::new("."))?)
 }
 
-fn rustc(arguments: &[&str]) -> Result<String, Box<dyn Error>> {
-    let output = Command::new(required("RUSTC")?).args(arguments).output()?;
-    Ok(String::from_utf8(output.stdout)?)
+/// Returns the source that embeds what the author of a plugin is given.
+fn sources(checkout: &Path) -> Result<String, Box<dyn Error>> {
+    let mut files: Vec<PathBuf> = GIVEN.iter().map(PathBuf::from).collect();
+    for folder in ["sdk/src", "wit"] {
+        println!("cargo::rerun-if-changed={}", checkout.join(folder).display());
+        collect(checkout, Path::new(folder), &mut files)?;
+    }
+    files.sort();
+    let mut source = String::from(
+        "/// Returns what the author of a plugin is given: the SDK, the contract and what pins both, sorted by path.\n\
+         pub const fn sources() -> &'static [Source] {\n    &[\n",
+    );
+    for file in files {
+        let path = file.to_str().ok_or("a path is not text")?;
+        let whole = checkout.join(&file);
+        println!("cargo::rerun-if-changed={}", whole.display());
+        writeln!(source, "        Source {{ path: {path:?}, text: include_str!({whole:?}) }},")?;
+    }
+    Ok(source + "    ]\n}\n")
+}
+
+fn collect(checkout: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(checkout.join(folder))? {
+        let entry = entry?;
+        let path = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            collect(checkout, &path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 fn source(plugins: &[Plugin]) -> String {

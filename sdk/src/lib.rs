@@ -11,6 +11,7 @@ pub mod answer;
 pub mod bindings;
 pub mod blocks;
 pub mod declare;
+pub mod describe;
 pub mod draft;
 pub mod fact;
 pub mod failure;

@@ -1,7 +1,9 @@
-//! The bundled plugins as bytes.
+//! The bundled plugins as bytes, and what others are written with.
 //!
 //! `build.rs` builds every folder of `plugins/` and embeds the components. Their bytes depend on the sources and the
 //! compiler alone, not on where or by whom they were built, because lock files pin plugins by digest.
+
+pub mod recipe;
 
 /// One plugin that comes with Lockstep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +14,17 @@ pub struct Bundled {
     pub bytes: &'static [u8],
 }
 
+/// One file that the author of a plugin is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its path in Lockstep's own sources.
+    pub path: &'static str,
+    /// What is in it.
+    pub text: &'static str,
+}
+
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
 #[cfg(test)]
 mod tests {

@@ -88,6 +88,7 @@ async fn run(
         Command::Prune(arguments) => commands::prune(&open().await?, &arguments, output).await,
         Command::Status => commands::status(&open().await?, output).await,
         Command::Matrix(arguments) => commands::matrix(&open().await?, &arguments, output).await,
+        Command::Plugin(command) => commands::plugin(&global, &surroundings, command, output).await,
         Command::Lab(command) => commands::lab(&global, &surroundings, command, output).await,
         Command::Doctor(arguments) => {
             commands::doctor(&global, &surroundings, &arguments, output).await

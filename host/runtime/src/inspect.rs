@@ -34,6 +34,14 @@ pub struct Inspection {
     pub size: usize,
 }
 
+impl Inspection {
+    /// Returns the version of the contract that the component was built for; none where it exports nothing of it.
+    pub fn contract(&self) -> Option<&str> {
+        let is_own = |export: &&Interface| export.name.starts_with("lockstep:plugin/");
+        self.exports.iter().find(is_own)?.name.split_once('@').map(|(_, version)| version)
+    }
+}
+
 /// Reads what `wasm` imports and exports. Runs and compiles nothing of it.
 ///
 /// # Errors

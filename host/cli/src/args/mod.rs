@@ -1,6 +1,8 @@
 //! What the user typed, and the only place that reads the process's environment.
 
+mod author;
 mod how;
+mod plugin;
 mod report;
 mod surroundings;
 
@@ -9,7 +11,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockstep_engine::model::{Digest, Millis};
 
+pub(crate) use author::{BuildArguments, InspectArguments, Language, NewArguments, TestArguments};
 pub(crate) use how::{How, RunnerArguments};
+pub(crate) use plugin::PluginCommand;
 pub(crate) use report::ReportArguments;
 pub(crate) use surroundings::Surroundings;
 
@@ -119,6 +123,9 @@ pub(crate) enum Command {
         after_help = "Examples:\n  lockstep matrix -e lab\n  lockstep matrix langfuse@4.16.0 clickhouse@26.4.1.1 -e lab"
     )]
     Matrix(MatrixArguments),
+    /// Plugins: for whoever writes them.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
     /// The local twin of Railway and of the stack.
     #[command(subcommand)]
     Lab(LabCommand),

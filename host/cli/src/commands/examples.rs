@@ -46,6 +46,7 @@ fn is_taken(call: &str) {
             assert!(fate.is_none_or(|fate| ["happened", "not-happened"].contains(&fate)));
         }
         Command::Lab(_)
+        | Command::Plugin(_)
         | Command::Plan(_)
         | Command::Apply(_)
         | Command::Rollback(_)

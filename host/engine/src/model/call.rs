@@ -1,5 +1,7 @@
 //! What a plugin asks of the host while one of its functions runs, and what it is answered.
 
+use serde::{Deserialize, Serialize};
+
 use super::effect::{Argument, Effect, ServiceRef};
 use super::fact::{Fact, Value};
 use super::failure::{Failure, Problem};
@@ -31,18 +33,21 @@ pub enum HttpMethod {
 }
 
 /// An HTTP answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Headers.
     pub headers: Vec<(String, String)>,
     /// The body.
+    #[serde(with = "super::wire::bytes")]
     pub body: Vec<u8>,
 }
 
 /// Rows of a database's answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rows {
     /// Names of the columns.
     pub columns: Vec<String>,
@@ -101,7 +106,8 @@ pub enum Read {
 }
 
 /// The answer to a [`Read`], in the same order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reading {
     /// To `Services`.
     Services(Vec<Service>),

@@ -6,7 +6,8 @@ use super::time::Moment;
 use super::wire::Extra;
 
 /// The volume of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Volume {
     /// Its name.
     pub name: String,
@@ -21,7 +22,8 @@ pub struct Volume {
 }
 
 /// A service instance of the environment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Service {
     /// Its name.
     pub name: String,
@@ -50,7 +52,8 @@ pub enum VariableValue {
 }
 
 /// A variable as configured.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Variable {
     /// Its name.
     pub name: String,
@@ -59,7 +62,8 @@ pub struct Variable {
 }
 
 /// Where a rendered connection URL leads, without its user's password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Location {
     /// The URL's scheme.
     pub scheme: String,
@@ -76,7 +80,8 @@ pub struct Location {
 }
 
 /// The states of a deployment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeploymentStatus {
     /// Queued, building, deploying or waiting: Railway's own word.
     InProgress(String),
@@ -99,7 +104,8 @@ pub enum DeploymentStatus {
 }
 
 /// One deployment of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Deployment {
     /// Railway's id.
     pub id: String,
@@ -120,7 +126,8 @@ pub struct Deployment {
 }
 
 /// A line that a service wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LogLine {
     /// When.
     pub at: Moment,
@@ -131,7 +138,8 @@ pub struct LogLine {
 }
 
 /// Answered HTTP requests in a window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tally {
     /// All of them.
     pub requests: u64,
@@ -142,7 +150,8 @@ pub struct Tally {
 }
 
 /// A backup of a service's volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Backup {
     /// Its name.
     pub name: String,
@@ -157,7 +166,8 @@ pub struct Backup {
 }
 
 /// An image as its registry publishes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Published {
     /// What the reference resolves to now.
     pub digest: String,

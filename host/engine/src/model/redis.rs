@@ -5,18 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::time::Millis;
 
 /// One node of an answer, in preorder: `Array(2)` is followed by its two elements.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Node {
     /// No value.
     Nil,
     /// A whole number.
     Integer(i64),
     /// A floating point number.
-    Real(f64),
+    Real(#[serde(with = "super::wire::real")] f64),
     /// A truth value.
     Boolean(bool),
     /// Bytes.
-    Text(Vec<u8>),
+    Text(#[serde(with = "super::wire::bytes")] Vec<u8>),
     /// So many elements follow.
     Array(u32),
     /// So many pairs of key and value follow.
