@@ -87,7 +87,7 @@ pub(super) async fn make(
     opened: &Opened,
     wish: &Wish,
 ) -> Result<Planned, CliError> {
-    let loaded = session.plugin_for(opened.place(), &wish.component).await?;
+    let loaded = Box::pin(session.plugin_for(opened.place(), &wish.component)).await?;
     make_with(session, opened, loaded, wish, &Earlier::default()).await
 }
 
@@ -118,14 +118,14 @@ pub(super) async fn make_with(
         environment: &opened.name,
         watching: &watching,
     };
-    let made = planner.plan(&mut loaded.plugin, &target).await;
+    let made = Box::pin(planner.plan(&mut loaded.plugin, &target)).await;
     let mut plan = made.map_err(|error| no_plan(error, &loaded, &grant))?;
     if !plan.is_nothing() {
         let upgraded = (wish.component.as_str(), &plan.authority.to);
         let found = earlier.findings(opened, &loaded.description.rules, upgraded).await?;
         plan.evidence.findings.extend(found);
         plan.evidence.findings.extend(staged_first(session, opened, &plan).await?);
-        plan.evidence.findings.extend(whose(session, opened, &plan, &loaded).await?);
+        plan.evidence.findings.extend(Box::pin(whose(session, opened, &plan, &loaded)).await?);
     }
     opened.announcer.finish();
     let digest = plan.authority.digest().or_exit(Exit::Failed)?;
