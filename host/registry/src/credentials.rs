@@ -20,6 +20,7 @@ const MOST_CONFIG: u64 = 1 << 20;
 pub struct Credentials {
     basic: BTreeMap<String, SecretString>,
     helped: BTreeSet<String>,
+    tokens: BTreeSet<String>,
     helper: bool,
 }
 
@@ -70,12 +71,13 @@ struct DockerAuth {
     auth: Option<SecretString>,
     username: Option<String>,
     password: Option<SecretString>,
+    identitytoken: Option<SecretString>,
 }
 
 impl Credentials {
     /// Reads docker's `config.json`; without such a file there are no credentials.
     ///
-    /// Programs that docker would ask for credentials (`credsStore`, `credHelpers`) are not started.
+    /// Programs that docker would ask for credentials (`credsStore`, `credHelpers`) are not started, and identity tokens not used.
     pub fn from_docker_config(path: &Path) -> Result<Self, CredentialsError> {
         let failed = |source| CredentialsError::Read { path: path.to_owned(), source };
         let file = match fs::File::open(path) {
@@ -96,7 +98,9 @@ impl Credentials {
         };
         for (name, auth) in config.auths {
             let host = host(&name);
-            if let Some(basic) = basic(&auth) {
+            if auth.identitytoken.is_some() {
+                credentials.tokens.insert(host);
+            } else if let Some(basic) = basic(&auth) {
                 let wrong =
                     || CredentialsError::Entry { path: path.to_owned(), host: host.clone() };
                 credentials.basic.insert(host.clone(), basic.map_err(|Unusable| wrong())?);
@@ -126,6 +130,9 @@ impl Credentials {
             "the credentials that are configured were sent"
         } else if self.helper || self.helped.contains(host) {
             "docker's configuration names a credential helper for it, which Lockstep does not start"
+        } else if self.tokens.contains(host) {
+            "docker's configuration holds an identity token for it, which Lockstep can't use; log in with a password or an \
+             access token"
         } else {
             "no credentials are configured for it"
         }
@@ -195,13 +202,15 @@ mod tests {
         let padded = STANDARD.encode("ann:secret\0\0");
         let config = format!(
             r#"{{"auths":{{"ghcr.io":{{"auth":"{padded}"}},"https://index.docker.io/v1/":{{"username":"bob","password":"pw"}},
-            "empty.example.com":{{}}}},"credHelpers":{{"gcr.io":"gcloud"}},"psFormat":"x"}}"#
+            "empty.example.com":{{}},"azure.example.com":{{"auth":"MDAwOg==","identitytoken":"x"}}}},"credHelpers":{{"gcr.io":"gcloud"}},"psFormat":"x"}}"#
         );
         let credentials = read(&config).unwrap();
         assert_eq!(sent(&credentials, "ghcr.io").as_deref(), Some("ann:secret"));
         assert_eq!(sent(&credentials, "docker.io").as_deref(), Some("bob:pw"));
         assert_eq!(sent(&credentials, "empty.example.com"), None);
         assert_eq!(sent(&credentials, "ghcr.io:444"), None);
+        assert_eq!(sent(&credentials, "azure.example.com"), None);
+        assert!(credentials.remark("azure.example.com").contains("identity token"));
         assert!(credentials.remark("gcr.io").contains("helper"));
         assert!(!format!("{credentials:?}").contains("secret"));
     }

@@ -1,6 +1,6 @@
 //! The handle that everybody else uses.
 
-use std::io::Read as _;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl Registry {
     pub async fn resolve(&self, source: &Source) -> Result<Fetched, RegistryError> {
         let fetched = match source {
             Source::Bundled => return Err(RegistryError::Bundled),
-            Source::File(path) => self.file(path)?,
+            Source::File(path) => self.file(path).await?,
             Source::Https(address) => {
                 self.online(source)?;
                 self.web_file(address).await?
@@ -166,17 +166,21 @@ impl Registry {
         })
     }
 
-    fn file(&self, path: &Path) -> Result<Fetched, RegistryError> {
-        let failed = |source| RegistryError::File { path: path.to_owned(), source };
-        let bytes = read(path, self.inner.access.limits.component).map_err(failed)?;
-        let mut name = path.as_os_str().to_owned();
-        name.push(".sig");
-        let signature = match read(Path::new(&name), MOST_SIGNATURE) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(source) => return Err(RegistryError::File { path: name.into(), source }),
-        };
-        Ok(fetched(bytes.into(), None, detached(signature.as_deref())))
+    async fn file(&self, path: &Path) -> Result<Fetched, RegistryError> {
+        let (path, limit) = (path.to_owned(), self.inner.access.limits.component);
+        blocking(move || {
+            let failed = |source| RegistryError::File { path: path.clone(), source };
+            let bytes = read(&path, limit).map_err(failed)?;
+            let mut name = path.as_os_str().to_owned();
+            name.push(".sig");
+            let signature = match read(Path::new(&name), MOST_SIGNATURE) {
+                Ok(text) => Some(text),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(source) => return Err(RegistryError::File { path: name.into(), source }),
+            };
+            Ok(fetched(bytes.into(), None, detached(signature.as_deref())))
+        })
+        .await
     }
 
     async fn web_file(&self, address: &WebAddress) -> Result<Fetched, RegistryError> {
@@ -267,7 +271,8 @@ fn fetched(bytes: Bytes, created: Option<Timestamp>, signatures: Vec<Signature>)
 
 /// Puts together what the cache has; what the source itself said of the time and the manifest comes before what others said.
 fn recalled(source: &Source, digest: Digest, bytes: Bytes, records: Vec<Record>) -> Fetched {
-    let own = records.iter().find(|record| record.source == *source);
+    let own = records.iter().filter(|record| record.source == *source);
+    let own = own.max_by_key(|record| (record.manifest.is_some(), record.created));
     let (manifest, created) = own.map_or((None, None), |own| (own.manifest, own.created));
     let mut signatures = Vec::new();
     for signature in records.into_iter().flat_map(|record| record.signatures) {
@@ -299,12 +304,12 @@ fn fetching(source: &OciSource) -> impl Fn(Fault) -> RegistryError + Copy {
     }
 }
 
-fn read(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         let text = format!("it is larger than {limit} bytes");
-        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text));
+        return Err(io::Error::new(ErrorKind::FileTooLarge, text));
     }
     Ok(bytes)
 }

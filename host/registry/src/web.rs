@@ -172,20 +172,25 @@ fn target(home: &Url, answer: &Response, follow: Follow) -> Result<Url, Fault> {
     let to = location
         .and_then(|location| answer.url().join(location).ok())
         .ok_or_else(|| Fault::Malformed("it redirects, and does not say where to".to_owned()))?;
-    let refused = |why| Err(Fault::Redirect { to: origin(&to), why });
+    match may_follow(home, &to, follow) {
+        Ok(()) => Ok(to),
+        Err(why) => Err(Fault::Redirect { to: origin(&to), why }),
+    }
+}
+
+/// Whether a request that began at `home` may go on at `to`, and why not.
+fn may_follow(home: &Url, to: &Url, follow: Follow) -> Result<(), &'static str> {
     if to.origin() == home.origin() {
-        return Ok(to);
+        return Ok(());
     }
     let loopback = |url: &Url| url.host_str().is_some_and(is_loopback);
     match follow {
-        Follow::Home => refused("which is another server"),
-        Follow::Anywhere if loopback(&to) && !loopback(home) => {
-            refused("which is this machine itself")
+        Follow::Home => Err("which is another server"),
+        Follow::Anywhere if loopback(to) && !loopback(home) => Err("which is this machine itself"),
+        Follow::Anywhere if to.scheme() == "https" || (to.scheme() == "http" && loopback(to)) => {
+            Ok(())
         }
-        Follow::Anywhere if to.scheme() == "https" || (to.scheme() == "http" && loopback(&to)) => {
-            Ok(to)
-        }
-        Follow::Anywhere => refused("which is not encrypted"),
+        Follow::Anywhere => Err("which is not encrypted"),
     }
 }
 
@@ -232,4 +237,36 @@ fn printable(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     plain.take(300).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_never_leads_into_this_machine_or_out_of_encryption() {
+        let may = |home: &str, to: &str, follow| {
+            may_follow(&home.parse().unwrap(), &to.parse().unwrap(), follow).is_ok()
+        };
+        let public = "https://ghcr.io/v2/a/blobs/x";
+        let here = "http://127.0.0.1:5000/v2/a/blobs/x";
+        assert!(may(public, "https://ghcr.io/other", Follow::Home));
+        assert!(!may(public, "https://cdn.example.com/x", Follow::Home));
+        assert!(!may(public, "https://ghcr.io:444/x", Follow::Home));
+        assert!(!may(public, "http://ghcr.io/x", Follow::Home));
+        assert!(may(public, "https://cdn.example.com/x", Follow::Anywhere));
+        for to in [
+            "http://cdn.example.com/x",
+            "http://ghcr.io/x",
+            "http://127.0.0.1/x",
+            "https://localhost/x",
+            "https://[::1]/x",
+            "file:///etc/passwd",
+        ] {
+            assert!(!may(public, to, Follow::Anywhere), "{to}");
+        }
+        assert!(may(here, "https://cdn.example.com/x", Follow::Anywhere));
+        assert!(may(here, "http://localhost:9000/x", Follow::Anywhere));
+        assert!(!may(here, "http://10.0.0.1/x", Follow::Anywhere));
+    }
 }

@@ -7,12 +7,19 @@ use lockstep_sdk::{Failure, Variable, VariableValue};
 
 use crate::database::table;
 use crate::names::DATABASE;
+use crate::version::Release;
 
 /// Seconds after which a worker that has stopped saying so is no longer taken for one that works, by Langfuse itself.
 const STALE: u64 = 60;
 
 /// How the names of the migrations begin that move what version 2 kept.
 const OF_VERSION_2: &str = "20241024_";
+
+/// The variable behind which what version 3 kept is written anew for version 4. From version 4 on its migration begins by itself, unless
+/// the variable says otherwise.
+pub(crate) const BACKFILL: &str = "LANGFUSE_BACKGROUND_MIGRATION_V4_ENABLE_HISTORIC_BACKFILL";
+/// The first major version of which that is so.
+const BACKFILLS: u64 = 4;
 
 /// How much of a state and of a reason is shown.
 const SHOWN: usize = 160;
@@ -39,6 +46,8 @@ pub(crate) struct Migration {
 pub(crate) enum Standing {
     /// Nothing is left to do.
     Finished,
+    /// Nothing else is left, but these belong to the version and are kept from beginning by a variable.
+    Asleep(Vec<Migration>),
     /// These are still to be done, the first of them next.
     Active(Vec<Migration>),
     /// These failed, and the worker does not try them again by itself.
@@ -56,6 +65,12 @@ impl Migration {
         self.name.starts_with(OF_VERSION_2)
     }
 
+    /// Returns whether it has moved what was in a table of PostgreSQL to its end.
+    pub(crate) fn has_moved(&self, table: &str) -> bool {
+        let moves = self.name.contains(&format!("_migrate_{table}_"));
+        moves && self.finished && self.failed.is_none()
+    }
+
     /// Returns it in one line.
     pub(crate) fn line(&self) -> String {
         let name = tame(&self.name, SHOWN);
@@ -68,8 +83,8 @@ impl Migration {
 }
 
 impl Standing {
-    /// Judges. `wakes` says whether a variable lets a migration that sleeps begin.
-    pub(crate) fn of(migrations: &[Migration], wakes: impl Fn(&str) -> bool) -> Self {
+    /// Judges by what the worker of this version does with its variables. What can't be told is not taken for asleep.
+    pub(crate) fn by(migrations: &[Migration], variables: &[Variable], release: Release) -> Self {
         let listed = |is_one: &dyn Fn(&Migration) -> bool| -> Vec<Migration> {
             migrations.iter().filter(|it| is_one(it)).cloned().collect()
         };
@@ -77,19 +92,31 @@ impl Standing {
         if !failed.is_empty() {
             return Self::Failed(failed);
         }
-        let sleeps = |it: &Migration| it.gate.as_deref().is_some_and(|gate| !wakes(gate));
+        let sleeps = |it: &Migration| {
+            it.gate.as_deref().is_some_and(|gate| sleeps_behind(gate, variables, release))
+        };
         let open = listed(&|it| !it.finished && !sleeps(it));
-        if open.is_empty() { Self::Finished } else { Self::Active(open) }
+        if !open.is_empty() {
+            return Self::Active(open);
+        }
+        let by_itself =
+            |it: &Migration| it.gate.as_deref().is_some_and(|gate| wakes_by_itself(gate, release));
+        let asleep = listed(&|it| !it.finished && by_itself(it));
+        if asleep.is_empty() { Self::Finished } else { Self::Asleep(asleep) }
     }
+}
 
-    /// Judges by the variables of the worker.
-    pub(crate) fn by(migrations: &[Migration], variables: &[Variable]) -> Self {
-        Self::of(migrations, |gate| {
-            variables.iter().any(|it| {
-                let VariableValue::Shown(text) = &it.value else { return false };
-                it.name == gate && text.eq_ignore_ascii_case("true")
-            })
-        })
+fn wakes_by_itself(gate: &str, release: Release) -> bool {
+    gate == BACKFILL && release.major >= BACKFILLS
+}
+
+fn sleeps_behind(gate: &str, variables: &[Variable], release: Release) -> bool {
+    match variables.iter().find(|it| it.name == gate).map(|it| &it.value) {
+        None => !wakes_by_itself(gate, release),
+        Some(VariableValue::Shown(text)) => !text.eq_ignore_ascii_case("true"),
+        Some(VariableValue::Masked(_) | VariableValue::Unreadable | VariableValue::Other(_)) => {
+            false
+        }
     }
 }
 
@@ -142,12 +169,33 @@ pub(crate) mod tests {
         let open = migration("b");
         let asleep = Migration { gate: Some("LANGFUSE_X".to_owned()), ..migration("c") };
         let broken = Migration { failed: Some("timeout".to_owned()), ..migration("d") };
-        let of = |all: &[Migration]| Standing::of(all, |_| false);
+        let set =
+            |name: &str, value: VariableValue| vec![Variable { name: name.to_owned(), value }];
+        let three = Release::plain(3, 225, 4);
+        let of = |all: &[Migration]| Standing::by(all, &[], three);
         assert_eq!(of(&[]), Standing::Finished);
         assert_eq!(of(&[done.clone(), asleep.clone()]), Standing::Finished);
         assert_eq!(of(&[done.clone(), open.clone()]), Standing::Active(vec![open.clone()]));
         assert_eq!(of(&[open, broken.clone(), done]), Standing::Failed(vec![broken]));
-        assert_eq!(Standing::of(&[asleep.clone()], |_| true), Standing::Active(vec![asleep]));
+        for value in [VariableValue::Shown("true".to_owned()), VariableValue::Unreadable] {
+            let woken = Standing::by(&[asleep.clone()], &set("LANGFUSE_X", value), three);
+            assert_eq!(woken, Standing::Active(vec![asleep.clone()]));
+        }
+    }
+
+    #[test]
+    fn what_version_4_does_by_itself_is_asleep_only_where_it_is_told_so_and_never_done() {
+        let backfill = Migration { gate: Some(BACKFILL.to_owned()), ..migration("v4") };
+        let (three, four) = (Release::plain(3, 225, 4), Release::plain(4, 16, 0));
+        let told = |text: &str| {
+            let value = VariableValue::Shown(text.to_owned());
+            vec![Variable { name: BACKFILL.to_owned(), value }]
+        };
+        let all = vec![backfill];
+        assert_eq!(Standing::by(&all, &[], three), Standing::Finished);
+        assert_eq!(Standing::by(&all, &[], four), Standing::Active(all.clone()));
+        assert_eq!(Standing::by(&all, &told("true"), four), Standing::Active(all.clone()));
+        assert_eq!(Standing::by(&all, &told("false"), four), Standing::Asleep(all.clone()));
     }
 
     #[test]

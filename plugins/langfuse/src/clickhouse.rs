@@ -8,17 +8,33 @@ use lockstep_sdk::outside::Http;
 use lockstep_sdk::text::tame;
 use lockstep_sdk::version::numbers;
 
+use crate::database::DROPPED;
 use crate::names::CLICKHOUSE;
 use crate::shape::Shape;
-
-/// What every path here begins with, for the grant.
-pub(crate) const READS: &str = "/?query=SELECT%20*";
 
 /// How much of an error is shown.
 const SHOWN: usize = 240;
 
 /// What is said of the server itself.
 pub(crate) const SERVER: &str = "SELECT version(), timezone()";
+
+/// Whether there is a history.
+pub(crate) const HAS_HISTORY: &str = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'schema_migrations'";
+
+/// Where the history stands.
+pub(crate) const HISTORY: &str =
+    "SELECT version, dirty FROM schema_migrations ORDER BY sequence DESC LIMIT 1";
+
+/// Every column of every table.
+pub(crate) const COLUMNS: &str = "SELECT table, name FROM system.columns WHERE database = currentDatabase() ORDER BY table, name";
+
+/// Returns the paths of all that is ever asked, for the grant: each query in full, of whichever database. The host admits no second
+/// query behind it.
+pub(crate) fn reads() -> Vec<String> {
+    let counts = DROPPED.map(|(_, table)| counted(table));
+    let fixed = [SERVER, HAS_HISTORY, HISTORY, COLUMNS].map(str::to_owned);
+    fixed.iter().chain(&counts).map(|query| path(query, "*")).collect()
+}
 
 /// Where the history of its migrations stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +59,7 @@ pub(crate) struct Inside {
 impl Inside {
     /// Reads it.
     pub(crate) fn read<O: Http>(outside: &O, database: &str) -> Result<Self, Failure> {
-        let server = ask(outside, SERVER)?;
+        let server = ask(outside, SERVER, database)?;
         let column = |index: usize| {
             server.first().and_then(|row| row.get(index)).cloned().ok_or_else(|| unreadable(SERVER))
         };
@@ -57,59 +73,36 @@ impl Inside {
     }
 }
 
-/// Returns the query that tells whether there is a history.
-pub(crate) fn has_history(database: &str) -> String {
-    format!(
-        "SELECT count() FROM system.tables WHERE database = '{database}' AND name = 'schema_migrations'"
-    )
-}
-
-/// Returns the query that tells where the history stands.
-pub(crate) fn history(database: &str) -> String {
-    format!(
-        "SELECT version, dirty FROM {database}.schema_migrations ORDER BY sequence DESC LIMIT 1"
-    )
-}
-
-/// Returns the query that lists every column of every table.
-pub(crate) fn columns(database: &str) -> String {
-    format!(
-        "SELECT table, name FROM system.columns WHERE database = '{database}' ORDER BY table, name"
-    )
-}
-
 /// Returns the query that counts what is in a table, each row once however often it was written.
-pub(crate) fn counted(database: &str, table: &str) -> String {
-    format!("SELECT uniqExact(id) FROM {database}.{table} WHERE is_deleted = 0")
+pub(crate) fn counted(table: &str) -> String {
+    format!("SELECT uniqExact(id) FROM {table} WHERE is_deleted = 0")
 }
 
 /// Asks where the history of migrations stands.
 pub(crate) fn migrated<O: Http>(outside: &O, database: &str) -> Result<Option<Migrated>, Failure> {
-    if number(outside, &has_history(database))? == 0 {
+    if number(outside, HAS_HISTORY, database)? == 0 {
         return Ok(None);
     }
-    let query = history(database);
-    let rows = ask(outside, &query)?;
+    let rows = ask(outside, HISTORY, database)?;
     let Some(row) = rows.first() else { return Ok(None) };
     match row.as_slice() {
         [version, dirty] => {
             let version = version.parse().ok();
             let dirty = ["0", "1", "false", "true"].iter().position(|known| known == dirty);
             let (Some(version), Some(dirty)) = (version, dirty) else {
-                return Err(unreadable(&query));
+                return Err(unreadable(HISTORY));
             };
             Ok(Some(Migrated { version, dirty: dirty % 2 == 1 }))
         }
-        _ => Err(unreadable(&query)),
+        _ => Err(unreadable(HISTORY)),
     }
 }
 
 /// Asks for tables and columns. What a view keeps for itself is left out: it goes with the view.
 pub(crate) fn shape<O: Http>(outside: &O, database: &str) -> Result<Shape, Failure> {
-    let query = columns(database);
     let mut tables: BTreeMap<String, String> = BTreeMap::new();
-    for row in ask(outside, &query)? {
-        let [table, name] = row.as_slice() else { return Err(unreadable(&query)) };
+    for row in ask(outside, COLUMNS, database)? {
+        let [table, name] = row.as_slice() else { return Err(unreadable(COLUMNS)) };
         if table.starts_with(".inner") {
             continue;
         }
@@ -124,18 +117,18 @@ pub(crate) fn shape<O: Http>(outside: &O, database: &str) -> Result<Shape, Failu
 
 /// Asks how many rows a table has.
 pub(crate) fn count<O: Http>(outside: &O, database: &str, table: &str) -> Result<u64, Failure> {
-    number(outside, &counted(database, table))
+    number(outside, &counted(table), database)
 }
 
-fn number<O: Http>(outside: &O, query: &str) -> Result<u64, Failure> {
-    let rows = ask(outside, query)?;
+fn number<O: Http>(outside: &O, query: &str, database: &str) -> Result<u64, Failure> {
+    let rows = ask(outside, query, database)?;
     let text = rows.first().and_then(|row| row.first());
     text.and_then(|text| text.parse().ok()).ok_or_else(|| unreadable(query))
 }
 
 /// Asks, and reads the answer's lines and columns.
-fn ask<O: Http>(outside: &O, query: &str) -> Result<Vec<Vec<String>>, Failure> {
-    let answer = outside.get(CLICKHOUSE, &path(query))?;
+fn ask<O: Http>(outside: &O, query: &str, database: &str) -> Result<Vec<Vec<String>>, Failure> {
+    let answer = outside.get(CLICKHOUSE, &path(query, database))?;
     let text = String::from_utf8_lossy(&answer.body);
     match answer.status {
         200 => Ok(text.lines().map(|line| line.split('\t').map(plain).collect()).collect()),
@@ -150,8 +143,8 @@ fn ask<O: Http>(outside: &O, query: &str) -> Result<Vec<Vec<String>>, Failure> {
     }
 }
 
-/// Returns the path that asks a query.
-pub(crate) fn path(query: &str) -> String {
+/// Returns the path that asks a query of a database.
+pub(crate) fn path(query: &str, database: &str) -> String {
     let mut path = "/?query=".to_owned();
     for byte in query.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -161,7 +154,7 @@ pub(crate) fn path(query: &str) -> String {
             let _written = write!(path, "%{byte:02X}");
         }
     }
-    path
+    path + "&database=" + database
 }
 
 /// Takes back how ClickHouse writes what would end a column or a line.
@@ -181,11 +174,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_a_path_that_the_grant_admits() {
-        let path = path(&history("default"));
-        assert!(path.starts_with(READS.trim_end_matches('*')), "{path}");
-        assert!(!path.contains("..") && !path.contains("//"), "{path}");
-        assert!(path.ends_with("LIMIT%201"), "{path}");
+    fn each_query_is_granted_in_full_and_nothing_but_the_database_is_open() {
+        let reads = reads();
+        assert_eq!(reads.len(), 4 + DROPPED.len());
+        for read in &reads {
+            assert!(
+                read.starts_with("/?query=SELECT%20") && read.ends_with("&database=*"),
+                "{read}"
+            );
+            assert!(!read.contains("..") && !read.contains("//"), "{read}");
+            assert_eq!(read.matches('*').count(), 1, "{read}");
+        }
+        assert!(reads.contains(&path(HISTORY, "*")));
+        assert!(path(HISTORY, "default").ends_with("LIMIT%201&database=default"));
     }
 
     #[test]

@@ -53,6 +53,12 @@ pub(crate) struct Context {
     pub(crate) stall_limit: u64,
     /// Seconds that Railway waited for the web service before the run, if it was told how long.
     pub(crate) patience: Option<String>,
+    /// Seconds that Railway must wait for it while it migrates.
+    pub(crate) wait: u64,
+    /// Whether the web service is kept from migrating so far.
+    pub(crate) thaws: bool,
+    /// What the names of those variables begin with that tell version 2 already where objects are kept, and that stay.
+    pub(crate) kept: Vec<String>,
 }
 
 const FIXED: [&str; 13] = [
@@ -92,6 +98,9 @@ impl Context {
         let mut parameters: Vec<(&str, String)> = FIXED.into_iter().zip(fixed).collect();
         parameters.push(("traced", self.traced.to_string()));
         parameters.push(("stall-limit", self.stall_limit.to_string()));
+        parameters.push(("wait", self.wait.to_string()));
+        parameters.push(("thaws", self.thaws.to_string()));
+        parameters.push(("kept", self.kept.join(",")));
         parameters.extend(self.storage.clone().map(|name| ("storage", name)));
         parameters.extend(self.patience.clone().map(|seconds| ("patience", seconds)));
         parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -117,6 +126,8 @@ impl Context {
                 target: needed(&format!("{name}-target"))?,
             })
         };
+        let truth =
+            |name: &str| text(name).and_then(|it| it.parse().ok()).ok_or_else(|| broken(name));
         let parsed =
             |name: &str| text(name).and_then(|it| it.parse().ok()).ok_or_else(|| broken(name));
         Ok(Self {
@@ -130,11 +141,16 @@ impl Context {
             storage: text("storage").map(str::to_owned),
             schema: needed("schema")?,
             columns: needed("columns")?,
-            traced: text("traced")
-                .and_then(|it| it.parse().ok())
-                .ok_or_else(|| broken("traced"))?,
+            traced: truth("traced")?,
             stall_limit: parsed("stall-limit")?,
             patience: text("patience").map(str::to_owned),
+            wait: parsed("wait")?,
+            thaws: truth("thaws")?,
+            kept: needed("kept")?
+                .split(',')
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
@@ -201,6 +217,9 @@ mod tests {
             traced: true,
             stall_limit: 900_000,
             patience: Some("300".to_owned()),
+            wait: 1_800,
+            thaws: true,
+            kept: vec!["LANGFUSE_S3_MEDIA_UPLOAD_".to_owned()],
         };
         let call = |context: &Context| StepCall {
             step: "pin".to_owned(),
@@ -212,8 +231,9 @@ mod tests {
         };
         assert_eq!(Context::of(&call(&context)), Ok(context.clone()));
         (context.storage, context.patience) = (None, None);
+        context.kept.clear();
         assert_eq!(Context::of(&call(&context)), Ok(context.clone()));
-        for missing in FIXED.into_iter().chain(["traced", "stall-limit"]) {
+        for missing in FIXED.into_iter().chain(["traced", "stall-limit", "wait", "thaws", "kept"]) {
             let mut call = call(&context);
             call.parameters.retain(|(name, _)| name != missing);
             assert!(Context::of(&call).is_err(), "{missing}");

@@ -2,7 +2,7 @@
 
 use lockstep_sdk::{Description, Request};
 
-use crate::clickhouse::READS;
+use crate::clickhouse::reads;
 use crate::names::{
     API, CLICKHOUSE, COMPONENT, DATABASE, REDIS, RELEASES, STORAGE, WEB_ENDPOINT, WORKER_ENDPOINT,
 };
@@ -87,6 +87,8 @@ fn requests() -> Vec<Request> {
     add("http", API, &[("send", "writes a trace called `lockstep`")]);
     let traces = format!("{TRACES}lockstep-*");
     let releases = format!("{PATH}?*");
+    let queries = reads();
+    let queries: Vec<&str> = queries.iter().map(String::as_str).collect();
     let reads: [(&str, &[&str], &str); 6] = [
         (
             WEB_ENDPOINT,
@@ -101,8 +103,8 @@ fn requests() -> Vec<Request> {
         (STORAGE, &[STORAGE_READY], "looks whether objects are taken"),
         (
             CLICKHOUSE,
-            &[READS],
-            "asks for its version, the history of its migrations, tables, columns and counts",
+            &queries,
+            "asks for its version, the history of its migrations, tables, columns and counts, each with one text and no other",
         ),
         (
             API,

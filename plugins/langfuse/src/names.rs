@@ -48,6 +48,10 @@ pub(crate) const GO: &str = "go";
 pub(crate) const GO_DEPLOY: &str = "go-deploy";
 pub(crate) const MOVED: &str = "moved";
 pub(crate) const WEB: &str = "web";
+/// The labels with which the web service is let migrate again, told how to write, and given its new image.
+pub(crate) const WEB_MIGRATES: &str = "web-migrates";
+pub(crate) const WEB_MODE: &str = "web-mode";
+pub(crate) const WEB_IMAGE: &str = "web-image";
 /// The label of the deployment of the new web service, which migrates.
 pub(crate) const WEB_DEPLOY: &str = "web-deploy";
 pub(crate) const WEB_UNDO: &str = "web-undo";

@@ -175,9 +175,9 @@ fn migrate<O: Railway + Sql + Http>(
     if let Some(why) = half_done(outside, context)? {
         return Ok(Observation::Moved(why));
     }
-    // Whoever goes on all the same is asked again: this gate has no other key than that it is so.
+    // Asked again right before the deployment, and again by whoever goes on later.
     if context.route == Route::ToFour
-        && let Some(why) = unmoved(outside, context)?
+        && let Some(why) = unmoved(outside, context, call)?
     {
         return Ok(Observation::Moved(why));
     }
@@ -189,23 +189,41 @@ fn migrate<O: Railway + Sql + Http>(
     ]))
 }
 
-/// Returns what version 4 would drop before it was moved, if anything.
+/// Returns what version 4 would drop before it was moved, if anything. A migration that has not ended has no key but its end; that
+/// ClickHouse has fewer rows all the same a person may accept.
 fn unmoved<O: Railway + Sql + Http>(
     outside: &O,
     context: &Context,
+    call: &StepCall,
 ) -> Result<Option<String>, Failure> {
     let migrations = background::read(outside, &context.schema)?;
     let variables = outside.variables(&context.worker.service)?;
-    match Standing::by(&migrations, &variables) {
+    match Standing::by(&migrations, &variables, context.from) {
         Standing::Finished => {}
-        Standing::Active(open) | Standing::Failed(open) => {
+        Standing::Asleep(open) | Standing::Active(open) | Standing::Failed(open) => {
             let first = open.first().map_or_else(String::new, Migration::line);
             return Ok(Some(format!("what version 4 drops is not moved yet: {first}")));
         }
     }
     let counted = counts(outside, &context.schema, &context.columns, &database::DROPPED)?;
-    let left = counted.iter().find(|it| !it.is_moved());
-    Ok(left.map(|it| format!("what version 4 drops is not moved yet: {}", it.line())))
+    if let Some(left) = counted.iter().find(|it| it.is_unmoved(&migrations)) {
+        return Ok(Some(format!(
+            "what version 4 drops is not moved: no migration in the background says that it has moved `{}`",
+            left.table
+        )));
+    }
+    let fewer: Vec<String> = counted
+        .iter()
+        .filter(|it| !it.is_plausible())
+        .map(|it| format!("`{}`", it.table))
+        .collect();
+    // Without figures, which move while somebody looks: what is accepted must be the same text later.
+    let why = format!(
+        "version 4 drops rows that ClickHouse does not have: it has fewer of {}, though their migrations have ended. Go on only if they were \
+         deleted since",
+        fewer.join(", ")
+    );
+    Ok((!fewer.is_empty() && !is_accepted(&why, call)).then_some(why))
 }
 
 /// The worker follows, unless the way back is gone and nobody has said that it may be.
@@ -251,12 +269,12 @@ fn back<O: Railway + Sql + Http + Effects>(
     Ok(unless_accepted(why, call))
 }
 
+fn is_accepted(why: &str, call: &StepCall) -> bool {
+    Facts(&call.facts).maybe_text(ACCEPTED) == Some(why)
+}
+
 fn unless_accepted(why: String, call: &StepCall) -> Observation {
-    if Facts(&call.facts).maybe_text(ACCEPTED) == Some(why.as_str()) {
-        Observation::Ready(Vec::new())
-    } else {
-        Observation::Moved(why)
-    }
+    if is_accepted(&why, call) { Observation::Ready(Vec::new()) } else { Observation::Moved(why) }
 }
 
 /// Returns what the former version needs and does not find any more.

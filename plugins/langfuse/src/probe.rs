@@ -93,12 +93,12 @@ fn migrations<O: Railway + Sql + Http>(
     }
     let migrations = background::read(outside, &context.schema)?;
     let variables = outside.variables(&context.worker.service)?;
-    Ok(match Standing::by(&migrations, &variables) {
+    Ok(match Standing::by(&migrations, &variables, context.to) {
         Standing::Failed(failed) => {
             let failed: Vec<String> = failed.iter().map(Migration::line).collect();
             sample(Verdict::Fail, format!("failed in the background: {}", lines(&failed)))
         }
-        Standing::Finished | Standing::Active(_) => {
+        Standing::Finished | Standing::Asleep(_) | Standing::Active(_) => {
             sample(Verdict::Pass, "no migration is left half done, and none has failed".to_owned())
         }
     })

@@ -1,5 +1,6 @@
 //! Everything that a plan reads before it decides.
 
+use lockstep_sdk::blocks::encryption_key::REFUSED;
 use lockstep_sdk::failure::allowed;
 use lockstep_sdk::outside::{Http, Railway, Redis, Sql, info, second, text};
 use lockstep_sdk::running::Running;
@@ -16,9 +17,6 @@ pub(crate) const URL: &str = "DATABASE_URL";
 /// The variable that names ClickHouse's database, and what that is where it says nothing.
 const CLICKHOUSE_DB: &str = "CLICKHOUSE_DB";
 const CLICKHOUSE_DEFAULT: &str = "default";
-
-/// What a web service that ends at once over its key writes.
-const KEY: &str = "ENCRYPTION_KEY";
 
 /// What Redis says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,7 +178,7 @@ fn leads<O: Railway>(
 
 fn complaints<O: Railway>(outside: &O, web: &Running, now: u64) -> Result<Vec<String>, Failure> {
     let since = web.deployments.first().map_or(now, |newest| newest.created);
-    let lines = allowed(outside.logs(web.name(), since, KEY, 5))?.unwrap_or_default();
+    let lines = allowed(outside.logs(web.name(), since, REFUSED, 5))?.unwrap_or_default();
     Ok(lines.into_iter().map(|LogLine { message, .. }| message).collect())
 }
 

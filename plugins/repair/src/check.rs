@@ -4,7 +4,7 @@ use lockstep_sdk::blocks::{grace, proof, soon};
 use lockstep_sdk::image::Image;
 use lockstep_sdk::outside::{Http, Railway};
 use lockstep_sdk::step::SECOND;
-use lockstep_sdk::{Failure, Pending, Progress, Service, StepCall, history};
+use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress, Service, StepCall, history};
 
 use crate::names::{
     APPS, BACKUP, DEPLOY, GRACE, HEALTH_PATH, HEALTHY, IMAGE, KEEP, KEY, PIN, SERVING, SET,
@@ -14,8 +14,18 @@ use crate::names::{
 /// How often to look again.
 const AGAIN: u64 = 2 * SECOND;
 
+/// How long a service that is down and not on its way up is waited for, in looks: one that ends and is started again is so meanwhile.
+const LOOKS: u64 = 60;
+
+/// The fact that counts them.
+const LOOKED: &str = "looks";
+
 /// Looks whether a step is done.
-pub(crate) fn check<O: Railway + Http>(outside: &O, call: &StepCall) -> Result<Progress, Failure> {
+pub(crate) fn check<O: Railway + Http>(
+    outside: &O,
+    call: &StepCall,
+    memo: &[Fact],
+) -> Result<Progress, Failure> {
     let step = call.step.as_str();
     if let Some(service) = step.strip_prefix(DEPLOY) {
         return answers(outside, &[service]);
@@ -32,7 +42,7 @@ pub(crate) fn check<O: Railway + Http>(outside: &O, call: &StepCall) -> Result<P
             grace::check(outside, &names.filter_map(grace_of).collect::<Vec<_>>())
         }
         SETTINGS => paths(&outside.services()?, call),
-        HEALTHY => healthy(outside, call),
+        HEALTHY => healthy(outside, call, memo),
         // What these do the host itself reads back.
         KEEP | VARIABLES | KEY | SETTINGS_UNDO | VARIABLES_UNDO => Ok(Progress::Done(Vec::new())),
         other => {
@@ -95,14 +105,26 @@ fn answers<O: Http>(outside: &O, services: &[&str]) -> Result<Progress, Failure>
     Ok(Progress::Done(Vec::new()))
 }
 
-fn healthy<O: Railway + Http>(outside: &O, call: &StepCall) -> Result<Progress, Failure> {
+/// A service that boots is waited for; one that is down for a while and not on its way up has failed.
+fn healthy<O: Railway + Http>(
+    outside: &O,
+    call: &StepCall,
+    memo: &[Fact],
+) -> Result<Progress, Failure> {
     let serving = listed(call, SERVING)?;
     for service in &serving {
         let deployments = outside.deployments(service, 10)?;
         if history::running(&deployments).is_none() {
             let newest = deployments.first().map(|newest| history::words(&newest.status));
             let newest = newest.unwrap_or_else(|| "never deployed".to_owned());
-            return Ok(Progress::Failed(format!("`{service}` is not up: {newest}")));
+            let note = format!("`{service}` is not up: {newest}");
+            let boots = deployments.first().is_some_and(|newest| history::moves(&newest.status));
+            let looks = if boots { 0 } else { Facts(memo).maybe_count(LOOKED).unwrap_or(0) + 1 };
+            if looks > LOOKS {
+                return Ok(Progress::Failed(note));
+            }
+            let memo = vec![Fact::one(LOOKED, looks)];
+            return Ok(Pending::after(AGAIN, note).remembering(memo).into());
         }
     }
     let apps: Vec<&str> = APPS.into_iter().filter(|name| serving.contains(name)).collect();

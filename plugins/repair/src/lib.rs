@@ -13,6 +13,7 @@ mod needs;
 mod observe;
 mod options;
 mod plan;
+mod probe;
 mod survey;
 
 #[cfg(test)]
@@ -46,12 +47,12 @@ impl Guest for Plugin {
         ))
     }
 
-    fn check(call: StepCall, _memo: Vec<Fact>) -> Result<Progress, Failure> {
-        check::check(&Live, &call)
+    fn check(call: StepCall, memo: Vec<Fact>) -> Result<Progress, Failure> {
+        check::check(&Live, &call, &memo)
     }
 
-    fn probe(watch: String, _call: StepCall) -> Result<Sample, Failure> {
-        Err(Failure::permanently("plugin:watch", format!("`{watch}` is no watch of this plugin")))
+    fn probe(watch: String, call: StepCall) -> Result<Sample, Failure> {
+        probe::probe(&Live, &watch, &call)
     }
 }
 

@@ -39,6 +39,9 @@ pub(crate) const KEY: &str = "key";
 pub(crate) const BACKUP: &str = "backup";
 pub(crate) const HEALTHY: &str = "healthy";
 
+/// The watch that sees whether every app serves.
+pub(crate) const WATCH_SERVING: &str = "serving";
+
 /// What the name of a step that deploys a service begins with.
 pub(crate) const DEPLOY: &str = "deploy-";
 
@@ -68,9 +71,6 @@ pub(crate) const POLICY: &str = "REDIS_MAXMEMORY_POLICY";
 
 /// What Langfuse's queues need there.
 pub(crate) const KEEPS_ALL: &str = "noeviction";
-
-/// The variable with Langfuse's key.
-pub(crate) const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
 
 /// The variable that tells Langfuse where ClickHouse is.
 pub(crate) const CLICKHOUSE_URL: &str = "CLICKHOUSE_URL";

@@ -1,5 +1,6 @@
 //! What of the stack is to be changed.
 
+use lockstep_sdk::blocks::encryption_key::{self, Encrypted, Key};
 use lockstep_sdk::blocks::grace::Grace;
 use lockstep_sdk::blocks::pin::{self, Pin};
 use lockstep_sdk::image::Image;
@@ -27,17 +28,6 @@ pub(crate) struct Change {
     pub(crate) value: &'static str,
     /// What stands there.
     pub(crate) before: Option<String>,
-}
-
-/// What becomes of Langfuse's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Key {
-    /// It stays as it is.
-    Stays,
-    /// There is none, and one is made.
-    Made,
-    /// It is one that Langfuse refuses, and another one is made.
-    Replaced,
 }
 
 /// What of the stack is to be changed.
@@ -213,18 +203,9 @@ fn variables(survey: &Survey) -> Vec<Change> {
 }
 
 fn key(survey: &Survey) -> Key {
-    use lockstep_sdk::VariableValue::{Masked, Other, Shown, Unreadable};
-    let value = survey
-        .of(WEB)
-        .filter(|found| found.up().is_none())
-        .map(|found| found.value(crate::names::ENCRYPTION_KEY));
-    if survey.used != Ok(false) {
+    let Some(found) = survey.of(WEB).filter(|found| found.up().is_none()) else {
         return Key::Stays;
-    }
-    match value {
-        Some(None) => Key::Made,
-        Some(Some(Masked(_))) if survey.refused_key.is_some() => Key::Replaced,
-        // A reference leads to a value that others may use, and what is sealed can't be put back.
-        Some(Some(Masked(_) | Shown(_) | Unreadable | Other(_))) | None => Key::Stays,
-    }
+    };
+    let encrypted = if survey.used == Ok(false) { Encrypted::Nothing } else { Encrypted::Perhaps };
+    Key::of(found.value(encryption_key::NAME), survey.refused_key.is_some(), encrypted)
 }

@@ -1,19 +1,20 @@
 //! The whole plan: survey, findings, steps.
 
+use lockstep_sdk::blocks::encryption_key::{self, Key};
 use lockstep_sdk::blocks::{Block, grace, keep, pin};
 use lockstep_sdk::outside::{Http, Railway, Redis, Sql};
 use lockstep_sdk::step::{MINUTE, SECOND};
-use lockstep_sdk::{Draft, Failure, Finding, OutageKind, Step, Target, Version};
+use lockstep_sdk::{Draft, Failure, Finding, OutageKind, Step, Target, Version, Watch};
 
 use crate::declare::Declares;
 use crate::findings;
 use crate::found::Found;
 use crate::names::{
-    BACKED_UP, BACKUP, COMPONENT, DEPLOY, DOWN, ENCRYPTION_KEY, GRACE, HEALTH_PATH, HEALTHY, IMAGE,
-    KEEP, KEY, MONITOR, PIN, SERVING, SET, SETTINGS, SETTINGS_UNDO, VARIABLES, VARIABLES_UNDO, WEB,
-    health_of,
+    BACKED_UP, BACKUP, COMPONENT, DEPLOY, DOWN, GRACE, HEALTH_PATH, HEALTHY, IMAGE, KEEP, KEY,
+    MONITOR, PIN, SERVING, SET, SETTINGS, SETTINGS_UNDO, VARIABLES, VARIABLES_UNDO, WATCH_SERVING,
+    WEB, health_of,
 };
-use crate::needs::{Change, Key, Needs};
+use crate::needs::{Change, Needs};
 use crate::options::Options;
 use crate::survey::Survey;
 
@@ -34,9 +35,6 @@ const UNCOVERED: [&str; 5] = [
 /// What going back leaves where Langfuse gets a key.
 const KEY_STAYS: &str =
     "going back leaves Langfuse its new key: with the former one, or without any, it never started";
-
-/// Digits of Langfuse's key.
-const DIGITS: u32 = 64;
 
 /// Returns the name of the step that deploys a service.
 pub(crate) fn deploy_step(service: &str) -> String {
@@ -79,8 +77,19 @@ pub(crate) fn plan<O: Railway + Sql + Redis + Http, D: Declares>(
     let key = (needs.key != Key::Stays).then_some(KEY_STAYS);
     let uncovered = UNCOVERED.into_iter().chain(key).map(str::to_owned).collect();
     let draft = Draft::bare(versions, Vec::new());
-    let parameters = parameters(&survey, &needs);
-    Ok(Draft { findings: found, undo, uncovered, parameters, ..draft }.of_steps(steps))
+    let (watches, parameters) = (vec![watch()], parameters(&survey, &needs));
+    Ok(Draft { findings: found, undo, watches, uncovered, parameters, ..draft }.of_steps(steps))
+}
+
+/// What is looked at while the stack must stay healthy.
+fn watch() -> Watch {
+    Watch {
+        id: WATCH_SERVING.to_owned(),
+        title: "every app of the stack says that it is up".to_owned(),
+        interval: 15 * SECOND,
+        effects: Vec::new(),
+        trigger: "unhealthy".to_owned(),
+    }
 }
 
 fn current(needs: &Needs, survey: &Survey) -> Version {
@@ -162,10 +171,10 @@ impl<D: Declares> Parts<'_, D> {
         let (remove, make) = ("key-remove", "key-make");
         let mut labels = Vec::new();
         if self.needs.key == Key::Replaced {
-            self.declare.delete_variables(remove, WEB, &[ENCRYPTION_KEY])?;
+            self.declare.delete_variables(remove, WEB, &[encryption_key::NAME])?;
             labels.push(remove);
         }
-        self.declare.generate_hex(make, WEB, ENCRYPTION_KEY, DIGITS)?;
+        self.declare.generate_hex(make, WEB, encryption_key::NAME, encryption_key::DIGITS)?;
         labels.push(make);
         let step =
             Step::new(KEY, "Give Langfuse a key that it takes", "it does not start without one")

@@ -1,5 +1,6 @@
 //! Everything that a plan reads before it decides.
 
+use lockstep_sdk::blocks::encryption_key::REFUSED;
 use lockstep_sdk::json::Json;
 use lockstep_sdk::outside::{Http, Railway, Redis, Sql, second};
 use lockstep_sdk::{Failure, Location, Value, VariableValue, answer};
@@ -8,9 +9,6 @@ use crate::found::Found;
 use crate::names::{
     APPS, BACKUP_SERVICE, BUILT, DATABASE_URL, LITELLM, MINIO, POSTGRES, REDIS, STORES, WEB,
 };
-
-/// What Langfuse writes when it refuses its key.
-const REFUSES_KEY: &str = "ENCRYPTION_KEY must be";
 
 /// How far back its log is read, in milliseconds: 30 days.
 const LOOK_BACK: u64 = 30 * 24 * 3_600_000;
@@ -92,7 +90,7 @@ fn refused_key<O: Railway>(outside: &O, now: u64) -> Result<Option<String>, Fail
     // What an earlier deployment wrote may have been mended since.
     let newest = outside.deployments(WEB, 1)?.first().map(|newest| newest.created);
     let since = newest.unwrap_or(0).max(now.saturating_sub(LOOK_BACK));
-    let lines = allowed(outside.logs(WEB, since, REFUSES_KEY, 100))?.unwrap_or_default();
+    let lines = allowed(outside.logs(WEB, since, REFUSED, 100))?.unwrap_or_default();
     Ok(lines.into_iter().next_back().map(|line| line.message))
 }
 

@@ -5,6 +5,7 @@
 
 pub mod canary;
 pub mod close;
+pub mod encryption_key;
 pub mod grace;
 pub mod keep;
 pub mod keys;

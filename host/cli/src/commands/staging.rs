@@ -8,6 +8,7 @@ use crate::config::{self, LAB};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::lab;
+use crate::render::brief;
 use crate::session::{Opened, Session};
 
 /// How many runs there are told of.
@@ -26,8 +27,9 @@ pub(super) async fn staged_first(
     if comes_first(component)? {
         return Ok(None);
     }
+    let There { done: ended, unread } = there(session, &staging.environment, component).await?;
     let mut done = Vec::new();
-    for (run, version) in done_there(session, &staging.environment, component).await? {
+    for (run, version) in ended {
         if is_same(&version, to) {
             return Ok(None);
         }
@@ -38,6 +40,11 @@ pub(super) async fn staged_first(
     done.truncate(TOLD);
     if done.is_empty() {
         done.push(format!("no run of `{component}` in this store is done there"));
+    }
+    let more = unread.len().saturating_sub(TOLD);
+    done.extend(unread.into_iter().take(TOLD));
+    if more > 0 {
+        done.push(format!("{more} more runs can't be read either"));
     }
     Ok(Some(Finding {
         id: "staging-first".to_owned(),
@@ -56,27 +63,36 @@ pub(super) async fn staged_first(
     }))
 }
 
-/// Returns the runs of a component that are done in an environment, newest first, with the versions that they ended with.
-async fn done_there(
-    session: &Session,
-    name: &str,
-    component: &str,
-) -> Result<Vec<(RunId, Version)>, CliError> {
-    let Some(environment) = id_of(session, name).await? else { return Ok(Vec::new()) };
-    let mut done = Vec::new();
+/// The runs of a component in an environment, newest first.
+#[derive(Default)]
+struct There {
+    /// Those that are done, with the versions that they ended with.
+    done: Vec<(RunId, Version)>,
+    /// Those that can't be read, such as a newer Lockstep's, and why.
+    unread: Vec<String>,
+}
+
+/// Reads what was done of a component in an environment. What can't be read is not known to be done; the plan at hand does not depend on
+/// it, so it is told.
+async fn there(session: &Session, name: &str, component: &str) -> Result<There, CliError> {
+    let mut there = There::default();
+    let Some(environment) = id_of(session, name).await? else { return Ok(there) };
     for run in session.store.runs().await.or_exit(Exit::Failed)? {
         if run.environment != environment || run.component != component {
             continue;
         }
-        // What can't be read, such as a newer Lockstep's run, is not known to be done; the plan at hand does not depend on it.
         match version_done(session, &run.id).await {
-            Ok(version) => done.extend(version.map(|version| (run.id, version))),
+            Ok(version) => there.done.extend(version.map(|version| (run.id, version))),
             Err(error) => {
-                tracing::warn!(run = %run.id, error = %error.error, "a run in staging can't be read");
+                there.unread.push(format!(
+                    "run {} can't be read: {}",
+                    run.id,
+                    brief(&format!("{:#}", error.error))
+                ));
             }
         }
     }
-    Ok(done)
+    Ok(there)
 }
 
 /// Returns the version that a run ended with, if it is done.

@@ -20,7 +20,8 @@ pub(super) fn transfer(transfer: &Transfer) -> String {
         Transfer::BuildIndexes { which, .. } => format!(
             "sql `{to}`, each by itself and several at once: build {} of `{from}` that are missing",
             match which {
-                Indexes::Keys => "primary keys and identity indexes",
+                Indexes::Keys =>
+                    "primary keys and identity indexes, and meanwhile others of those tables,",
                 Indexes::Others => "the other indexes",
             }
         ),

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use lockstep_engine::model::{self, Failure, SchemaPart};
 use tempfile::TempDir;
 
-use super::index_builds::{Build, Builds, by_size};
-use super::indexes::{Index, Indexes, Role};
+use super::index_builds::{Builds, by_size};
+use super::index_queue::Build;
+use super::indexes::{Index, Indexes, Role, is_wanted};
 use super::session::{Databases, failure};
 use super::tools::DumpTools;
 
@@ -64,9 +65,8 @@ impl Databases {
         let archive = self.archive(source, target).await?;
         let later = archive.list("--section=post-data").await?;
         let later = later.lines().filter_map(|line| Some((line, archive.index(line)?)));
-        let wanted = later.filter(|(_, index)| index.is_wanted(which));
-        let mut wanted: Vec<_> =
-            wanted.map(|(line, index)| (index.bytes, (line, index.table.clone()))).collect();
+        let wanted = later.filter(|(_, index)| is_wanted(&archive.indexes, index, which));
+        let mut wanted: Vec<_> = wanted.map(|(line, index)| (index.bytes, (line, index))).collect();
         by_size(&mut wanted);
         let entries: Vec<&str> = wanted.iter().map(|(_, (line, _))| *line).collect();
         let mut scripts = apart(&archive.script(&entries).await?).into_iter();
@@ -75,8 +75,11 @@ impl Databases {
             let text = format!("of {} indexes pg_restore gave {}", wanted.len(), scripts.len());
             return Err(Failure::permanent("sql:pg-dump", text));
         }
-        let tables = wanted.into_iter().map(|(_, (_, table))| table);
-        let each = tables.zip(scripts).map(|(table, script)| Build { table, script });
+        let each = wanted.iter().zip(scripts).map(|((_, (_, index)), script)| Build {
+            table: index.table.clone(),
+            is_key: index.role == Role::Key,
+            script,
+        });
         Ok(Builds { settings, each: each.collect() })
     }
 

@@ -1,8 +1,7 @@
 //! Building indexes in several sessions at once: it is most of the work that is left when the rows are there.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -12,7 +11,8 @@ use tokio_postgres::Client;
 
 use super::effect::called;
 use super::fence::terminate;
-use super::job::{Ended, Job};
+use super::index_queue::{Build, Other, Queue};
+use super::job::{Ended, Job, locked};
 use super::session::{self, Databases, failure};
 use crate::order::Order;
 
@@ -46,14 +46,6 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long no copy may go on before nothing is waited for any more. A key that comes before its rows costs time, nothing else.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An index to be built.
-pub(super) struct Build {
-    /// Its table as SQL.
-    pub(super) table: String,
-    /// What is sent.
-    pub(super) script: String,
-}
-
 /// Indexes to be built, the largest first.
 pub(super) struct Builds {
     /// What each session is told before.
@@ -65,18 +57,29 @@ pub(super) struct Builds {
 #[derive(Debug, Default)]
 struct Reached {
     built: usize,
+    /// How many are to be built, of those that are not built only because there is time.
     of: usize,
+    /// How many of those others are built.
+    besides: usize,
     /// The table whose rows are waited for, if any are.
     awaited: Option<String>,
 }
 
 impl Reached {
+    const fn all_built(&self) -> usize {
+        self.built + self.besides
+    }
+
     fn note(&self) -> String {
         let awaited = match &self.awaited {
             None => String::new(),
             Some(table) => format!("; waits for the rows of {table}"),
         };
-        format!("built {} of {} indexes{awaited}", self.built, self.of)
+        let besides = match self.besides {
+            0 => String::new(),
+            besides => format!(", and meanwhile {besides} more"),
+        };
+        format!("built {} of {} indexes{besides}{awaited}", self.built, self.of)
     }
 }
 
@@ -85,9 +88,8 @@ struct Run<'a> {
     /// How its sessions call themselves.
     called: &'a str,
     target: &'a str,
-    which: model::Indexes,
     settings: &'a str,
-    left: Mutex<VecDeque<Build>>,
+    queue: Mutex<Queue>,
     reached: &'a Mutex<Reached>,
 }
 
@@ -99,7 +101,7 @@ pub(super) fn begin(databases: &Arc<Databases>, order: &Order<'_>, transfer: &Tr
     let name = called.clone();
     let [_, target] = transfer.connections();
     let target = target.to_owned();
-    let job = Job::begin(move || lock(&reached).note(), async move {
+    let job = Job::begin(move || locked(&reached).note(), async move {
         let Transfer::BuildIndexes { source, target, which } = &transfer else {
             let failure = Failure::permanent("sql:kind", "this builds no indexes");
             return Err(Ended::Failed(failure));
@@ -123,24 +125,19 @@ impl Databases {
         terminate(&session.client, target, &session::called(called)).await?;
         let builds = self.index_scripts(source, target, which).await?;
         let all = builds.each.len();
-        lock(reached).of = all;
-        let run = Run {
-            databases: self,
-            called,
-            target,
-            which,
-            settings: &builds.settings,
-            left: Mutex::new(builds.each.into()),
-            reached,
-        };
+        let queue = Queue::new(which, builds.each);
+        locked(reached).of = queue.wanted();
+        let settings = &builds.settings;
+        let run = Run { databases: self, called, target, settings, queue: queue.into(), reached };
         let sessions = (0..AT_ONCE.min(all)).map(|_| run.session());
         if let Err(failure) = try_join_all(sessions).await {
             // What the others had begun would be in the next attempt's way.
             terminate(&session.client, target, &session::called(called)).await?;
             return Err(failure);
         }
-        let all = Value::Integer(i64::try_from(all).unwrap_or(i64::MAX));
-        Ok(vec![Fact::one("indexes", all)])
+        let built = locked(reached).all_built();
+        let built = Value::Integer(i64::try_from(built).unwrap_or(i64::MAX));
+        Ok(vec![Fact::one("indexes", built)])
     }
 }
 
@@ -151,43 +148,42 @@ impl Run<'_> {
         let failed = |error: tokio_postgres::Error| failure(self.target, &error);
         session.client.batch_execute(self.settings).await.map_err(failed)?;
         session.client.batch_execute(PREPARE).await.map_err(failed)?;
-        loop {
-            let next = match self.which {
-                model::Indexes::Keys => self.next(&session.client).await.map_err(failed)?,
-                model::Indexes::Others => lock(&self.left).pop_front(),
-            };
-            let Some(build) = next else { return Ok(()) };
+        while let Some(build) = self.next(&session.client).await.map_err(failed)? {
             session.client.batch_execute(&build.script).await.map_err(failed)?;
-            lock(self.reached).built += 1;
+            let is_wanted = locked(&self.queue).built(&build);
+            let mut reached = locked(self.reached);
+            *(if is_wanted { &mut reached.built } else { &mut reached.besides }) += 1;
         }
+        Ok(())
     }
 
-    /// Takes the key that had best be built next, once the copy of its table has ended.
+    /// Takes what had best be built next: a key whose table's copy has ended, otherwise what can be built until then.
     async fn next(&self, client: &Client) -> Result<Option<Build>, tokio_postgres::Error> {
         let mut idle = Instant::now();
         loop {
-            let tables: Vec<String> =
-                lock(&self.left).iter().map(|build| build.table.clone()).collect();
-            if tables.is_empty() {
-                return Ok(None);
-            }
-            let row = client.query_one(NEXT, &[&tables]).await?;
-            let (table, stands, any): (String, i32, bool) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            if any {
-                idle = Instant::now();
-            }
-            lock(self.reached).awaited = (stands > 0).then(|| table.clone());
-            if stands == 0 || idle.elapsed() > PATIENCE {
-                let mut left = lock(&self.left);
-                let place = left.iter().position(|build| build.table == table);
-                // Another session may have taken it.
-                if let Some(build) = place.and_then(|place| left.remove(place)) {
-                    return Ok(Some(build));
+            let tables = locked(&self.queue).without_keys();
+            if !tables.is_empty() {
+                let row = client.query_one(NEXT, &[&tables]).await?;
+                let (table, stands, any): (String, i32, bool) =
+                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                if any {
+                    idle = Instant::now();
                 }
-            } else {
-                sleep(LOOK).await;
+                locked(self.reached).awaited = (stands > 0).then(|| table.clone());
+                if stands == 0 || idle.elapsed() > PATIENCE {
+                    match locked(&self.queue).key_of(&table) {
+                        // Another session has taken it.
+                        None => continue,
+                        key => return Ok(key),
+                    }
+                }
             }
+            match locked(&self.queue).other() {
+                Other::Build(build) => return Ok(Some(build)),
+                Other::Wait => {}
+                Other::Nothing => return Ok(None),
+            }
+            sleep(LOOK).await;
         }
     }
 }
@@ -195,8 +191,4 @@ impl Run<'_> {
 /// Puts the largest first: what takes longest had better begin first.
 pub(super) fn by_size<T>(builds: &mut [(i64, T)]) {
     builds.sort_by_key(|(bytes, _)| Reverse(*bytes));
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

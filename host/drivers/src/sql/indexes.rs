@@ -57,13 +57,21 @@ impl Index {
         self.role == Role::Key && self.bytes > LARGE
     }
 
-    /// Whether it is one of those that are to be built.
-    pub(super) fn is_wanted(&self, which: model::Indexes) -> bool {
-        let role = match which {
-            model::Indexes::Keys => Role::Key,
-            model::Indexes::Others => Role::Free,
-        };
+    /// Whether the copy does not have it, and it is for that.
+    fn is_missing(&self, role: Role) -> bool {
         !self.is_there && self.role == role
+    }
+}
+
+/// Whether an index of these is to be built; with the keys come other indexes of tables that lack theirs.
+pub(super) fn is_wanted(indexes: &Indexes, index: &Index, which: model::Indexes) -> bool {
+    let lacks_keys =
+        || indexes.values().any(|it| it.is_missing(Role::Key) && it.table == index.table);
+    match which {
+        model::Indexes::Keys => {
+            index.is_missing(Role::Key) || index.is_missing(Role::Free) && lacks_keys()
+        }
+        model::Indexes::Others => index.is_missing(Role::Free),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Work that goes on while others look at it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lockstep_engine::model::{Fact, Failure, Millis};
 use lockstep_engine::run::Follow;
@@ -20,6 +20,11 @@ pub(super) enum Ended {
     Differs(String),
     /// It could not be done.
     Failed(Failure),
+}
+
+/// Returns what is shared, whatever became of whoever held it before: each holder leaves it whole at every line.
+pub(super) fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Work that goes on. Dropping it ends it.
@@ -92,6 +97,6 @@ impl Databases {
     }
 
     pub(super) fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.jobs)
     }
 }

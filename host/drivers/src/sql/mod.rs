@@ -15,6 +15,7 @@ mod fence;
 mod harmless;
 mod hold;
 mod index_builds;
+mod index_queue;
 mod indexes;
 mod job;
 mod lock;

@@ -76,7 +76,7 @@ pub enum SchemaPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Indexes {
-    /// Primary keys, and those that identify rows.
+    /// Primary keys, and those that identify rows; while one of them has to wait, others of tables that have theirs.
     Keys,
     /// Those that no constraint owns.
     Others,

@@ -201,13 +201,16 @@ impl Grant {
 
 /// Returns whether `path` is one that `pattern` lists: equal, or below a pattern that ends with `*`.
 ///
-/// The query counts as part of the path. A path with a step upwards or a second slash never fits a pattern with `*`.
+/// The query counts as part of the path. A path with a step upwards or a second slash never fits a pattern with `*`, and behind `=` that
+/// stands for one value, so that nothing can be added to what is asked.
 pub fn admits_path(pattern: &str, path: &str) -> bool {
     match pattern.strip_suffix('*') {
         None => pattern == path,
         Some(prefix) => {
             let lower = path.to_ascii_lowercase();
-            path.starts_with(prefix)
+            let in_value = prefix.split_once('?').is_some_and(|(_, query)| query.ends_with('='));
+            let rest = path.strip_prefix(prefix);
+            rest.is_some_and(|rest| !in_value || !rest.contains(['&', ';', '#']))
                 && !path.contains("..")
                 && !path.contains("//")
                 && !lower.contains("%2e")
@@ -333,6 +336,19 @@ mod tests {
         {
             assert!(grant.read(&get(path)).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn what_stands_for_a_value_of_a_query_stands_for_no_other_part_of_it() {
+        let asked = "/?query=SELECT%201&database=";
+        let grant = grant("http", "backup", "read", &[&format!("{asked}*"), "/list?*"]);
+        for path in [asked.to_owned() + "default", "/list?page=1&per=2".to_owned()] {
+            assert!(grant.read(&get(&path)).is_ok(), "{path}");
+        }
+        for more in ["x&query=%20UNION%20SELECT%202", "x&max_execution_time=0", "x;y", "x#y"] {
+            assert!(grant.read(&get(&format!("{asked}{more}"))).is_err(), "{more}");
+        }
+        assert!(grant.read(&get("/?query=SELECT%202&database=default")).is_err());
     }
 
     #[test]

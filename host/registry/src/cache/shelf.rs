@@ -50,8 +50,7 @@ impl Cache {
             return Ok(Loaded::Missing);
         };
         if Digest::of(&bytes) != *digest {
-            let corrupt = self.folder.join("corrupt");
-            let moved = set_aside(&path, &corrupt).map_err(failed(&path))?;
+            let moved = self.set_aside(&path)?;
             return Ok(Loaded::Corrupt(moved));
         }
         Ok(Loaded::Found(bytes.into(), self.records(digest)?))
@@ -62,6 +61,10 @@ impl Cache {
         let digest = Digest::of(bytes);
         let path = self.component(&digest);
         let there = read(&path, self.limit).map_err(failed(&path))?;
+        if there.as_deref().is_some_and(|there| there != bytes) {
+            let moved = self.set_aside(&path)?;
+            tracing::warn!(%digest, moved = %moved.display(), "a cached plugin was changed, and is replaced");
+        }
         if there.as_deref() != Some(bytes) {
             put(&path, bytes).map_err(failed(&path))?;
         }
@@ -100,12 +103,15 @@ impl Cache {
         let path = folder.join(name);
         let Some(text) = read(&path, MOST_RECORD).map_err(failed(&path))? else { return Ok(None) };
         if name.to_str() != Some(&Digest::of(&text).digits()) {
-            let corrupt = self.folder.join("corrupt");
-            let moved = set_aside(&path, &corrupt).map_err(failed(&path))?;
+            let moved = self.set_aside(&path)?;
             tracing::warn!(moved = %moved.display(), "what a source said of a cached plugin was changed, and is left out");
             return Ok(None);
         }
         Ok(Record::read(&text))
+    }
+
+    fn set_aside(&self, path: &Path) -> Result<PathBuf, RegistryError> {
+        set_aside(path, &self.folder.join("corrupt")).map_err(failed(path))
     }
 
     fn component(&self, digest: &Digest) -> PathBuf {
@@ -153,6 +159,11 @@ mod tests {
         assert!(matches!(cache.load(&digest).unwrap(), Loaded::Missing));
         cache.store(b"component", &record("a")).unwrap();
         assert_eq!(found(&cache, &digest).0.as_ref(), b"component");
+
+        fs::write(cache.component(&digest), b"").unwrap();
+        cache.store(b"component", &record("a")).unwrap();
+        assert_eq!(found(&cache, &digest).0.as_ref(), b"component");
+        assert_eq!(fs::read_dir(folder.path().join("corrupt")).unwrap().count(), 2);
     }
 
     #[test]

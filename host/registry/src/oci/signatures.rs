@@ -84,11 +84,20 @@ pub(crate) async fn attach(
     };
     let repository = format!("{}/{}", source.host(), source.repository());
     let payload = payload(&repository, manifest);
+    let mut layers =
+        beside(talk, manifest).await.map_err(failed)?.map_or(Vec::new(), |beside| beside.layers);
+    let public = key.public_key();
+    let ours = |layer: &Descriptor| {
+        let signature = layer.annotations.get(SIGNATURE).map(|text| STANDARD.decode(text));
+        layer.digest == Digest::of(&payload)
+            && matches!(signature, Some(Ok(signature)) if public.made(&payload, &signature))
+    };
+    if layers.iter().any(ours) {
+        return Ok(());
+    }
     let signature = key.sign(&payload).map_err(|error| RegistryError::Sign(Signing(error)))?;
     let mut layer = Descriptor::of(PAYLOAD, &payload);
     layer.annotations = BTreeMap::from([(SIGNATURE.to_owned(), STANDARD.encode(signature))]);
-    let mut layers =
-        beside(talk, manifest).await.map_err(failed)?.map_or(Vec::new(), |beside| beside.layers);
     layers.push(layer.clone());
     let digests: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
     let config = serde_json::json!({

@@ -192,3 +192,37 @@ impl fmt::Debug for Encoded {
         write!(out, "{} bytes", self.0.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SigningKey, payload};
+    use super::*;
+
+    const MANIFEST: &[u8] = include_bytes!("../../tests/it/fixtures/manifest.json");
+
+    #[test]
+    fn a_true_signature_beside_other_bytes_is_worthless() {
+        let key = include_str!("../../tests/it/fixtures/p256.key").into();
+        let key = SigningKey::from_pem(&key, None).unwrap();
+        let payload = payload("ghcr.io/acme/minio", &Digest::of(MANIFEST));
+        let signature = Encoded(key.sign(&payload).unwrap());
+        let simple = |manifest: &[u8], signature| {
+            let (manifest, payload) = (Encoded(manifest.to_owned()), Encoded(payload.clone()));
+            Signature(Form::Simple { manifest, payload, signature })
+        };
+        let signed = b"\0asm\x0d\0\x01\0\0\x0b\x04testsigned";
+        let verify = |signature: &Signature, bytes: &[u8]| {
+            signature.verify(bytes, &Digest::of(bytes), &key.public_key())
+        };
+        let ours = simple(MANIFEST, signature.clone());
+        assert_eq!(verify(&ours, signed), Ok(()));
+        assert_eq!(verify(&ours, b"other"), Err(Flaw::OtherBytes));
+        // A manifest that leads to other bytes is not the one that was signed.
+        let text = String::from_utf8_lossy(MANIFEST);
+        let other = Digest::of(b"other").to_string();
+        let other = text.replace(&Digest::of(signed).to_string(), &other);
+        let moved = simple(other.as_bytes(), signature);
+        assert_eq!(verify(&moved, b"other"), Err(Flaw::OtherManifest(Digest::of(MANIFEST))));
+        assert_eq!(verify(&simple(MANIFEST, Encoded(vec![0; 64])), signed), Err(Flaw::OtherKey));
+    }
+}

@@ -4,7 +4,7 @@ use lockstep_sdk::outside::{Railway, Sql};
 use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Fact, Facts, Failure, Pending, Progress};
 
-use crate::background::{self, Migration, Standing};
+use crate::background::{self, BACKFILL, Migration, Standing};
 use crate::context::Context;
 use crate::findings::RETRY;
 use crate::observe::lines;
@@ -19,6 +19,9 @@ const STILL: &str = "still";
 /// The fact that lists what was migrated.
 const DONE: &str = "background";
 
+/// The fact with which the host tells people what to look after.
+const ATTENTION: &str = "attention";
+
 /// Follows it. What stands still and is worked on by nobody has ended, whatever it says of itself.
 pub(super) fn followed<O: Railway + Sql>(
     outside: &O,
@@ -27,17 +30,32 @@ pub(super) fn followed<O: Railway + Sql>(
 ) -> Result<Progress, Failure> {
     let migrations = background::read(outside, &context.schema)?;
     let variables = outside.variables(&context.worker.service)?;
-    match Standing::by(&migrations, &variables) {
-        Standing::Finished => {
-            let names = migrations.into_iter().map(|it| vec![it.name.into()]);
-            Ok(Progress::Done(vec![Fact::table(DONE, names)]))
+    match Standing::by(&migrations, &variables, context.to) {
+        Standing::Finished => Ok(Progress::Done(vec![done(&migrations)])),
+        // What was kept from beginning when the upgrade was planned is whoever's who did so, and nobody else's to end.
+        Standing::Asleep(asleep) if context.from.major == context.to.major => {
+            Ok(Progress::Done(vec![done(&migrations), Fact::one(ATTENTION, paused(&asleep))]))
         }
+        Standing::Asleep(asleep) => Ok(Progress::Failed(paused(&asleep))),
         Standing::Failed(failed) => Ok(Progress::Failed(format!(
             "a migration in the background failed: {}. To go on, {RETRY}",
             lines(&failed.iter().map(Migration::line).collect::<Vec<_>>())
         ))),
         Standing::Active(open) => Ok(moving(context, &migrations, &open, Facts(memo))),
     }
+}
+
+fn done(migrations: &[Migration]) -> Fact {
+    let done = migrations.iter().filter(|it| it.finished);
+    Fact::table(DONE, done.map(|it| vec![it.name.as_str().into()]))
+}
+
+fn paused(asleep: &[Migration]) -> String {
+    format!(
+        "what version 3 kept is not written anew for version 4, because {BACKFILL} of the worker keeps it from that: {}. Take the variable away, \
+         and deploy the worker",
+        lines(&asleep.iter().map(Migration::line).collect::<Vec<_>>())
+    )
 }
 
 fn moving(context: &Context, all: &[Migration], open: &[Migration], memo: Facts<'_>) -> Progress {

@@ -9,7 +9,6 @@ use lockstep_sdk::outside::{Effects, Http, Railway, Redis, Sql};
 use lockstep_sdk::{Fact, Facts, Failure, Progress, StepCall};
 
 use crate::context::Context;
-use crate::findings::PATIENT;
 use crate::names;
 use crate::three;
 
@@ -28,7 +27,7 @@ pub(crate) fn check<O: Railway + Sql + Http + Redis + Effects>(
             pin::check(outside, &services, Facts(&call.facts))
         }
         names::GRACE => grace::check(outside, &context.graces()),
-        names::PATIENCE => waits(outside, &context, Some(&PATIENT.to_string())),
+        names::PATIENCE => waits(outside, &context, Some(&context.wait.to_string())),
         names::DRY => services::same(outside, &context, memo),
         names::BACK_SMOKE => traces::again(outside, &context, call, memo),
         names::BEFORE => traces::before(outside, call, memo),

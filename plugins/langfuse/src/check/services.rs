@@ -46,6 +46,12 @@ pub(super) fn migrated<O: Railway + Sql + Http>(
     memo: &[Fact],
 ) -> Result<Progress, Failure> {
     let part = &context.web;
+    if context.route == Route::ToFour && call.round == 1 {
+        return Ok(Progress::Again(
+            "the image is set; what version 4 drops is looked at once more before it is started"
+                .to_owned(),
+        ));
+    }
     match up::check(outside, names::WEB_DEPLOY, &part.service, Some(&part.target))? {
         None => {}
         Some(Progress::Failed(why)) => return Ok(Progress::Failed(stands(outside, context, why))),

@@ -1,10 +1,14 @@
 //! The gates before version 4, which drops what was not moved.
+//!
+//! What was moved is what a migration in the background says that it has ended. Counts are evidence beside that: once version 3 takes
+//! what is sent, ClickHouse has rows that PostgreSQL never had, and lacks those that somebody has deleted since.
 
 use lockstep_sdk::Finding;
 use lockstep_sdk::outside::{Http, Sql};
 use lockstep_sdk::{Failure, failure::allowed};
 
 use super::Seen;
+use crate::background::{BACKFILL, Migration, Standing};
 use crate::clickhouse;
 use crate::database;
 use crate::names::WEB;
@@ -25,9 +29,14 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// Returns whether everything is there.
-    pub(crate) fn is_moved(&self) -> bool {
+    /// Returns whether ClickHouse has no fewer rows, which alone proves nothing.
+    pub(crate) fn is_plausible(&self) -> bool {
         self.there.as_ref().is_ok_and(|there| *there >= self.here)
+    }
+
+    /// Returns whether rows are there that no migration says to have moved.
+    pub(crate) fn is_unmoved(&self, migrations: &[Migration]) -> bool {
+        self.here > 0 && !migrations.iter().any(|it| it.has_moved(self.table))
     }
 
     /// Returns it in one line.
@@ -60,19 +69,51 @@ pub(crate) fn counts<O: Sql + Http>(
 }
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
-    vec![drops(), room(seen), callback()]
+    let mut findings = vec![drops(), room(seen), callback()];
+    findings.extend(backfill(seen));
+    findings
 }
 
-/// Returns what is said of the counts.
-pub(crate) fn moved(counted: &[Counted]) -> Finding {
-    let finding = if counted.iter().all(Counted::is_moved) {
-        Finding::note("moved", "everything that version 2 kept in PostgreSQL is in ClickHouse")
-    } else {
-        Finding::refusal("moved", "rows that version 2 kept in PostgreSQL are not in ClickHouse: version 4 would drop them, for good")
+/// Returns what is said of what was moved.
+pub(crate) fn moved(counted: &[Counted], migrations: &[Migration]) -> Finding {
+    let unmoved: Vec<&str> =
+        counted.iter().filter(|it| it.is_unmoved(migrations)).map(|it| it.table).collect();
+    let finding = if !unmoved.is_empty() {
+        Finding::refusal("moved", "no migration in the background says that it has moved what version 2 kept: version 4 would drop it, for good")
+            .evidence(format!("with rows, and without a migration of theirs that has ended: {}", unmoved.join(", ")))
             .remedy("let the migrations in the background end, or begin them anew where rows were written since; nothing else opens this gate")
+    } else if counted.iter().all(Counted::is_plausible) {
+        Finding::note(
+            "moved",
+            "each migration that moves what version 2 kept in PostgreSQL has ended",
+        )
+    } else {
+        Finding::warning("moved", "each migration that moves what version 2 kept has ended, and yet ClickHouse has fewer rows: version 4 would drop those that it lacks, for good")
+            .remedy(
+                "see whether they were deleted since; if not, begin the migrations anew. Right before the tables are dropped the run stops, and goes \
+                 on only when somebody says that it may",
+            )
+            .mended_by(WEB)
     };
     let finding = counted.iter().map(Counted::line).fold(finding, Finding::evidence);
-    finding.source(DROPS)
+    finding
+        .evidence("counts are no proof: version 3 has taken rows since that PostgreSQL never had")
+        .source(DROPS)
+}
+
+/// What version 4 writes anew may not be kept from beginning when it is to be followed to its end.
+fn backfill(seen: Seen<'_>) -> Option<Finding> {
+    let (migrations, worker) = (seen.inside.background.as_ref()?, seen.survey.worker.as_ref()?);
+    let standing = Standing::by(migrations, &worker.variables, seen.goal.release);
+    let Standing::Asleep(asleep) = standing else { return None };
+    let finding = Finding::refusal(
+        "backfill",
+        "version 4 would not write anew what version 3 kept, because a variable keeps it from that",
+    )
+    .evidence(format!("{BACKFILL} of the worker"))
+    .remedy("take the variable away, and plan again")
+    .source("domain.md C.4");
+    Some(asleep.iter().map(Migration::line).fold(finding, Finding::evidence))
 }
 
 fn drops() -> Finding {

@@ -4,7 +4,7 @@ use lockstep_sdk::Finding;
 use lockstep_sdk::blocks::prisma::Unended;
 
 use super::Seen;
-use crate::background::{Migration, Standing};
+use crate::background::{BACKFILL, Migration, Standing};
 use crate::database::Inside;
 use crate::names::{BACKGROUND, WEB};
 use crate::route::{DROPS, Route};
@@ -81,10 +81,16 @@ fn background(seen: Seen<'_>) -> Finding {
     let lines = |finding: Finding, open: &[Migration]| {
         open.iter().map(Migration::line).fold(finding, Finding::evidence)
     };
-    match Standing::by(migrations, &worker.variables) {
+    match Standing::by(migrations, &worker.variables, seen.from) {
         Standing::Finished => Finding::note("background", "everything that is migrated in the background is done")
             .evidence(format!("{} migrations", migrations.len()))
             .mended_by(BACKGROUND),
+        Standing::Asleep(asleep) => lines(
+            Finding::warning("background", "what version 3 kept is not written anew for version 4: a variable keeps it from that")
+                .remedy(format!("take {BACKFILL} of the worker away, and deploy that: no step does so"))
+                .source("domain.md C.4"),
+            &asleep,
+        ),
         Standing::Failed(failed) => lines(
             Finding::refusal("background", "a migration in the background has failed, and the worker does not try it again by itself")
                 .remedy(RETRY)

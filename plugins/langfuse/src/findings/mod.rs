@@ -11,8 +11,8 @@ use lockstep_sdk::blocks::releases::{self, Release as Published};
 
 pub(crate) use self::four::{counts, moved};
 pub(crate) use self::migrations::RETRY;
-pub(crate) use self::platform::{PATIENT, impatient};
-pub(crate) use self::settings::{ENCRYPTION_KEY, KEYS, KEYS_OF_2};
+pub(crate) use self::platform::{impatient, wait};
+pub(crate) use self::settings::{KEYS, KEYS_OF_2};
 
 use crate::names::{REVIEW, WEB};
 use crate::options::Options;
@@ -101,11 +101,11 @@ pub(crate) fn going(seen: Seen<'_>) -> Vec<Finding> {
 
 /// Returns what is to be said about upgrading from version 2, but for what is made then.
 pub(crate) fn entering(entering: Entering<'_>, inside: &database::Inside) -> Vec<Finding> {
-    let Entering { survey, from, goal, published, .. } = entering;
+    let Entering { survey, options, from, goal, published } = entering;
     let mut findings = vec![target(from, goal), between(published, from, goal.release)];
     findings.push(migrations::history(inside));
     findings.push(servers::postgres(inside.server, goal.release, servers::POSTGRES_OF_3));
-    findings.extend(platform::waiting(&survey.web));
+    findings.extend(platform::waiting(&survey.web, options));
     findings.push(traced(survey));
     findings.push(staging());
     findings

@@ -2,17 +2,19 @@
 
 use lockstep_sdk::blocks::{owner, proof, slug};
 use lockstep_sdk::running::Running;
+use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Finding, history};
 
 use super::Seen;
 use crate::names::{DATABASE, PATIENCE, WORKER};
+use crate::options::Options;
 use crate::survey::{Survey, URL};
 
-/// How long Railway must wait for a web service that migrates, in seconds.
-pub(crate) const PATIENT: u32 = 1_800;
+/// How long Railway must wait at least for a web service that migrates, in seconds.
+const PATIENT: u64 = 1_800;
 
 /// How long it waits unless told otherwise.
-const USUAL: u32 = 300;
+const USUAL: u64 = 300;
 
 pub(super) fn standing(survey: &Survey) -> Vec<Finding> {
     let mut findings = vec![leads(survey), backup(&survey.database)];
@@ -122,23 +124,30 @@ fn replicas(web: &Running) -> Finding {
     }
 }
 
+/// Returns how many seconds Railway must wait for a web service that migrates: as long as the step may take that starts it.
+pub(crate) fn wait(options: &Options) -> u64 {
+    options.migration_limit.div_ceil(SECOND).max(PATIENT)
+}
+
 /// Returns how many seconds Railway waits for the web service now, where that is too short for a migration.
-pub(crate) fn impatient(web: &Running) -> Option<u32> {
+pub(crate) fn impatient(web: &Running, wait: u64) -> Option<u64> {
     let set = web.setting("healthcheck-timeout").map_or(Some(USUAL), |text| text.parse().ok());
-    Some(set.unwrap_or(0)).filter(|seconds| *seconds < PATIENT)
+    Some(set.unwrap_or(0)).filter(|seconds| *seconds < wait)
 }
 
 pub(super) fn going(seen: Seen<'_>) -> Vec<Finding> {
-    let mut findings = waiting(&seen.survey.web);
+    let mut findings = waiting(&seen.survey.web, seen.options);
     findings.push(outage(seen));
     findings
 }
 
 /// What Railway does while a web service migrates.
-pub(super) fn waiting(web: &Running) -> Vec<Finding> {
-    let patience = match impatient(web) {
+pub(super) fn waiting(web: &Running, options: &Options) -> Vec<Finding> {
+    let wait = wait(options);
+    let patience = match impatient(web, wait) {
         Some(seconds) => Finding::warning("patience", "Railway ends a web service that takes longer than it waits, in the middle of a migration")
-            .evidence(format!("it waits for {seconds} s; the plan lets it wait for {PATIENT} s, and puts that back at the end"))
+            .evidence(format!("it waits for {seconds} s; the plan lets it wait for {wait} s, as long as the option `migration-limit` lets the step take, and puts that back at the end"))
+            .evidence("where Railway takes no number as large as that, the step `patience` fails before anything is changed: it reads back what is set")
             .evidence("what is left is a history in ClickHouse that is dirty, with which no version starts")
             .mended_by(PATIENCE)
             .source("langfuse#6679, #6639; domain.md C.9"),

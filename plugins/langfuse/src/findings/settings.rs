@@ -1,14 +1,14 @@
 //! Findings about variables: those without which a version 3 does not start, and keys that must never change.
 
 use lockstep_sdk::Finding;
+use lockstep_sdk::blocks::encryption_key::NAME as ENCRYPTION_KEY;
 use lockstep_sdk::running::Running;
 use lockstep_sdk::text::tame;
 
 use crate::survey::Survey;
 use crate::web::Told;
 
-/// The variable with which what is stored of others' secrets is encrypted, and that with which keys of projects are hashed.
-pub(crate) const ENCRYPTION_KEY: &str = "ENCRYPTION_KEY";
+/// The variable with which keys of projects are hashed.
 pub(crate) const SALT: &str = "SALT";
 
 /// Variables of the web service that no run may find changed.

@@ -10,6 +10,7 @@ use lockstep_sdk::step::{MINUTE, SECOND};
 use lockstep_sdk::{Draft, Failure, Finding, Severity, Target, Version, Watch};
 
 use super::parts::{Leaving, Parts};
+use super::switch::FROZEN;
 use crate::context::{Context, Part};
 use crate::database::DROPPED;
 use crate::declare::Declares;
@@ -135,7 +136,7 @@ fn exchange<O: Railway + Sql + Http, D: Declares>(
     found.extend(findings::going(seen));
     if let (Route::ToFour, Some(schema), Ok(columns)) = (route, inside.schema(), &survey.schema) {
         let counted = findings::counts(outside, schema, columns, &DROPPED)?;
-        found.push(findings::moved(&counted));
+        found.push(findings::moved(&counted, inside.background.as_deref().unwrap_or_default()));
     }
     found.push(chosen(route));
     let Some(worker) = &survey.worker else { return Ok(Draft::bare(versions, found)) };
@@ -231,6 +232,9 @@ fn context(seen: Seen<'_>) -> Option<Context> {
         traced: survey.keys.is_ok(),
         stall_limit: options.stall_limit,
         patience: survey.web.setting("healthcheck-timeout").map(str::to_owned),
+        wait: findings::wait(options),
+        thaws: FROZEN.into_iter().any(|name| survey.web.is_on(name)),
+        kept: Vec::new(),
     })
 }
 

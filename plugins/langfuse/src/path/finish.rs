@@ -46,7 +46,7 @@ impl<D: Declares> Parts<'_, D> {
         .expected(options.soak);
         self.push(if options.soak == 0 { soak } else { soak.soaking(options.soak) });
         let mut labels = Vec::new();
-        if impatient(self.web.running).is_some() {
+        if impatient(self.web.running, self.context.wait).is_some() {
             let former = self.context.patience.as_deref().unwrap_or_default();
             let wait = [("healthcheck-timeout", former)];
             self.declare.set_settings(PATIENCE_BACK, &self.context.web.service, &wait)?;

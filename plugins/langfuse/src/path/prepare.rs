@@ -6,7 +6,7 @@ use lockstep_sdk::{Drive, Failure, OutageKind, Step, Times};
 
 use super::parts::{Leaving, Parts};
 use crate::declare::Declares;
-use crate::findings::{PATIENT, impatient};
+use crate::findings::impatient;
 use crate::message;
 use crate::names::{self, API};
 
@@ -58,10 +58,10 @@ impl<D: Declares> Parts<'_, D> {
 
     /// Taken back on the way back, and by the last step.
     fn patience(&mut self) -> Result<(), Failure> {
-        if impatient(self.web.running).is_none() {
+        if impatient(self.web.running, self.context.wait).is_none() {
             return Ok(());
         }
-        let wait = [("healthcheck-timeout", &*PATIENT.to_string())];
+        let wait = [("healthcheck-timeout", &*self.context.wait.to_string())];
         self.declare.set_settings(names::PATIENCE, &self.context.web.service, &wait)?;
         self.push(
             Step::new(

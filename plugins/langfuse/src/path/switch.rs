@@ -1,7 +1,7 @@
 //! The switch of both services, and the way back to the former ones.
 
 use lockstep_sdk::step::MINUTE;
-use lockstep_sdk::{Failure, OutageKind, Step};
+use lockstep_sdk::{Drive, Failure, OutageKind, Step};
 
 use super::parts::{Parts, refs};
 use super::prepare::{BOOT, LATE};
@@ -10,7 +10,7 @@ use crate::names;
 use crate::route::Route;
 
 /// Variables that keep a web service from migrating when it starts.
-pub(crate) const FROZEN: [&str; 2] =
+pub(super) const FROZEN: [&str; 2] =
     ["LANGFUSE_AUTO_CLICKHOUSE_MIGRATION_DISABLED", "LANGFUSE_AUTO_POSTGRES_MIGRATION_DISABLED"];
 
 /// The variable that says how version 4 writes, and the mode in which version 3 can still read what it writes.
@@ -22,7 +22,14 @@ const LOSS: &str = "the tables in which version 2 kept traces, observations, sco
 
 /// What a person says yes to before that.
 const ACCEPT: &str = "Version 4 drops the tables `traces`, `observations`, `scores` and `dataset_run_items` in PostgreSQL when it starts. The findings say that \
-    everything in them is in ClickHouse, and it is looked at again right before. Go on?";
+    the migrations which move what is in them have ended, and that is looked at again right before. Go on?";
+
+/// Lets a step be approved, and take two rounds: what may be dropped is looked at once more between the image and the deployment,
+/// however long a run was interrupted there.
+fn dropping(step: Step) -> Step {
+    let step = step.losing(LOSS).approved(ACCEPT);
+    Step { drive: Drive::Guided, rounds: 2, ..step }
+}
 
 impl<D: Declares> Parts<'_, D> {
     /// Starts both new services, the web service first.
@@ -38,13 +45,13 @@ impl<D: Declares> Parts<'_, D> {
         let off: Vec<(&str, &str)> =
             FROZEN.into_iter().filter(|name| web.is_on(name)).map(|name| (name, "false")).collect();
         if !off.is_empty() {
-            self.declare.set_variables("web-migrates", service, &off)?;
-            there.push("web-migrates".to_owned());
+            self.declare.set_variables(names::WEB_MIGRATES, service, &off)?;
+            there.push(names::WEB_MIGRATES.to_owned());
         }
         self.writing("web", service, &mut there, &mut pairs)?;
-        self.declare.set_image("web-image", service, &self.seen.goal.web.image.to_string())?;
+        self.declare.set_image(names::WEB_IMAGE, service, &self.seen.goal.web.image.to_string())?;
         self.declare.deploy(names::WEB_DEPLOY, service)?;
-        there.extend(["web-image".to_owned(), names::WEB_DEPLOY.to_owned()]);
+        there.extend([names::WEB_IMAGE.to_owned(), names::WEB_DEPLOY.to_owned()]);
         // A former version that finds a newer history in ClickHouse does not start unless it is told not to migrate.
         let frozen = FROZEN.map(|name| (name, "true"));
         self.declare.set_variables("back-web-frozen", service, &frozen)?;
@@ -52,7 +59,7 @@ impl<D: Declares> Parts<'_, D> {
         self.declare.deploy(names::BACK_WEB, service)?;
         for (back, forward) in [
             ("back-web-frozen", names::WEB_DEPLOY),
-            ("back-web-image", "web-image"),
+            ("back-web-image", names::WEB_IMAGE),
             (names::BACK_WEB, names::WEB_DEPLOY),
         ] {
             pairs.push((back.to_owned(), forward.to_owned()));
@@ -69,7 +76,7 @@ impl<D: Declares> Parts<'_, D> {
         .expected(self.web.running.boot())
         .limit(limit);
         let drops = self.context.route == Route::ToFour;
-        self.push(if drops { step.losing(LOSS).approved(ACCEPT) } else { step });
+        self.push(if drops { dropping(step) } else { step });
         let undo = Step::new(
             names::WEB_UNDO,
             format!("Start the web service of Langfuse {} again, without letting it migrate", self.context.from),

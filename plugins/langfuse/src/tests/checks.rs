@@ -1,15 +1,19 @@
 //! What steps demand before they start and before they are done.
 
 use lockstep_sdk::testing::{
-    Given, RUN, backup, deployment as plain, digest, done, failed, moved, pending,
+    Given, RUN, Tapped, backup, deployment as plain, digest, done, failed, moved, pending,
 };
-use lockstep_sdk::{DeploymentStatus, Fact, Facts, Failure, Observation, Progress};
+use lockstep_sdk::{DeploymentStatus, Fact, Facts, Failure, Observation, Progress, StepCall};
 
 use super::given::{kept, kept_for};
 use super::plans::last_three;
 use super::stack::Stack;
-use crate::background::Migration;
+use super::traces::Performed;
+use crate::apply::apply;
 use crate::background::tests::migration;
+use crate::background::{BACKFILL, Migration};
+use crate::check::check;
+use crate::observe::observe;
 
 fn given() -> Given {
     kept(&Stack::healthy())
@@ -59,8 +63,8 @@ fn pins_settings_and_patience_must_stand() {
     failed(&given().check(&stack, "grace"), "`langfuse-worker`");
     stack.setting("langfuse-worker", "draining-seconds", "90");
     done(&given().check(&stack, "grace"));
-    failed(&given().check(&stack, "patience"), "was to wait 1800");
-    stack.setting("langfuse-web", "healthcheck-timeout", "1800");
+    failed(&given().check(&stack, "patience"), "was to wait 3600");
+    stack.setting("langfuse-web", "healthcheck-timeout", "3600");
     done(&given().check(&stack, "patience"));
     failed(&given().check(&stack, "close"), "was to wait 300");
     stack.setting("langfuse-web", "healthcheck-timeout", "300");
@@ -185,17 +189,17 @@ fn what_goes_on_in_the_background_is_followed_to_its_end() {
     let begun = given.check(&working("{}", None), "background");
     pending(&begun, "20260101_later: not begun");
     let Progress::Pending(first) = begun else { unreachable!() };
-    assert_eq!((first.done, first.total), (Some(1), Some(2)));
+    assert_eq!((first.done, first.total), (Some(3), Some(4)));
     let moving = working("{\"maxDate\":\"2026-01-01\"}", Some(4));
     let Ok(Progress::Pending(second)) = given.ask(&moving, "background", &first.memo) else {
         panic!()
     };
     assert!(second.note.contains("maxDate"), "{}", second.note);
     let mut stack = working("{}", None);
-    stack.databases.background[1].finished = true;
+    stack.databases.background[3].finished = true;
     done(&given.check(&stack, "background"));
-    stack.databases.background[1].finished = false;
-    stack.databases.background[1].failed = Some("timeout".to_owned());
+    stack.databases.background[3].finished = false;
+    stack.databases.background[3].failed = Some("timeout".to_owned());
     failed(
         &given.check(&stack, "background"),
         "20260101_later: timeout. To go on, see why it failed",
@@ -228,7 +232,65 @@ fn version_4_is_not_started_on_what_is_not_moved_whoever_says_so() {
     moved(&accepted.observe(&late, "web"), "not moved yet");
     let mut fewer = last_three();
     fewer.databases.rows = 10;
-    moved(&given.observe(&fewer, "web"), "900 rows in PostgreSQL, 10 in ClickHouse");
+    let why =
+        moved(&given.observe(&fewer, "web"), "it has fewer of `observations`, `scores`, `traces`");
+    fewer.databases.rows = 11;
+    let accepted = given.with([Fact::one("accepted", why)]);
+    assert!(
+        matches!(accepted.observe(&fewer, "web"), Observation::Ready(_)),
+        "its text has no figures"
+    );
+    // More rows prove nothing where no migration says that it has moved them.
+    let mut unsaid = last_three();
+    unsaid.databases.background.remove(2);
+    let why = moved(&given.observe(&unsaid, "web"), "has moved `scores`");
+    let accepted = given.with([Fact::one("accepted", why)]);
+    moved(&accepted.observe(&unsaid, "web"), "has moved `scores`");
+}
+
+#[test]
+fn version_4_is_started_in_a_round_of_its_own_before_which_everything_is_looked_at_again() {
+    let given = kept_for(&last_three(), "4.16.0").ready(&last_three(), "web");
+    assert!(matches!(given.check(&last_three(), "web"), Progress::Again(_)), "the image is set");
+    let performed = Performed::default();
+    let call = |round| StepCall { round, ..given.call("web") };
+    for round in [1, 2] {
+        assert_eq!(apply(&performed, &call(round)).unwrap(), []);
+    }
+    let labels: Vec<String> = performed.0.borrow().iter().map(|(label, _)| label.clone()).collect();
+    assert_eq!(labels, ["web-mode", "web-image", "web-deploy"]);
+    let second = check(&Tapped::on(&last_three()), &call(2), &[]).unwrap();
+    pending(&second, "not listed yet");
+    // What was opened anew between both rounds keeps the second one from beginning.
+    let mut late = last_three();
+    late.databases.background[2].finished = false;
+    let found = observe(&Tapped::on(&late), &call(2)).unwrap();
+    moved(&found, "not moved yet: 20241024_1738");
+}
+
+#[test]
+fn a_web_service_that_is_kept_from_migrating_is_let_migrate_in_the_first_round() {
+    let mut frozen = last_three();
+    frozen.set("langfuse-web", "LANGFUSE_AUTO_POSTGRES_MIGRATION_DISABLED", "true");
+    let given = kept_for(&frozen, "4.16.0");
+    let performed = Performed::default();
+    assert_eq!(apply(&performed, &given.call("web")).unwrap(), []);
+    assert_eq!(performed.0.borrow()[0].0, "web-migrates");
+}
+
+#[test]
+fn what_version_4_writes_anew_is_waited_for_and_is_not_done_while_it_is_kept_from_it() {
+    let backfill =
+        || Migration { gate: Some(BACKFILL.to_owned()), ..migration("20260701_v4_step_1") };
+    let mut stack = last_three();
+    stack.databases.background.push(backfill());
+    let given = kept_for(&stack, "4.16.0");
+    pending(&given.check(&stack, "background"), "20260701_v4_step_1: not begun");
+    stack.set("langfuse-worker", BACKFILL, "false");
+    failed(&given.check(&stack, "background"), "is not written anew for version 4");
+    stack.unset("langfuse-worker", BACKFILL);
+    stack.databases.background[3].finished = true;
+    done(&given.check(&stack, "background"));
 }
 
 #[test]

@@ -27,8 +27,13 @@ fn what_is_read_is_shown() {
     says(|_| {}, "releases", &WARNING, "v3.225.4: BREAKING: keys of v3.225.4");
     says(|_| {}, "shared", &NOTE, "Langfuse and LiteLLM share this schema");
     says(|_| {}, "dirty", &NOTE, "version 34");
-    says(|_| {}, "background", &NOTE, "1 migrations");
-    says(|_| {}, "patience", &WARNING, "it waits for 300 s; the plan lets it wait for 1800 s");
+    says(|_| {}, "background", &NOTE, "3 migrations");
+    says(
+        |_| {},
+        "patience",
+        &WARNING,
+        "it waits for 300 s; the plan lets it wait for 3600 s, as long as the option `migration-limit` lets the step take",
+    );
     says(|_| {}, "keys", &NOTE, "same keys");
     says(|_| {}, "outage", &NOTE, "`langfuse-worker` took up to 13 s");
     says(|it| it.answers.releases = (403, String::new()), "releases", &WARNING, "answered 403");

@@ -91,7 +91,7 @@ fn railway_waits_for_a_migration_and_then_as_long_as_it_did() {
     let (draft, declared) = planned(&Stack::healthy(), TO);
     assert_eq!(
         declared.line("patience"),
-        r#"set-settings langfuse-web [("healthcheck-timeout", "1800")]"#
+        r#"set-settings langfuse-web [("healthcheck-timeout", "3600")]"#
     );
     assert_eq!(step(&draft.steps, "patience").undo, Undo::Restore);
     assert_eq!(
@@ -105,7 +105,7 @@ fn railway_waits_for_a_migration_and_then_as_long_as_it_did() {
         r#"set-settings langfuse-web [("healthcheck-timeout", "")]"#
     );
     let mut patient = Stack::healthy();
-    patient.setting("langfuse-web", "healthcheck-timeout", "1800");
+    patient.setting("langfuse-web", "healthcheck-timeout", "3600");
     let (draft, _) = planned(&patient, TO);
     assert!(!ids(&draft.steps).contains(&"patience"));
     assert!(step(&draft.steps, "close").effects.is_empty());
@@ -231,5 +231,5 @@ fn the_description_says_why_and_no_path_changes_anything() {
     let paths: Vec<&String> = description.requests.iter().flat_map(|it| &it.paths).collect();
     assert!(paths.iter().all(|path| path.as_str() != "/*" && path.as_str() != "*"), "{paths:?}");
     let clickhouse: Vec<_> = paths.iter().filter(|path| path.starts_with("/?query")).collect();
-    assert_eq!(clickhouse, [&"/?query=SELECT%20*"]);
+    assert!(clickhouse.iter().all(|path| path.ends_with("&database=*")), "{clickhouse:?}");
 }

@@ -98,7 +98,11 @@ impl Default for Databases {
                 ("traces", "id!"),
             ],
             unended: Vec::new(),
-            background: vec![finished("20241024_1730_migrate_traces_from_pg_to_ch")],
+            background: vec![
+                finished("20241024_1730_migrate_traces_from_pg_to_ch"),
+                finished("20241024_1737_migrate_observations_from_pg_to_ch"),
+                finished("20241024_1738_migrate_scores_from_pg_to_ch"),
+            ],
             legacy: 900,
             clickhouse: "24.8.4.13",
             timezone: "UTC",
@@ -168,19 +172,19 @@ impl Databases {
     }
 
     fn asked(&self, asked: &str) -> (u16, String) {
-        let is = |query: &str| asked == path(query);
+        let is = |query: &str| asked == path(query, "default");
         if let Some((status, text)) = self.error {
             return (status, text.to_owned());
         }
         let body = if is(clickhouse::SERVER) {
             format!("{}\t{}\n", self.clickhouse, self.timezone)
-        } else if is(&clickhouse::has_history("default")) {
+        } else if is(clickhouse::HAS_HISTORY) {
             format!("{}\n", u8::from(self.history.is_some()))
-        } else if is(&clickhouse::history("default")) {
+        } else if is(clickhouse::HISTORY) {
             self.history.map(|(version, dirty)| format!("{version}\t{dirty}\n")).unwrap_or_default()
-        } else if is(&clickhouse::columns("default")) {
+        } else if is(clickhouse::COLUMNS) {
             self.columns.iter().map(|(table, name)| format!("{table}\t{name}\n")).collect()
-        } else if database::DROPPED.iter().any(|(_, it)| is(&clickhouse::counted("default", it))) {
+        } else if database::DROPPED.iter().any(|(_, it)| is(&clickhouse::counted(it))) {
             format!("{}\n", self.rows)
         } else {
             panic!("{asked} is not scripted")

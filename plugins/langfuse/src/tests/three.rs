@@ -10,6 +10,7 @@ use super::given::{drafted, planned};
 use super::stack::{Stack, target};
 use crate::background::tests::migration;
 use crate::describe::description;
+use crate::three::WIRED;
 
 const TO: &str = "3.29.0";
 
@@ -159,6 +160,41 @@ fn web_and_worker_are_told_the_same_and_the_worker_waits_with_the_background() {
 }
 
 #[test]
+fn what_version_2_keeps_as_objects_stays_where_it_is() {
+    let own = [
+        ("LANGFUSE_S3_MEDIA_UPLOAD_BUCKET", "ours"),
+        ("LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT", "https://objects.example"),
+        ("LANGFUSE_S3_MEDIA_UPLOAD_SECRET_ACCESS_KEY", "***m"),
+        ("LANGFUSE_S3_MEDIA_UPLOAD_SSE", "AES256"),
+    ];
+    let mut stack = Stack::two();
+    for (name, value) in own {
+        stack.set("langfuse-web", name, value);
+    }
+    let (draft, declared) = planned(&stack, TO);
+    assert!(!declared.line("wire").contains("MEDIA_UPLOAD"), "{}", declared.line("wire"));
+    assert!(declared.line("wire").contains("LANGFUSE_S3_EVENT_UPLOAD_BUCKET"));
+    for (name, _) in own {
+        let told = format!("(\"{name}\", \"${{{{langfuse-web.{name}}}}}\")");
+        assert!(declared.line("make-worker").contains(&told), "{name}");
+    }
+    assert_eq!(declared.line("make-worker").matches("MEDIA_UPLOAD").count(), 2 * own.len());
+    assert!(finding(&draft, "stores").evidence[0].contains("MEDIA_UPLOAD_SSE"));
+    // The step that wires the rest is done without those of the store that stays.
+    let given = Given { now: NOW, ..Given::by(&draft) }.ready(&stack, "keep");
+    failed(&given.check(&stack, "wire"), "is not told `CLICKHOUSE_URL`");
+    for (name, value) in WIRED.into_iter().filter(|(name, _)| !name.contains("MEDIA_UPLOAD")) {
+        stack.set("langfuse-web", name, value);
+    }
+    done(&given.check(&stack, "wire"));
+    refused(
+        |it| it.set("langfuse-web", "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT", "https://x"),
+        "wiring",
+        "LANGFUSE_S3_MEDIA_UPLOAD_ENDPOINT",
+    );
+}
+
+#[test]
 fn what_going_back_loses_is_said_before_it_begins() {
     let (draft, declared) = planned(&Stack::two(), TO);
     let web = step(&draft.steps, "web");
@@ -261,10 +297,13 @@ fn what_is_made_must_be_there_with_its_volumes_and_secrets_and_answer() {
 fn what_version_2_kept_is_followed_and_counted() {
     let mut stack = made();
     let given = given().ready(&stack, "web");
-    stack.databases.background = vec![migration("20241024_1730_migrate_traces_from_pg_to_ch")];
+    let finished = stack.databases.background.split_off(1);
+    stack.databases.background[0].finished = false;
     pending(&given.check(&stack, "background"), "not begun");
     stack.databases.background[0].finished = true;
     done(&given.check(&stack, "background"));
+    failed(&given.check(&stack, "moved"), "has moved what version 2 kept in `observations`");
+    stack.databases.background.extend(finished);
     stack.databases.rows = 899;
     failed(&given.check(&stack, "moved"), "900 rows in PostgreSQL, 899 in ClickHouse");
     stack.databases.rows = 900;

@@ -13,7 +13,7 @@ use crate::message;
 
 /// Writes down what a guided step performs.
 #[derive(Default)]
-struct Performed(RefCell<Vec<(String, Vec<Argument>)>>);
+pub(super) struct Performed(pub(super) RefCell<Vec<(String, Vec<Argument>)>>);
 
 impl Perform for Performed {
     fn perform(&self, label: &str, arguments: &[Argument]) -> Result<Vec<Fact>, Failure> {

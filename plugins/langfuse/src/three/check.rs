@@ -7,6 +7,8 @@ use lockstep_sdk::step::SECOND;
 use lockstep_sdk::{Failure, Pending, Progress, history};
 
 use super::parts::{MADE, WIRED, WORKER};
+use super::stores;
+use crate::background;
 use crate::clickhouse;
 use crate::context::Context;
 use crate::database::LEGACY;
@@ -103,17 +105,28 @@ pub(crate) fn rest() -> [&'static str; 3] {
 /// Looks whether the web service is told of everything.
 pub(crate) fn wired<O: Railway>(outside: &O, context: &Context) -> Result<Progress, Failure> {
     let variables = outside.variables(&context.web.service)?;
-    let lacks = WIRED.iter().find(|(name, _)| !variables.iter().any(|it| it.name == *name));
+    let stays = |name: &str| stores::stays(name, context.kept.iter().map(String::as_str));
+    let wanted = WIRED.iter().filter(|(name, _)| !stays(name));
+    let is_there = |name: &str| variables.iter().any(|it| it.name == name);
+    let lacks = wanted.into_iter().find(|(name, _)| !is_there(name));
     Ok(match lacks {
         None => Progress::Done(Vec::new()),
         Some((name, _)) => Progress::Failed(format!("the web service is not told `{name}`")),
     })
 }
 
-/// Looks whether everything that version 2 kept is there.
+/// Looks whether everything that version 2 kept is there: that the migrations which move it have ended is the gate, and that ClickHouse
+/// has no fewer rows must not speak against it.
 pub(crate) fn moved<O: Sql + Http>(outside: &O, context: &Context) -> Result<Progress, Failure> {
+    let migrations = background::read(outside, &context.schema)?;
     let counted = counts(outside, &context.schema, &context.columns, &LEGACY)?;
-    Ok(match counted.iter().find(|it| !it.is_moved()) {
+    if let Some(left) = counted.iter().find(|it| it.is_unmoved(&migrations)) {
+        return Ok(Progress::Failed(format!(
+            "no migration in the background says that it has moved what version 2 kept in `{}`",
+            left.table
+        )));
+    }
+    Ok(match counted.iter().find(|it| !it.is_plausible()) {
         None => Progress::Done(Vec::new()),
         Some(left) => Progress::Failed(format!(
             "what version 2 kept is not all there, though everything says that it is done: {}",

@@ -1,10 +1,11 @@
 //! What a plan says about version 2 and about what is made for version 3.
 
 use lockstep_sdk::Finding;
+use lockstep_sdk::blocks::encryption_key::{self, Encrypted, Key};
 use lockstep_sdk::image::Image;
 
-use super::parts::{MADE, WIRED, WORKER};
-use crate::findings::ENCRYPTION_KEY;
+use super::parts::{MADE, WORKER};
+use super::stores;
 use crate::names::{MAKE, SECRETS, WIRE};
 use crate::survey::Survey;
 
@@ -20,6 +21,7 @@ pub(super) fn going(
     images: &[Result<Image, String>],
 ) -> Vec<Finding> {
     let mut findings = vec![room(taken), parts(images), wiring(survey)];
+    findings.extend(stores_kept(survey));
     findings.extend(kept(survey));
     findings.push(key(survey));
     findings.push(path());
@@ -57,10 +59,18 @@ fn parts(images: &[Result<Image, String>]) -> Finding {
 }
 
 fn wiring(survey: &Survey) -> Finding {
-    let set: Vec<&str> =
-        WIRED.iter().map(|(name, _)| *name).filter(|name| survey.web.has(name)).collect();
+    let wired = stores::wired(&survey.web);
+    let halves = stores::halves(&survey.web);
+    let set = wired.iter().map(|(name, _)| *name).filter(|name| survey.web.has(name));
+    let set: Vec<&str> = set.filter(|name| !halves.contains(name)).collect();
+    if !halves.is_empty() {
+        return Finding::refusal("wiring", "the web service is told half of a store of objects, and version 3 would look for objects elsewhere")
+            .evidence(format!("without a bucket of theirs: {}", halves.join(", ")))
+            .remedy("name the bucket too if objects of version 2 are in it, or take these variables away if it never had one")
+            .source(SOURCE);
+    }
     if set.is_empty() {
-        return Finding::note("wiring", format!("{} variables lead the web service to them, and the worker refers to those", WIRED.len()))
+        return Finding::note("wiring", format!("{} variables lead the web service to them, and the worker refers to those", wired.len()))
             .evidence("CLICKHOUSE_CLUSTER_ENABLED=false: one server, which Langfuse takes for a cluster unless told otherwise")
             .mended_by(WIRE)
             .source(SOURCE);
@@ -72,6 +82,17 @@ fn wiring(survey: &Survey) -> Finding {
     .evidence(set.join(", "))
     .remedy("take these variables away, or finish by hand what was begun")
     .source(SOURCE)
+}
+
+/// Media that version 2 has are where its own variables say.
+fn stores_kept(survey: &Survey) -> Option<Finding> {
+    let own = stores::own(&survey.web);
+    (!own.is_empty()).then(|| {
+        Finding::note("stores", "what version 2 keeps as objects stays where it is: its variables are not changed, and the worker refers to them")
+            .evidence(own.join(", "))
+            .mended_by(MAKE)
+            .source(SOURCE)
+    })
 }
 
 fn kept(survey: &Survey) -> Option<Finding> {
@@ -90,8 +111,16 @@ fn kept(survey: &Survey) -> Option<Finding> {
     )
 }
 
+/// Returns what becomes of the key. A version 2 that serves without one has encrypted nothing.
+pub(super) fn key_of(survey: &Survey) -> Key {
+    let value = survey.web.variables.iter().find(|it| it.name == encryption_key::NAME);
+    let value = value.map(|it| &it.value);
+    let encrypted = if value.is_none() { Encrypted::Nothing } else { Encrypted::Perhaps };
+    Key::of(value, !survey.complaints.is_empty(), encrypted)
+}
+
 fn key(survey: &Survey) -> Finding {
-    if survey.web.has(ENCRYPTION_KEY) {
+    if key_of(survey) == Key::Stays {
         return Finding::note(
             "encryption-key",
             "the key with which secrets of others are encrypted is there, and stays",

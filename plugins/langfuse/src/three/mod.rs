@@ -6,6 +6,9 @@ mod findings;
 mod parts;
 mod plan;
 mod steps;
+mod stores;
 
 pub(crate) use self::check::{made, moved, rest, rested, secret, unrested, wired};
+#[cfg(test)]
+pub(crate) use self::parts::WIRED;
 pub(crate) use self::plan::{Entering, plan};

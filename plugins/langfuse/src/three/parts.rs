@@ -61,7 +61,7 @@ pub(super) const MADE: [Made; 3] = [
 ];
 
 /// What the web service is told. The buckets of events, media and exports are one, each with a prefix of its own.
-pub(super) const WIRED: [(&str, &str); 30] = [
+pub(crate) const WIRED: [(&str, &str); 30] = [
     ("CLICKHOUSE_URL", "${{clickhouse.CLICKHOUSE_HTTP_URL}}"),
     ("CLICKHOUSE_MIGRATION_URL", "${{clickhouse.CLICKHOUSE_NATIVE_URL}}"),
     ("CLICKHOUSE_USER", "${{clickhouse.CLICKHOUSE_USER}}"),

@@ -1,5 +1,6 @@
 //! The whole plan of this way: findings, context, steps.
 
+use lockstep_sdk::blocks::encryption_key::Key;
 use lockstep_sdk::blocks::pin;
 use lockstep_sdk::blocks::releases::Release as Published;
 use lockstep_sdk::blocks::{Block, close};
@@ -9,10 +10,11 @@ use lockstep_sdk::{Draft, Failure, Finding, Step, Version};
 
 use super::findings;
 use super::parts::{MADE, WORKER};
+use super::stores;
 use crate::context::{Context, Part};
 use crate::database::Inside;
 use crate::declare::Declares;
-use crate::findings::{self as common, ENCRYPTION_KEY};
+use crate::findings as common;
 use crate::names;
 use crate::options::Options;
 use crate::path::{Leaving, watches};
@@ -44,8 +46,8 @@ pub(super) struct Parts<'a, D> {
     pub(super) web: Leaving<'a>,
     /// The images of what is made, in the order of [`MADE`].
     pub(super) images: Vec<Image>,
-    /// Whether the web service gets a key of its own.
-    pub(super) lacks_key: bool,
+    /// What becomes of the web service's key.
+    pub(super) key: Key,
     pub(super) block: Block,
 }
 
@@ -89,9 +91,9 @@ pub(crate) fn plan<O: Railway, D: Declares>(
     if images.len() != MADE.len() || found.iter().any(Finding::refuses) {
         return Ok(Draft::bare(versions, found));
     }
-    let lacks_key = !survey.web.has(ENCRYPTION_KEY);
+    let key = findings::key_of(survey);
     let block = Block::default();
-    let mut parts = Parts { declare, entering, context: &context, web, images, lacks_key, block };
+    let mut parts = Parts { declare, entering, context: &context, web, images, key, block };
     parts.prepare()?;
     parts.make()?;
     parts.enter()?;
@@ -163,5 +165,8 @@ fn context(entering: Entering<'_>, inside: &Inside) -> Option<Context> {
         stall_limit: options.stall_limit,
         traced: true,
         patience: survey.web.setting("healthcheck-timeout").map(str::to_owned),
+        wait: common::wait(options),
+        thaws: false,
+        kept: stores::kept(&survey.web).into_iter().map(str::to_owned).collect(),
     })
 }

@@ -1,14 +1,17 @@
 //! The way there, and the way back.
 
+use lockstep_sdk::blocks::encryption_key::{self, Key};
 use lockstep_sdk::blocks::{close, grace, keep, pin, slug};
 use lockstep_sdk::make::Recipe;
+use lockstep_sdk::running::Running;
 use lockstep_sdk::step::{MINUTE, SECOND};
 use lockstep_sdk::{Drive, Failure, Step, Times};
 
-use super::parts::{MADE, OF_WORKER, SHARED, START, WIRED, WORKER};
+use super::parts::{MADE, OF_WORKER, SHARED, START, WORKER};
 use super::plan::Parts;
+use super::stores;
 use crate::declare::Declares;
-use crate::findings::{ENCRYPTION_KEY, PATIENT, impatient};
+use crate::findings::impatient;
 use crate::message;
 use crate::names::{self, API};
 use crate::path::{BOOT, PATIENCE_BACK, SECRETS as KEPT_OUTSIDE, refs};
@@ -44,8 +47,8 @@ impl<D: Declares> Parts<'_, D> {
         if let Some(step) = grace::plan(self.declare, names::GRACE, &graces)? {
             self.push(step);
         }
-        if impatient(web.running).is_some() {
-            let wait = [("healthcheck-timeout", &*PATIENT.to_string())];
+        if impatient(web.running, self.context.wait).is_some() {
+            let wait = [("healthcheck-timeout", &*self.context.wait.to_string())];
             self.declare.set_settings(names::PATIENCE, service, &wait)?;
             self.push(
                 Step::new(
@@ -147,15 +150,21 @@ impl<D: Declares> Parts<'_, D> {
             starts.push(label("rest"));
             halts.push(label("halt"));
         }
-        let texts = worker(web);
-        let texts: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let texts = worker(self.web.running);
+        let texts: Vec<_> =
+            texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let image = self.entering.goal.worker.image.to_string();
         self.declare.create("make-worker", WORKER, &image, &texts)?;
         let settings = [("draining-seconds", "90"), ("healthcheck-path", "/api/health")];
         self.declare.set_made("settings-worker", WORKER, &settings)?;
         made.extend(["make-worker".to_owned(), "settings-worker".to_owned()]);
-        if self.lacks_key {
-            self.declare.generate("secret-key", web, ENCRYPTION_KEY, Recipe::Hex(64))?;
+        if self.key != Key::Stays {
+            self.declare.generate(
+                "secret-key",
+                web,
+                encryption_key::NAME,
+                Recipe::Hex(encryption_key::DIGITS),
+            )?;
             secrets.push("secret-key".to_owned());
         }
         let step = Step::new(
@@ -190,7 +199,7 @@ impl<D: Declares> Parts<'_, D> {
             .reverses(&pairs)
             .limit(BOOT),
         );
-        self.declare.set_variables(names::WIRE, web, &WIRED)?;
+        self.declare.set_variables(names::WIRE, web, &stores::wired(self.web.running))?;
         self.push(
             Step::new(names::WIRE, "Lead the web service to them", "the former version does not read these variables, and the new version does not start without them")
                 .effects(&[names::WIRE])
@@ -283,8 +292,8 @@ impl<D: Declares> Parts<'_, D> {
         self.push(
             Step::new(
                 names::MOVED,
-                "Count what the former version kept, and what is there now",
-                "what says that it is done may be wrong",
+                "See that each migration of what the former version kept has ended, and count",
+                "that they have ended is what counts; fewer rows than before would speak against it, and more prove nothing",
             )
             .if_left("nothing: the new version serves")
             .limit(30 * MINUTE),
@@ -309,7 +318,7 @@ impl<D: Declares> Parts<'_, D> {
         .expected(options.soak);
         self.push(if options.soak == 0 { soak } else { soak.soaking(options.soak) });
         let mut labels = Vec::new();
-        if impatient(self.web.running).is_some() {
+        if impatient(self.web.running, self.context.wait).is_some() {
             let former = self.context.patience.as_deref().unwrap_or_default();
             let wait = [("healthcheck-timeout", former)];
             self.declare.set_settings(PATIENCE_BACK, &self.context.web.service, &wait)?;
@@ -321,8 +330,10 @@ impl<D: Declares> Parts<'_, D> {
 }
 
 /// What the worker is told: the same as the web service, by reference to that.
-fn worker(web: &str) -> Vec<(&'static str, String)> {
-    let shared = SHARED.into_iter().chain(WIRED.into_iter().map(|(name, _)| name));
-    let referred = shared.map(|name| (name, format!("${{{{{web}.{name}}}}}")));
-    referred.chain(OF_WORKER.map(|(name, text)| (name, text.to_owned()))).collect()
+fn worker(web: &Running) -> Vec<(String, String)> {
+    let wired = stores::wired(web);
+    let shared = SHARED.into_iter().chain(wired.iter().map(|(name, _)| *name));
+    let shared = shared.chain(stores::own(web));
+    let referred = shared.map(|name| (name.to_owned(), format!("${{{{{}.{name}}}}}", web.name())));
+    referred.chain(OF_WORKER.map(|(name, text)| (name.to_owned(), text.to_owned()))).collect()
 }

@@ -28,6 +28,9 @@ const COUNTS_ERRORS: u64 = 15;
 /// Errors after which nobody hopes any more. Each is tried again by the server, some seconds later.
 const HOPELESS: u64 = 20;
 
+/// How often it is worth looking whether a table more is copied: a small one takes a fraction of it.
+const LOOK: u64 = SECOND / 4;
+
 /// Looks whether every table is copied, and followed.
 pub(super) fn copied<O: Sql>(outside: &O, context: &Context) -> Result<Progress, Failure> {
     let published = answer::row(outside, OLD, PUBLISHED, &[FORWARD.into()])?.count(0)?;
@@ -48,7 +51,7 @@ pub(super) fn copied<O: Sql>(outside: &O, context: &Context) -> Result<Progress,
         }
     }
     let pending =
-        Pending { done: Some(copied), total: Some(published), ..Pending::after(SECOND, note) };
+        Pending { done: Some(copied), total: Some(published), ..Pending::after(LOOK, note) };
     Ok(pending.into())
 }
 

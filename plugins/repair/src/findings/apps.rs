@@ -1,12 +1,11 @@
 //! What keeps LiteLLM and Langfuse from being up.
 
+use lockstep_sdk::blocks::encryption_key::{Key, NAME as ENCRYPTION_KEY};
 use lockstep_sdk::{Finding, VariableValue};
 
 use crate::found::Found;
-use crate::names::{
-    APPS, CLUSTER, ENCRYPTION_KEY, KEY, LITELLM, MONITOR, SETTINGS, STORES, VARIABLES, WEB,
-};
-use crate::needs::{Change, Key, Needs};
+use crate::names::{APPS, CLUSTER, KEY, LITELLM, MONITOR, SETTINGS, STORES, VARIABLES, WEB};
+use crate::needs::{Change, Needs};
 use crate::survey::Survey;
 
 /// The keys with which LiteLLM sends its traces.

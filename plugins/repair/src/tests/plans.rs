@@ -61,7 +61,8 @@ fn the_guides_file_is_pinned_backed_up_mended_and_started_in_this_order() {
         Some(3_600_000),
         "the stack is healthy for an hour"
     );
-    assert!(draft.steps[0].gates.len() == 1 && draft.watches.is_empty());
+    assert!(draft.steps[0].gates.len() == 1);
+    assert_eq!(draft.watches.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["serving"]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! What each step finds and whether it has reached its end.
 
-use lockstep_sdk::{Backup, DeploymentStatus, Failure, Observation, Progress, StepCall};
+use lockstep_sdk::{Backup, DeploymentStatus, Failure, Observation, Progress, StepCall, Verdict};
 
 use super::plans::planned;
 use super::stack::Stack;
 use crate::check::check;
 use crate::observe::observe;
+use crate::probe::probe;
 
 /// A call about a step of the plan that was made for `planned_on`.
 fn call(step: &str, planned_on: &Stack) -> StepCall {
@@ -15,12 +16,13 @@ fn call(step: &str, planned_on: &Stack) -> StepCall {
 }
 
 fn is_done(stack: &Stack, step: &str) -> bool {
-    matches!(check(stack, &call(step, &Stack::as_written())).unwrap(), Progress::Done(_))
+    matches!(check(stack, &call(step, &Stack::as_written()), &[]).unwrap(), Progress::Done(_))
 }
 
 #[track_caller]
 fn failed(stack: &Stack, step: &str, part: &str) {
-    let Progress::Failed(why) = check(stack, &call(step, &Stack::as_written())).unwrap() else {
+    let Progress::Failed(why) = check(stack, &call(step, &Stack::as_written()), &[]).unwrap()
+    else {
         panic!("{step} is not failed");
     };
     assert!(why.contains(part), "{why}");
@@ -44,13 +46,43 @@ fn a_service_that_does_not_answer_yet_is_waited_for_and_a_stack_with_one_down_is
     assert!(is_done(&stack, "deploy-litellm") && is_done(&stack, "healthy"));
     stack.statuses.insert("litellm", 503);
     for step in ["deploy-litellm", "healthy"] {
-        let looked = check(&stack, &call(step, &Stack::as_written())).unwrap();
+        let looked = check(&stack, &call(step, &Stack::as_written()), &[]).unwrap();
         assert!(matches!(looked, Progress::Pending(_)), "{looked:?}");
     }
     stack.statuses.remove("litellm");
     assert!(!is_done(&stack, "deploy-litellm"), "nobody listens");
     stack.down("langfuse-worker");
-    failed(&stack, "healthy", "`langfuse-worker` is not up");
+    let mut memo = Vec::new();
+    let mut looks = 0;
+    let why = loop {
+        match check(&stack, &call("healthy", &Stack::as_written()), &memo).unwrap() {
+            Progress::Pending(pending) => (memo, looks) = (pending.memo, looks + 1),
+            Progress::Failed(why) => break why,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(looks > 1 && why.contains("`langfuse-worker` is not up"), "{looks}: {why}");
+    let newest = &mut stack.deployments.get_mut("langfuse-worker").unwrap()[0];
+    newest.status = DeploymentStatus::InProgress("DEPLOYING".to_owned());
+    let looked = check(&stack, &call("healthy", &Stack::as_written()), &memo).unwrap();
+    assert!(matches!(looked, Progress::Pending(_)), "one that boots is waited for: {looked:?}");
+}
+
+#[test]
+fn every_app_is_watched_while_the_stack_must_stay_healthy_and_not_before() {
+    let mut stack = Stack::safe();
+    let sees = |stack: &Stack, step: &str| {
+        probe(stack, "serving", &call(step, &Stack::as_written())).unwrap()
+    };
+    assert_eq!(sees(&stack, "healthy").verdict, Verdict::Pass);
+    stack.statuses.insert("langfuse-worker", 500);
+    let seen = sees(&stack, "healthy");
+    assert_eq!(seen.verdict, Verdict::Fail);
+    assert!(seen.evidence.contains("langfuse-worker answers 500"), "{}", seen.evidence);
+    stack.statuses.remove("langfuse-worker");
+    assert_eq!(sees(&stack, "healthy").verdict, Verdict::Fail, "nobody listens");
+    assert_eq!(sees(&stack, "key").verdict, Verdict::Pass, "it is what the plan mends");
+    assert!(probe(&stack, "other", &call("healthy", &Stack::as_written())).is_err());
 }
 
 #[test]
@@ -106,5 +138,5 @@ fn a_langfuse_that_came_up_meanwhile_keeps_its_key_and_its_kind_of_migrations() 
 
 #[test]
 fn a_step_that_is_none_of_the_plugins_is_an_error() {
-    assert!(check(&Stack::safe(), &call("upgrade", &Stack::as_written())).is_err());
+    assert!(check(&Stack::safe(), &call("upgrade", &Stack::as_written()), &[]).is_err());
 }

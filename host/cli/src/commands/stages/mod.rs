@@ -8,6 +8,7 @@ mod known;
 mod order;
 mod proceed;
 mod refusals;
+mod restart;
 mod whole;
 mod words;
 

@@ -1,15 +1,17 @@
 //! Going on with a composite plan: stage after stage, each planned anew at its turn and approved by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 
 use lockstep_engine::journal::Phase;
-use lockstep_engine::model::{Composite, RunId};
+use lockstep_engine::model::{Composite, Finding, Millis, Preview, Previewed, RunId};
 use lockstep_engine::run::difference;
 
 use super::known::Known;
+use super::refusals::at_its_turn;
 use super::words::capital;
 use crate::args::How;
+use crate::clock::now;
 use crate::commands::apply::{confirm, enter, moved, plan_unheld, refuse_held};
 use crate::commands::carry_on::known_step;
 use crate::commands::ended::Told;
@@ -132,7 +134,13 @@ async fn prepare(
     if let Some(words) = differs(known, index, &planned)? {
         output.say(&words);
     }
-    if planned.plan.refuses() {
+    let order = out_of_order(session, known, index, &planned).await?;
+    if !order.is_empty() {
+        let mut words = String::new();
+        render::findings(&mut words, &order);
+        output.say(&words);
+    }
+    if planned.plan.refuses() || !order.is_empty() {
         let words = format!("{title} refuses, and is not begun: mend what is marked ✗");
         return Ok(Ready::Left(Exit::Refused, format!("{words}{}", known.how_to_go_on())));
     }
@@ -153,6 +161,31 @@ async fn prepare(
         now => return Err(begun_meanwhile(now)),
     }
     Ok(Ready::Approved(Box::new((opened, planned))))
+}
+
+/// Returns what keeps a stage from its place in the order, judged by the plan that it has at its turn and by when the stages before it
+/// were over.
+async fn out_of_order(
+    session: &Session,
+    known: &Known,
+    index: usize,
+    planned: &Planned,
+) -> Result<Vec<Finding>, CliError> {
+    let mut stages = known.composite().stages.clone();
+    if let Some(stage) = stages.get_mut(index) {
+        let Planned { digest, plan, .. } = planned;
+        let preview = Previewed { digest: *digest, plan: plan.clone() };
+        stage.preview = Preview::Planned(Box::new(preview));
+    }
+    let mut over = BTreeMap::new();
+    for earlier in 0..index {
+        let Some(run) = known.run(earlier) else { continue };
+        let records = session.store.records(&run.run).await.or_exit(Exit::Failed)?;
+        over.extend(records.last().map(|last| (earlier, last.at)));
+    }
+    let now = now();
+    let since = |earlier: usize| over.get(&earlier).map_or(Millis(0), |at| now.since(*at));
+    at_its_turn(&stages, index, &since)
 }
 
 /// Says what differs from the preview. The first stage that has something to do is none, and neither are those before it: like

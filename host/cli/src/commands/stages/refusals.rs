@@ -1,11 +1,12 @@
 //! What keeps stages from the order in which they stand.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use lockstep_engine::model::{Bound, Finding, Severity, Stage, Version};
+use lockstep_engine::model::{Bound, Finding, Millis, Severity, Stage, Version};
 use lockstep_engine::policy::is_within;
 use serde::Deserialize;
 
+use super::restart::{Restart, Restarting};
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::matrix::{bound, exact};
@@ -18,6 +19,7 @@ const DATA: &str = include_str!("refusals.toml");
 struct Known {
     first: Vec<First>,
     refusal: Vec<Refused>,
+    restart: Restart,
 }
 
 /// A stage before which no other is begun.
@@ -47,14 +49,38 @@ pub(super) fn refusals(stages: &[Stage]) -> Result<Vec<Finding>, CliError> {
     let known: Known = toml::from_str(DATA).or_exit(Exit::Failed)?;
     let mut found: Vec<Finding> =
         known.first.iter().filter_map(|first| first.waited_for(stages)).collect();
-    for (index, stage) in stages.iter().enumerate() {
-        let before = stages.get(..index).unwrap_or(&[]);
-        for refused in known.refusal.iter().filter(|refused| refused.stage == stage.component) {
-            found.extend(refused.breach(stage, before));
-        }
-        found.extend(restarts_again(stage, before));
+    for index in 0..stages.len() {
+        found.extend(known.breaches(stages, index, &|_| Millis(0)));
     }
     Ok(found)
+}
+
+/// Returns what keeps one stage from being begun at its turn. `since` returns for how long an earlier one has been over.
+pub(super) fn at_its_turn(
+    stages: &[Stage],
+    index: usize,
+    since: &dyn Fn(usize) -> Millis,
+) -> Result<Vec<Finding>, CliError> {
+    let known: Known = toml::from_str(DATA).or_exit(Exit::Failed)?;
+    Ok(known.breaches(stages, index, since))
+}
+
+impl Known {
+    fn breaches(
+        &self,
+        stages: &[Stage],
+        index: usize,
+        since: &dyn Fn(usize) -> Millis,
+    ) -> Vec<Finding> {
+        let Some(stage) = stages.get(index) else { return Vec::new() };
+        let before = stages.get(..index).unwrap_or(&[]);
+        let refused = self.refusal.iter().filter(|refused| refused.stage == stage.component);
+        let mut found: Vec<Finding> =
+            refused.filter_map(|refused| refused.breach(stage, before)).collect();
+        let earlier: Vec<Restarting> = before.iter().map(Restarting::of).collect();
+        found.extend(self.restart.again(&Restarting::of(stage), &earlier, since));
+        found
+    }
 }
 
 /// Returns whether a component is no upgrade of its own, but what comes before every upgrade.
@@ -123,45 +149,6 @@ impl Refused {
 fn ends_with(stage: &Stage) -> Option<Version> {
     let planned = stage.preview.planned().map(|it| it.plan.authority.to.text.as_str());
     planned.or(stage.desired.as_deref()).map(exact)
-}
-
-/// Tells that a stage restarts what keeps data and was restarted by one before: a second restart in one window leaves no time to see
-/// what the first one did.
-fn restarts_again(stage: &Stage, before: &[Stage]) -> Option<Finding> {
-    let own = restarted(stage);
-    let again = |other: &Stage| {
-        let both: Vec<String> =
-            restarted(other).intersection(&own).map(|it| format!("`{it}`")).collect();
-        (!both.is_empty())
-            .then(|| format!("`{}` restarts {} before it", other.component, both.join(", ")))
-    };
-    let evidence: Vec<String> = before.iter().filter_map(again).collect();
-    (!evidence.is_empty()).then(|| Finding {
-        id: "one-restart-a-window".to_owned(),
-        severity: Severity::Warning,
-        title: format!(
-            "stage `{}` restarts what keeps data a second time: begin it in another window",
-            stage.component
-        ),
-        evidence,
-        remedy: Some(
-            "leave a day between the two: `lockstep resume` begins a stage only when you say so"
-                .to_owned(),
-        ),
-        source: Some("the guide, rollback triggers: watch for 24 hours".to_owned()),
-        mended_by: Vec::new(),
-    })
-}
-
-/// Returns the services with a volume that a stage has an outage of.
-fn restarted(stage: &Stage) -> BTreeSet<String> {
-    let Some(previewed) = stage.preview.planned() else { return BTreeSet::new() };
-    let authority = &previewed.plan.authority;
-    let keeps = |name: &String| {
-        authority.pins.get(name).is_some_and(|pin| pin.volume_instance_id.is_some())
-    };
-    let outages = authority.steps.iter().flat_map(|frozen| &frozen.step.outage);
-    outages.map(|outage| outage.service.clone()).filter(keeps).collect()
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! What a comparison is told, and how far it is.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use lockstep_engine::model::{Failure, Scope, Transfer};
 
 use super::run::run;
 use super::seen::Seen;
 use crate::order::Order;
-use crate::sql::job::{Ended, Job};
+use crate::sql::job::{Ended, Job, locked};
 use crate::sql::session::Databases;
 use crate::sql::snapshots::own_name;
 
@@ -41,7 +41,7 @@ pub(in crate::sql) fn begin(
     let reached = Arc::new(Mutex::new(Reached::default()));
     let (databases, shared) = (databases.clone(), reached.clone());
     let wanted = wanted(order, transfer);
-    Job::begin(move || lock(&reached).note(), async move {
+    Job::begin(move || locked(&reached).note(), async move {
         match wanted {
             Some(wanted) => run(&databases, &wanted, &shared).await,
             None => Err(Ended::Failed(Failure::permanent("sql:kind", "this is no comparison"))),
@@ -57,10 +57,6 @@ impl Reached {
         };
         format!("compared {} rows of about {}{moving}", self.rows, self.of_rows.max(self.rows))
     }
-}
-
-pub(super) fn lock(reached: &Mutex<Reached>) -> MutexGuard<'_, Reached> {
-    reached.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn wanted(order: &Order<'_>, transfer: &Transfer) -> Option<Wanted> {

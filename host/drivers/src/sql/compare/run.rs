@@ -7,10 +7,10 @@ use futures_util::future;
 use lockstep_engine::model::{Fact, Failure, Scope, Value};
 use tokio_postgres::{Client, Error};
 
-use super::job::{Reached, Wanted, lock};
+use super::job::{Reached, Wanted};
 use super::stretch::{Pair, Side};
 use super::table::{Range, Table, tables};
-use crate::sql::job::Ended;
+use crate::sql::job::{Ended, locked};
 use crate::sql::session::{Databases, Session, failure};
 use crate::sql::snapshots::Names;
 
@@ -27,11 +27,12 @@ const CALLED: &str = "lockstep:compare";
 const SETTINGS: &str = "\
     SET search_path = pg_catalog; SET statement_timeout = '2h'; SET lock_timeout = '10s'; SET row_security = off; \
     SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC'; SET extra_float_digits = 1; \
-    SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lc_monetary = 'C'; SET default_transaction_read_only = on";
+    SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lc_monetary = 'C'; SET default_transaction_read_only = on; \
+    SET idle_in_transaction_session_timeout = 0";
 
 /// Everything by which the order of texts is decided.
 const COLLATION: &str = "\
-    SELECT pg_catalog.concat_ws(' ', d.datcollate, d.datctype, d.datlocprovider, pg_catalog.current_setting('server_encoding')) \
+    SELECT pg_catalog.concat_ws(' ', d.datcollate, d.datctype, coalesce(pg_catalog.to_jsonb(d)->>'datlocprovider', 'c'), pg_catalog.current_setting('server_encoding')) \
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()";
 
 const SEQUENCES: &str = "\
@@ -68,7 +69,7 @@ pub(super) async fn run(
     }
     if matches!(wanted.scope, Scope::Rows | Scope::Everything) {
         facts.push(fact("tables", run.rows().await?));
-        let reached = lock(reached);
+        let reached = locked(reached);
         facts.extend([fact("rows", reached.rows), fact("moving", reached.moving)]);
     }
     if wanted.scope == Scope::Everything {
@@ -135,18 +136,26 @@ impl Run<'_> {
         if let Some(differs) = differing("the tables differ", &names(&left), &names(&right)) {
             return Err(differs);
         }
-        lock(self.reached).of_rows = left.values().map(|table| table.rows).sum();
-        let mut stretches = VecDeque::new();
-        for (name, table) in &left {
-            let cut = table.has_key() && (!table.collates || collation == other);
-            let ranges =
-                if cut { self.cut(&sessions, table).await? } else { vec![Range::default()] };
-            stretches.extend(ranges.into_iter().map(|range| (name.as_str(), table, range)));
+        for (table, other) in left.values_mut().zip(right.values()) {
+            table.hashes_rows &= other.hashes_rows;
         }
-        let stretches = Mutex::new(stretches);
+        locked(self.reached).of_rows = left.values().map(|table| table.rows).sum();
+        let workers = future::try_join_all((0..AT_ONCE).map(|_| self.open())).await?;
+        let tables = Mutex::new(largest_last(&left));
+        let stretches = Mutex::new(VecDeque::new());
+        let cuts = workers.iter().map(|sessions| async {
+            while let Some((name, table)) = take(&tables, Vec::pop) {
+                let cut = table.has_key() && (!table.collates || collation == other);
+                let ranges =
+                    if cut { self.cut(sessions, table).await? } else { vec![Range::default()] };
+                locked(&stretches).extend(ranges.into_iter().map(|range| (name, table, range)));
+            }
+            Ok(())
+        });
+        future::try_join_all(cuts).await?;
         let wrong = Mutex::new(BTreeMap::new());
-        let workers = (0..AT_ONCE).map(|_| self.work(&stretches, &wrong));
-        future::try_join_all(workers).await?;
+        let compared = workers.iter().map(|sessions| self.work(sessions, &stretches, &wrong));
+        future::try_join_all(compared).await?;
         let wrong = wrong.into_inner().unwrap_or_default();
         if wrong.is_empty() {
             return Ok(left.len() as u64);
@@ -159,26 +168,23 @@ impl Run<'_> {
     /// Compares one stretch after the other until none is left.
     async fn work<'t>(
         &self,
+        sessions: &Sessions,
         stretches: &Mutex<VecDeque<(&'t str, &'t Table, Range)>>,
         wrong: &Mutex<BTreeMap<&'t str, u64>>,
     ) -> Result<(), Ended> {
-        let sessions = self.open().await?;
         let (left, right) = (&sessions.left.client, &sessions.right.client);
         let seen = self.wanted.seen.as_ref().filter(|_| self.snapshots.is_none());
         let pair = Pair { left, right, still: self.snapshots.is_some(), seen };
-        loop {
-            let next = stretches.lock().ok().and_then(|mut stretches| stretches.pop_front());
-            let Some((name, table, range)) = next else { return Ok(()) };
+        while let Some((name, table, range)) = take(stretches, VecDeque::pop_front) {
             let came = pair.compare(table, &range).await.map_err(|error| self.failed(error))?;
-            let mut reached = lock(self.reached);
+            let mut reached = locked(self.reached);
             reached.rows += came.rows;
             reached.moving += came.moving;
-            if came.differ > 0
-                && let Ok(mut wrong) = wrong.lock()
-            {
-                *wrong.entry(name).or_default() += came.differ;
+            if came.differ > 0 {
+                *locked(wrong).entry(name).or_default() += came.differ;
             }
         }
+        Ok(())
     }
 
     /// Cuts a table into stretches by the keys that the left has now.
@@ -230,6 +236,18 @@ impl Run<'_> {
         };
         Ended::Failed(self.databases.redactor.failure(failure))
     }
+}
+
+/// Returns the tables in the order in which they are cut from the end: what takes longest had better begin first.
+fn largest_last(tables: &BTreeMap<String, Table>) -> Vec<(&str, &Table)> {
+    let mut all: Vec<_> = tables.iter().map(|(name, table)| (name.as_str(), table)).collect();
+    all.sort_by_key(|(_, table)| table.rows);
+    all
+}
+
+/// Takes one of what several workers share.
+fn take<T, Q>(queue: &Mutex<Q>, next: impl FnOnce(&mut Q) -> Option<T>) -> Option<T> {
+    next(&mut locked(queue))
 }
 
 async fn found(client: &Client) -> Result<(BTreeMap<String, Table>, String), Error> {

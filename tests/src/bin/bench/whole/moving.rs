@@ -18,8 +18,13 @@ use crate::rounds::Rounds;
 /// The longest that all but one of a hundred writers may be without an acknowledgement.
 const OUTAGE: Budget = Budget::AtMost(1.0);
 
-/// What the copy may take, beside `pgcopydb clone`.
+/// What the copy may take, beside this.
 const COPY: Budget = Budget::AtMostTimes(1.2);
+const CLONE: &str = "pgcopydb clone";
+
+/// What it may take until it is verified, beside this.
+const VERIFIED: Budget = Budget::AtMostTimes(1.0);
+const COMPARED: &str = "pgcopydb clone and compare data";
 
 /// Measures it.
 pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
@@ -66,8 +71,11 @@ pub(crate) fn moving(report: &mut Report) -> Fallible<()> {
     service(report, "there", unwritten_there, asked_there);
     outage(report, "back", &told.longest);
     service(report, "back", unwritten_back, asked_back);
-    beside(report, "copy of schema and rows, with indexes", "pgcopydb clone", copied.wall, clone);
+    let copy = clone.map(|it| it.clone);
+    beside(report, "copy of schema and rows, with indexes", CLONE, copied.wall, copy);
     let until_verified = copied.wall + verified.wall;
+    let compared = clone.map(|it| it.clone + it.compare);
+    beside(report, "until it is verified", COMPARED, until_verified, compared);
     beside(report, "until it is verified", "pg_dump | psql", until_verified, Some(by_hand));
     report.add(Figure::alone("references, deployments, comparison", moved.wall, Unit::Seconds));
     report.add(Figure::alone("back, everything compared", back.wall, Unit::Seconds));
@@ -134,7 +142,11 @@ fn beside(report: &mut Report, what: &str, name: &'static str, here: f64, peer: 
     let mut rounds = Rounds::default();
     rounds.add(here, peer);
     let figure = Figure::beside(what, name, &rounds, Unit::Seconds);
-    report.add(if name == "pgcopydb clone" { figure.within(COPY) } else { figure });
+    report.add(match name {
+        CLONE => figure.within(COPY),
+        COMPARED => figure.within(VERIFIED),
+        _ => figure,
+    });
 }
 
 /// Returns the URL of the node that is the primary. `PgPool` would send sessions to nodes that do not have a new database yet.

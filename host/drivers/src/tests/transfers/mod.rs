@@ -1,5 +1,7 @@
 //! Work between two databases, of one real server: what matters is what is in them.
 
+mod values;
+
 use std::path::PathBuf;
 
 use lockstep_engine::journal::{Fate, Sent};
@@ -10,10 +12,10 @@ use lockstep_engine::run::Follow;
 use lockstep_lab::Stack;
 use tokio_postgres::Client;
 
-use super::queries::{admin, admin_of};
-use super::world::{One, World, effect, programs_folder};
 use crate::Drivers;
 use crate::settings::{Connection, ConnectionKind, Settings, Via};
+use crate::tests::queries::{admin, admin_of};
+use crate::tests::world::{One, World, effect, programs_folder};
 
 /// Everything that copies have lost before: names of two cases, keys that are no primary keys, sequences, generated columns.
 const SCHEMA: &str = "\
@@ -197,18 +199,19 @@ async fn a_schema_is_copied_in_two_parts_and_compares_equal() {
     assert_eq!(both.world.settle(&twice, &intent).await, Fate::DidNot);
 }
 
-/// Over 32 MiB: its key waits for its rows. Beside it a small one, whose key does not.
+/// Two over 32 MiB: their keys wait for their rows. Beside them a small one, whose key does not.
 const LARGE: &str = "\
     CREATE TABLE large(id text PRIMARY KEY, filler text); ALTER TABLE large ALTER filler SET STORAGE EXTERNAL; CREATE TABLE small(id int PRIMARY KEY); \
     INSERT INTO large SELECT n::text, repeat('x', 3900) FROM generate_series(1, 9000) n; \
+    CREATE TABLE first(LIKE large INCLUDING ALL); INSERT INTO first TABLE large; CREATE INDEX by_length ON first(length(filler)); \
     INSERT INTO small VALUES (1)";
 
 #[tokio::test]
-async fn the_key_of_a_large_table_is_built_over_the_rows_that_a_subscription_copies() {
+async fn keys_of_large_tables_are_built_over_the_rows_that_a_subscription_copies() {
     let both = Both::up().await;
     both.old.batch_execute(LARGE).await.unwrap();
     both.done(&One::of(&copy_schema(SchemaPart::BeforeBulkLoad))).await;
-    let keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid = ANY ('{large,small}'::regclass[])";
+    let keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid = ANY ('{large,first,small}'::regclass[])";
     assert_eq!(count(&both.new, keys).await, 1);
     // A subscription that can't begin is waited for, and what waits can be ended.
     both.new
@@ -223,14 +226,16 @@ async fn the_key_of_a_large_table_is_built_over_the_rows_that_a_subscription_cop
     let one = One::of(&build);
     let intent = both.world.intend(&one).await;
     let drivers = &both.world.drivers;
-    let waits = "built 0 of 1 indexes; waits for the rows of public.large";
+    // What is copied already gets its key, and until the other one's can be built its other index too.
+    let waits = "built 1 of 2 indexes, and meanwhile 1 more; waits for the rows of public.large";
     while !matches!(
         drivers.follow_order(&one.order(), &intent, &[]).await.unwrap(),
         Follow::Going { note, .. } if note == waits
     ) {
         tokio::task::yield_now().await;
     }
-    // Another process ends what this one left. It locks nothing for as long as the copy goes on.
+    // Another process ends what this one left, and locks nothing for as long as the copy goes on.
+    let waits = "built 0 of 1 indexes; waits for the rows of public.large";
     let another_process = both.drivers().await;
     let Follow::Going { .. } =
         another_process.follow_order(&one.order(), &intent, &[]).await.unwrap()
@@ -250,7 +255,7 @@ async fn the_key_of_a_large_table_is_built_over_the_rows_that_a_subscription_cop
         .await
         .unwrap();
     let facts = both.compared(&another_process, &one).await.unwrap();
-    assert_eq!((number(&facts, "indexes"), count(&both.new, keys).await), (1, 2), "{facts:?}");
+    assert_eq!((number(&facts, "indexes"), count(&both.new, keys).await), (1, 3), "{facts:?}");
     both.new
         .batch_execute("ALTER SUBSCRIPTION later SET (slot_name = NONE); DROP SUBSCRIPTION later")
         .await
