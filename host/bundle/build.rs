@@ -165,6 +165,7 @@ fn sources(checkout: &Path) -> Result<String, Box<dyn Error>> {
         let path = file.to_str().ok_or("a path is not text")?;
         let whole = checkout.join(&file);
         println!("cargo::rerun-if-changed={}", whole.display());
+        let whole = whole.to_str().ok_or("a path is not text")?;
         writeln!(source, "        Source {{ path: {path:?}, text: include_str!({whole:?}) }},")?;
     }
     Ok(source + "    ]\n}\n")

@@ -29,8 +29,8 @@ const FRAMES: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
 /// Loads plugins. One for each process: it owns the compiler's settings and the thread that limits time.
 pub struct Runtime {
-    engine: Engine,
-    linker: Linker<Instance>,
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<Instance>,
     cache: Cache,
     limits: Arc<Limits>,
     ticker: Arc<Ticker>,
@@ -40,6 +40,13 @@ pub struct Runtime {
 #[derive(Clone)]
 pub struct Plugin {
     pub(crate) pre: UpgraderPre<Instance>,
+    pub(crate) core: Core,
+}
+
+/// What calling a plugin takes, whichever contract it was made for.
+#[derive(Clone)]
+pub(crate) struct Core {
+    pub(crate) engine: Engine,
     pub(crate) digest: Digest,
     pub(crate) limits: Arc<Limits>,
     pub(crate) ticker: Arc<Ticker>,
@@ -77,12 +84,17 @@ impl Runtime {
             self.cache.compile(&self.engine, &digest, wasm)?
         };
         let pre = self.link(&component, wasm)?;
-        Ok(Plugin {
-            pre,
+        Ok(Plugin { pre, core: self.core(digest) })
+    }
+
+    /// Returns what calling the plugin with this digest takes.
+    pub(crate) fn core(&self, digest: Digest) -> Core {
+        Core {
+            engine: self.engine.clone(),
             digest,
             limits: Arc::clone(&self.limits),
             ticker: Arc::clone(&self.ticker),
-        })
+        }
     }
 
     fn link(&self, component: &Component, wasm: &[u8]) -> Result<UpgraderPre<Instance>, LoadError> {
@@ -101,7 +113,7 @@ impl Runtime {
 impl Plugin {
     /// Returns the digest of the component's bytes.
     pub const fn digest(&self) -> &Digest {
-        &self.digest
+        &self.core.digest
     }
 }
 

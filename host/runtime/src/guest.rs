@@ -8,7 +8,7 @@ use lockstep_engine::run::{Guest, GuestError, Host, TrapKind};
 use wasmtime::Store;
 
 use crate::bindings::Upgrader;
-use crate::component::Plugin;
+use crate::component::{Core, Plugin};
 use crate::convert::{Inward, Outward, Refused};
 use crate::instance::Instance;
 use crate::seed::Seed;
@@ -16,7 +16,7 @@ use crate::trap::explain;
 
 impl Guest for Plugin {
     async fn describe(&mut self) -> Result<Description, GuestError> {
-        let seed = Seed::of(&[&self.digest.to_string(), "describe"]);
+        let seed = Seed::of(&[&self.core.digest.to_string(), "describe"]);
         let mut nobody = Nobody;
         let described =
             self.call("describe", seed, Moment(0), &mut nobody, async |guest, store| {
@@ -30,7 +30,7 @@ impl Guest for Plugin {
         target: &Target,
         host: &mut impl Host,
     ) -> Result<Result<Draft, Failure>, GuestError> {
-        let seed = Seed::of(&[&self.digest.to_string(), "plan"]);
+        let seed = Seed::of(&[&self.core.digest.to_string(), "plan"]);
         let (now, target) = (target.now, target.clone().outward());
         let planned = self.call("plan", seed, now, host, async |guest, store| {
             guest.lockstep_plugin_upgrade().call_plan(store, &target).await
@@ -103,17 +103,31 @@ impl Plugin {
         host: &mut impl Host,
         run: impl AsyncFnOnce(&Upgrader, &mut Store<Instance>) -> wasmtime::Result<T>,
     ) -> Result<T, GuestError> {
+        let called = self.core.call(function, seed, now, host, async |store| {
+            let guest = self.pre.instantiate_async(&mut *store).await?;
+            run(&guest, store).await
+        });
+        called.await
+    }
+}
+
+impl Core {
+    /// Runs `run`, which makes an instance and calls a function of it, and has `host` answer what it asks.
+    pub(crate) async fn call<T>(
+        &self,
+        function: &'static str,
+        seed: Seed,
+        now: Moment,
+        host: &mut impl Host,
+        run: impl AsyncFnOnce(&mut Store<Instance>) -> wasmtime::Result<T>,
+    ) -> Result<T, GuestError> {
         let mut store =
-            Instance::store(self.pre.engine(), &self.limits, seed, now).map_err(|error| {
+            Instance::store(&self.engine, &self.limits, seed, now).map_err(|error| {
                 GuestError::Host { function: function.to_owned(), message: format!("{error:#}") }
             })?;
         let (slot, stderr) = (store.data().slot(), store.data().stderr());
         let _running = self.ticker.run();
-        let called = async {
-            let guest = self.pre.instantiate_async(&mut store).await?;
-            run(&guest, &mut store).await
-        };
-        let ended = slot.drive(called, host, self.limits.wall).await;
+        let ended = slot.drive(run(&mut store), host, self.limits.wall).await;
         ended
             .map_err(wasmtime::Error::from)
             .flatten()
@@ -122,7 +136,7 @@ impl Plugin {
 }
 
 /// The host of `describe`, which may ask for nothing.
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl Host for Nobody {
     async fn answer(&mut self, call: Call) -> Answer {

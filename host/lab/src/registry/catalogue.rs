@@ -35,6 +35,7 @@ const PUBLISHED: &[(&str, &str, &[&str])] = &[
     ("clickhouse/clickhouse-server", "25.12.1.649", &["25", "25.12"]),
     ("clickhouse/clickhouse-server", "26.9.2.1", &["26", "26.9", "latest"]),
     ("minio/minio", "RELEASE.2025-04-22T22-12-26Z", &["latest"]),
+    ("minio/minio", "RELEASE.2025-09-07T16-13-09Z", &[]),
     ("railwayapp-templates/postgres-ssl", "14", &[]),
     ("railwayapp-templates/postgres-ssl", "15", &[]),
     ("railwayapp-templates/postgres-ssl", "16", &[]),

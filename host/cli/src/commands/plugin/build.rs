@@ -38,11 +38,11 @@ pub(super) async fn build(
             .hint("`lockstep plugin new NAME` begins one")
     })?;
     let tool = tool(&folder)?;
-    let build = Build { folder: &folder, surroundings };
+    let by = Build { folder: &folder, surroundings };
     let built = match tool {
-        Tool::Cargo => build.by_cargo()?,
-        Tool::Node => build.by_node()?,
-        Tool::Python => build.by_python()?,
+        Tool::Cargo => by.cargo()?,
+        Tool::Node => by.node()?,
+        Tool::Python => by.python()?,
     };
     let bytes = component::read(&built)?;
     if tool != Tool::Cargo {
@@ -102,7 +102,7 @@ struct Build<'a> {
 impl Build<'_> {
     /// Builds as the bundled plugins are built: locked, with nothing of this process's environment that would change the bytes,
     /// and every path of this machine under a name that is the same everywhere.
-    fn by_cargo(&self) -> Result<PathBuf, CliError> {
+    fn cargo(&self) -> Result<PathBuf, CliError> {
         let rustc = Path::new("rustc");
         let in_folder = self.folder.display();
         let has_target = recipe::has_target(rustc, self.folder).map_err(|error| {
@@ -153,7 +153,7 @@ impl Build<'_> {
         })
     }
 
-    fn by_node(&self) -> Result<PathBuf, CliError> {
+    fn node(&self) -> Result<PathBuf, CliError> {
         let install = format!("cd {} && npm install", self.folder.display());
         if !self.folder.join("node_modules/@bytecodealliance/componentize-js").is_dir() {
             let words = "componentize-js is not installed in the plugin's folder";
@@ -166,7 +166,7 @@ impl Build<'_> {
         Ok(built)
     }
 
-    fn by_python(&self) -> Result<PathBuf, CliError> {
+    fn python(&self) -> Result<PathBuf, CliError> {
         let own = self.folder.join(".venv/bin/componentize-py");
         let built = self.out()?;
         let program = if own.is_file() { own } else { PathBuf::from("componentize-py") };

@@ -154,8 +154,7 @@ fn lock() -> Result<String, CliError> {
     let is_kept = |package: &&str| {
         package.contains("\nsource = ") || package.starts_with("name = \"lockstep-sdk\"\n")
     };
-    let others =
-        packages.split("\n[[package]]\n").map(|package| package.trim_end()).filter(is_kept);
+    let others = packages.split("\n[[package]]\n").map(str::trim_end).filter(is_kept);
     let mut packages: Vec<&str> = others.chain([own.trim_end()]).collect();
     packages.sort_unstable();
     let packages: Vec<String> =

@@ -34,13 +34,12 @@ pub(super) async fn test(
     let found = component::load(global, &bytes).await?;
     let target = target(arguments, &found.description.components)?;
     let opened: Opened;
-    let mut answers = match &arguments.answers {
-        Some(file) => Answers::read(file)?,
-        None => {
-            let session = Session::open(global.clone(), surroundings.clone()).await?;
-            opened = session.environment().await?;
-            Answers::live(&opened.drivers)
-        }
+    let mut answers = if let Some(file) = &arguments.answers {
+        Answers::read(file)?
+    } else {
+        let session = Session::open(global.clone(), surroundings.clone()).await?;
+        opened = session.environment().await?;
+        Answers::live(&opened.drivers)
     };
     let grant = Grant::new(found.description.requests.clone());
     let sweep = Sweep::new(found.plugin, &mut answers, grant);

@@ -272,7 +272,7 @@ impl<'a, 'b> Sweep<'a, 'b> {
         let (ended, desk) = {
             let mut plugin = self.plugin.clone();
             let mut desk = self.desk(may, fault);
-            (call(&mut plugin, ask, &mut desk).await, desk.left)
+            (Box::pin(call(&mut plugin, ask, &mut desk)).await, desk.left)
         };
         let Left { asked, declared, performed, breaches } = desk;
         for breach in breaches {
@@ -306,7 +306,7 @@ impl<'a, 'b> Sweep<'a, 'b> {
             let ended = tokio::select! {
                 biased;
                 () = cut.notified() => None,
-                said = call(&mut plugin, ask, &mut desk) => Some(said),
+                said = Box::pin(call(&mut plugin, ask, &mut desk)) => Some(said),
             };
             (ended, desk.left)
         };

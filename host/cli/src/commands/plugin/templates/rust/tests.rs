@@ -1,8 +1,8 @@
 //! Native tests: the plugin's logic against a stack that answers from memory.
 
 use lockstep_sdk::testing::{
-    Declared, Environment, Given, Tapped, Tested, assert_requested, assert_whole, digest, ids,
-    sweep, sweep_plan, target,
+    Declared, Environment, Given, Scripted, Tapped, Tested, assert_requested, assert_whole,
+    deployment, digest, ids, sweep, sweep_plan, target,
 };
 use lockstep_sdk::{
     Draft, Fact, Failure, Finding, Guest as _, Observation, Progress, Sample, StepCall, Target,
@@ -10,8 +10,16 @@ use lockstep_sdk::{
 
 use super::{Plugin, SERVICE, check, observe, plan};
 
-/// What Railway answers. A plugin that reads databases or endpoints has a type of its own with an environment in it.
-type Stack = Environment;
+/// What Railway answers. What a plugin reads of databases and endpoints is beside it here.
+struct Stack {
+    environment: Environment,
+}
+
+impl Scripted for Stack {
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+}
 
 /// Which functions of the plugin the kit calls.
 impl Tested for Stack {
@@ -37,11 +45,11 @@ impl Tested for Stack {
 }
 
 fn stack() -> Stack {
-    let mut stack = Stack::default();
-    stack.add(SERVICE, "example/PLUGIN_NAME:1.0", digest('a'));
-    stack.registry.publish("example/PLUGIN_NAME:1.0", digest('a'));
-    stack.registry.publish("example/PLUGIN_NAME:1.1", digest('b'));
-    stack
+    let mut environment = Environment::default();
+    environment.add(SERVICE, "example/PLUGIN_NAME:1.0", digest('a'));
+    environment.registry.publish("example/PLUGIN_NAME:1.0", digest('a'));
+    environment.registry.publish("example/PLUGIN_NAME:1.1", digest('b'));
+    Stack { environment }
 }
 
 #[test]
@@ -69,8 +77,8 @@ fn no_read_that_fails_is_taken_for_a_good_answer() {
     let target = target(SERVICE, Some("1.1"), &[]);
     assert_eq!(sweep_plan(&stack, &target).undaunted, [""; 0]);
     let (draft, _) = stack.planned(&target);
-    stack.service(SERVICE).image = Some(format!("example/{SERVICE}:1.0@{}", digest('a')));
-    stack.deployed("deploy", lockstep_sdk::testing::deployment("d2", digest('b')));
+    stack.environment.service(SERVICE).image = Some(format!("example/{SERVICE}:1.0@{}", digest('a')));
+    stack.environment.deployed("deploy", deployment("d2", digest('b')));
     let swept = sweep(&stack, &draft, &Given::by(&draft));
     assert_eq!((swept.undaunted, swept.done), (vec![], vec!["pin".to_owned(), "upgrade".to_owned()]));
 }
