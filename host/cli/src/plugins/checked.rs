@@ -5,7 +5,7 @@ use lockstep_engine::policy::Grant;
 use lockstep_registry::{Fetched, SignatureError};
 
 use super::installed::upgrading;
-use super::sources::from_folder;
+use super::sources::exactly;
 use super::{Loaded, Origin, granted, keys, load, registry, unfetched};
 use crate::config::EnvironmentDocument;
 use crate::error::CliError;
@@ -29,7 +29,7 @@ pub(crate) async fn proven(
         error.within(format!("plugin `{component}` of `{name}` is not what {FILE} says"))
     };
     let registry = registry(&session.global, &session.surroundings)?;
-    let source = from_folder(&entry.source, directory);
+    let source = exactly(entry, directory);
     let fetched = registry.pinned(&source, &entry.digest).await.map_err(unfetched);
     let fetched = fetched.map_err(|error| {
         error.within(format!(

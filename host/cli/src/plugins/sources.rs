@@ -8,6 +8,7 @@ use crate::args::{Global, Surroundings};
 use crate::config::EnvironmentDocument;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
+use crate::lockfile::Entry;
 use crate::session::folder;
 
 /// What a public key in PEM begins with.
@@ -45,6 +46,14 @@ pub(super) fn from_folder(source: &Source, directory: &Path) -> Source {
     match source {
         Source::File(path) => Source::File(directory.join(path)),
         Source::Bundled | Source::Https(_) | Source::Oci(_) => source.clone(),
+    }
+}
+
+/// Returns where exactly the bytes of an entry are: of a registry the manifest, because a tag may lead elsewhere by now.
+pub(super) fn exactly(entry: &Entry, directory: &Path) -> Source {
+    match (&entry.source, entry.manifest) {
+        (Source::Oci(artifact), Some(manifest)) => Source::Oci(artifact.at(manifest)),
+        (source, _) => from_folder(source, directory),
     }
 }
 
