@@ -26,6 +26,7 @@ mod matrix;
 mod moving;
 mod paths;
 mod plans;
+mod plugins;
 mod report;
 mod rollback;
 mod runners;

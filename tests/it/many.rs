@@ -65,7 +65,14 @@ impl Team {
             variables.push((format!("TOKEN_{number}"), lab.env("RAILWAY_TOKEN")));
         }
         std::fs::write(folder.folder().join("lockstep.toml"), text).unwrap();
-        Self { folder, variables }
+        let team = Self { folder, variables };
+        let source = format!("file:{}", guest("steady").display());
+        for number in 0..labs.len() {
+            let environment = format!("e{number}");
+            let words = ["plugin", "add", "steady", &source, "-e", &environment, "--yes"];
+            team.folder.lockstep_with(&words, &team.variables()).expect(0);
+        }
+        team
     }
 
     fn variables(&self) -> Vec<(&str, &str)> {

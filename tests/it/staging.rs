@@ -37,6 +37,10 @@ fn what_was_not_done_in_staging_is_warned_of_or_refused_and_what_was_is_not() {
     let lockstep = |words: &[&str]| staging.lockstep_with(words, &[(TOKEN, &token)]);
     let plan = ["plan", "steady@1", "-e", "production"];
     configure(&staging, &production, false);
+    let source = format!("file:{}", guest("steady").display());
+    // Bytes from elsewhere run outside the lab only if somebody agreed to them.
+    lockstep(&plan).expect(2).says("`lockstep plugin add steady");
+    lockstep(&["plugin", "add", "steady", &source, "-e", "production", "--yes"]).expect(0);
     let warned = lockstep(&plan).expect(0);
     warned.says("! 1 was not done in `lab` first (no run of `steady` in this store is done there)");
     configure(&staging, &production, true);

@@ -11,9 +11,11 @@ mod failure;
 mod hints;
 mod lab;
 mod live;
+mod lockfile;
 mod matrix;
 mod metrics;
 mod output;
+mod plugins;
 mod programs;
 mod render;
 mod session;
@@ -72,7 +74,9 @@ async fn run(
         Command::Apply(arguments) => {
             Box::pin(commands::apply(&open().await?, &arguments, output)).await
         }
-        Command::Resume(arguments) => commands::resume(&open().await?, &arguments, output).await,
+        Command::Resume(arguments) => {
+            Box::pin(commands::resume(&open().await?, &arguments, output)).await
+        }
         Command::Rollback(arguments) => {
             commands::rollback(&open().await?, &arguments, output).await
         }

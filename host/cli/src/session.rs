@@ -1,14 +1,12 @@
 //! Everything that a command needs, opened in order: the store, the environment, the drivers, the plugin.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lockstep_drivers::{Connection, Drivers, Endpoint, Settings};
-use lockstep_engine::model::{Description, Digest, Plan, PluginPin, Rule, RunId};
+use lockstep_engine::model::{Plan, RunId};
 use lockstep_engine::policy::Grant;
-use lockstep_engine::run::Guest as _;
-use lockstep_runtime::{Limits, Plugin, Runtime};
+use lockstep_runtime::{Limits, Runtime};
 use lockstep_store::{Holder, OpenError, Store, prepare_folder};
 use secrecy::ExposeSecret as _;
 
@@ -19,8 +17,9 @@ use crate::exit::Exit;
 use crate::failure::unconnected;
 use crate::lab;
 use crate::metrics::Metrics;
+use crate::plugins::{Loaded, Origin, granted, load};
 use crate::programs;
-use crate::render::{Announcer, brief, tame};
+use crate::render::Announcer;
 
 /// The folder beside `lockstep.toml` that Lockstep keeps its own things in.
 const FOLDER: &str = ".lockstep";
@@ -53,34 +52,6 @@ pub(crate) struct Opened {
     pub(crate) connections: BTreeMap<String, Connection>,
     /// Its HTTP endpoints by name.
     pub(crate) endpoints: BTreeMap<String, Endpoint>,
-}
-
-/// One plugin, loaded.
-pub(crate) struct Loaded {
-    /// The plugin.
-    pub(crate) plugin: Plugin,
-    /// Its bytes.
-    pub(crate) bytes: Vec<u8>,
-    /// What it says of itself.
-    pub(crate) description: Description,
-    /// Its name, version and digest.
-    pub(crate) pin: PluginPin,
-    /// The operator's name for it, under which `lockstep.toml` has its grants and options. Never what a plugin that is not
-    /// bundled calls itself: it could call itself by the name of one that was granted more.
-    pub(crate) called: String,
-    /// Where it came from.
-    pub(crate) origin: Origin,
-}
-
-/// Where a plugin came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// With this binary.
-    Bundled,
-    /// From a file.
-    File(PathBuf),
-    /// From the store, as it was when its run was approved.
-    Store,
 }
 
 impl Session {
@@ -163,86 +134,6 @@ impl Session {
         Ok(settings)
     }
 
-    /// Loads the plugin that upgrades `component`.
-    ///
-    /// # Errors
-    /// There is none, or it can't be loaded.
-    pub(crate) async fn plugin_for(&self, component: &str) -> Result<Loaded, CliError> {
-        let runtime = self.runtime()?;
-        let own = self.document.as_ref().and_then(|document| document.plugins.get(component));
-        if let Some(own) = own {
-            let path = self.global.directory.join(&own.path);
-            let origin = Origin::File(path.clone());
-            let bytes = std::fs::read(&path)
-                .map_err(|error| {
-                    anyhow::Error::new(error)
-                        .context(format!("could not read plugin `{}`", path.display()))
-                })
-                .or_exit(Exit::Usage)?;
-            let mut loaded = load(&runtime, bytes, origin).await?;
-            component.clone_into(&mut loaded.called);
-            if loaded.description.components.iter().any(|known| known == component) {
-                return Ok(loaded);
-            }
-            let known: Vec<String> = loaded
-                .description
-                .components
-                .iter()
-                .map(|known| format!("`{}`", tame(known)))
-                .collect();
-            return Err(CliError::words(
-                Exit::Usage,
-                format!("{} does not upgrade `{component}`", loaded.title()),
-            )
-            .hint(format!(
-                "it upgrades {}: [plugins.…] of lockstep.toml is followed by the component",
-                if known.is_empty() { "nothing".to_owned() } else { known.join(", ") }
-            )));
-        }
-        let mut known = Vec::new();
-        for bundled in lockstep_bundle::bundled() {
-            let loaded = load(&runtime, bundled.bytes.to_vec(), Origin::Bundled).await?;
-            if loaded.description.components.iter().any(|name| name == component) {
-                return Ok(loaded);
-            }
-            known.extend(loaded.description.components);
-        }
-        if known.is_empty() {
-            return Err(CliError::words(Exit::Failed, "this binary was built without its plugins")
-                .hint("build it where the target wasm32-wasip2 is installed: `cargo xtask setup`, then build again"));
-        }
-        Err(CliError::words(Exit::Usage, format!("no plugin upgrades `{component}`"))
-            .hint(format!("this lockstep upgrades: {}", known.join(", "))))
-    }
-
-    /// Returns the rules of every plugin that this binary has, and of those that `lockstep.toml` names.
-    ///
-    /// # Errors
-    /// One can't be loaded.
-    pub(crate) async fn rules(&self) -> Result<Vec<Rule>, CliError> {
-        let installed = self.installed().await?;
-        Ok(installed.into_iter().flat_map(|plugin| plugin.rules).collect())
-    }
-
-    /// Returns what every plugin says of itself: of those that this binary has, and of those that `lockstep.toml` names, which
-    /// upgrade the component that they are named for and no other.
-    ///
-    /// # Errors
-    /// One can't be loaded.
-    pub(crate) async fn installed(&self) -> Result<Vec<Description>, CliError> {
-        let runtime = self.runtime()?;
-        let mut installed = Vec::new();
-        for bundled in lockstep_bundle::bundled() {
-            let loaded = load(&runtime, bundled.bytes.to_vec(), Origin::Bundled).await?;
-            installed.push(loaded.description);
-        }
-        for component in self.document.iter().flat_map(|document| document.plugins.keys()) {
-            let description = self.plugin_for(component).await?.description;
-            installed.push(Description { components: vec![component.clone()], ..description });
-        }
-        Ok(installed)
-    }
-
     /// Returns the plan of a run.
     ///
     /// # Errors
@@ -266,7 +157,11 @@ impl Session {
         load(&runtime, bytes, Origin::Store).await
     }
 
-    fn runtime(&self) -> Result<Runtime, CliError> {
+    /// Returns what plugins run in.
+    ///
+    /// # Errors
+    /// Its cache can't be used.
+    pub(crate) fn runtime(&self) -> Result<Runtime, CliError> {
         let cache = folder(&self.global.directory).join("cache");
         Runtime::new(&cache, Limits::default()).or_exit(Exit::Failed)
     }
@@ -292,55 +187,17 @@ fn unopened(error: OpenError) -> CliError {
     CliError::new(Exit::Failed, error).hint(hint)
 }
 
-async fn load(runtime: &Runtime, bytes: Vec<u8>, origin: Origin) -> Result<Loaded, CliError> {
-    let attempted = |error: CliError| error.within(format!("could not load the plugin {origin}"));
-    let mut plugin = runtime.load(&bytes).map_err(|error| attempted(error.into()))?;
-    let description = plugin.describe().await.map_err(|error| attempted(error.into()))?;
-    let pin = PluginPin {
-        name: description.name.clone(),
-        version: description.version.clone(),
-        digest: Digest::of(&bytes),
-    };
-    let called = description.name.clone();
-    Ok(Loaded { plugin, bytes, description, pin, called, origin })
-}
-
-impl Loaded {
-    /// Returns the plugin's name, version and origin, for people.
-    pub(crate) fn title(&self) -> String {
-        format!("plugin `{}` {} ({})", brief(&self.pin.name), brief(&self.pin.version), self.origin)
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bundled => out.write_str("of this binary"),
-            Self::File(path) => write!(out, "`{}`", path.display()),
-            Self::Store => out.write_str("of the run"),
-        }
-    }
-}
-
 impl Opened {
     /// Returns what the plugin may do here: what the operator wrote, or what a bundled plugin asks for.
     pub(crate) fn grant(&self, loaded: &Loaded) -> Grant {
-        let grant = match self.document.grants.get(&loaded.called) {
-            Some(entries) => Grant::new(entries.clone()),
-            None if loaded.origin == Origin::Bundled => {
-                let asked = loaded.description.requests.iter().cloned();
-                Grant::new(
-                    asked
-                        .map(|mut request| {
-                            request.why.clear();
-                            request
-                        })
-                        .collect(),
-                )
-            }
-            None => Grant::default(),
-        };
+        let bundled = loaded.origin == Origin::Bundled;
+        let grant = granted(&self.document, &loaded.called, &loaded.description, bundled);
         grant.written_for(&self.name, &loaded.called)
+    }
+
+    /// Returns its name and configuration, by which plugins are looked for.
+    pub(crate) fn place(&self) -> (&str, &EnvironmentDocument) {
+        (&self.name, &self.document)
     }
 
     /// Returns the plugin's options.

@@ -1,6 +1,7 @@
 //! What the user typed, and the only place that reads the process's environment.
 
 mod author;
+mod consent;
 mod how;
 mod plugin;
 mod report;
@@ -12,6 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lockstep_engine::model::{Digest, Millis};
 
 pub(crate) use author::{BuildArguments, InspectArguments, Language, NewArguments, TestArguments};
+pub(crate) use consent::{
+    AddArguments, Consent, PinArguments, PromoteArguments, PublishArguments, UpdateArguments,
+};
 pub(crate) use how::{How, RunnerArguments};
 pub(crate) use plugin::PluginCommand;
 pub(crate) use report::ReportArguments;
@@ -48,6 +52,14 @@ pub(crate) struct Global {
     /// Writes a log to standard error: error, warn, info, debug, trace, or a filter such as `lockstep_drivers=debug`.
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+
+    /// Refuses whatever lockstep.lock would have to be changed or completed for.
+    #[arg(long, global = true)]
+    pub(crate) locked: bool,
+
+    /// Takes plugins from the cache alone and asks no registry for any.
+    #[arg(long, global = true)]
+    pub(crate) offline: bool,
 
     /// For tests of Lockstep itself: the clock is ahead by so many seconds.
     #[arg(long, global = true, hide = true, value_name = "SECONDS", default_value_t = 0)]
@@ -123,7 +135,7 @@ pub(crate) enum Command {
         after_help = "Examples:\n  lockstep matrix -e lab\n  lockstep matrix langfuse@4.16.0 clickhouse@26.4.1.1 -e lab"
     )]
     Matrix(MatrixArguments),
-    /// Plugins: for whoever writes them.
+    /// Plugins: which bytes run in which environment, and what their authors need.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// The local twin of Railway and of the stack.
@@ -281,7 +293,7 @@ pub(crate) struct PruneArguments {
 }
 
 /// Reads an age.
-fn age(text: &str) -> Result<Millis, String> {
+pub(crate) fn age(text: &str) -> Result<Millis, String> {
     let wrong = || "an age is a number and a unit, such as 90d, 12h, 30m or 45s".to_owned();
     let (index, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
     let seconds = match unit {

@@ -23,8 +23,9 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::metrics::{Measured, State};
 use crate::output::Output;
+use crate::plugins::Loaded;
 use crate::render::{self, Announcer};
-use crate::session::{Loaded, Opened, Session};
+use crate::session::{Opened, Session};
 use crate::signals::{Signals, asked_to_end};
 
 /// How often a lease is renewed.

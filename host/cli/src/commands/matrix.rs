@@ -24,7 +24,7 @@ pub(crate) async fn matrix(
     let known = Matrix::known().or_exit(Exit::Failed)?;
     let wanted = wanted(&known, &arguments.targets)?;
     let opened = session.environment().await?;
-    let rules = known.rules(&session.rules().await?);
+    let rules = known.rules(&session.rules(opened.place()).await?);
     let running = running(&opened, &known, |_| true).await?;
     let variables = variables(&opened, &running, &rules).await?;
     let mut state = State { versions: together(&running), variables };

@@ -27,6 +27,7 @@ mod show;
 mod stages;
 mod staging;
 mod status;
+mod whose;
 
 pub(crate) use apply::apply;
 pub(crate) use approve::approve;

@@ -9,14 +9,16 @@ use lockstep_engine::run::{PlanError, Planner};
 use super::fits::Earlier;
 use super::stages;
 use super::staging::staged_first;
+use super::whose::whose;
 use crate::args::PlanArguments;
 use crate::clock::now;
 use crate::config;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::plugins::Loaded;
 use crate::render::{self, lines_to_add, tame};
-use crate::session::{Loaded, Opened, Session};
+use crate::session::{Opened, Session};
 
 /// A plan with what made it.
 pub(crate) struct Planned {
@@ -85,7 +87,7 @@ pub(super) async fn make(
     opened: &Opened,
     wish: &Wish,
 ) -> Result<Planned, CliError> {
-    let loaded = session.plugin_for(&wish.component).await?;
+    let loaded = Box::pin(session.plugin_for(opened.place(), &wish.component)).await?;
     make_with(session, opened, loaded, wish, &Earlier::default()).await
 }
 
@@ -116,13 +118,14 @@ pub(super) async fn make_with(
         environment: &opened.name,
         watching: &watching,
     };
-    let made = planner.plan(&mut loaded.plugin, &target).await;
+    let made = Box::pin(planner.plan(&mut loaded.plugin, &target)).await;
     let mut plan = made.map_err(|error| no_plan(error, &loaded, &grant))?;
     if !plan.is_nothing() {
         let upgraded = (wish.component.as_str(), &plan.authority.to);
         let found = earlier.findings(opened, &loaded.description.rules, upgraded).await?;
         plan.evidence.findings.extend(found);
         plan.evidence.findings.extend(staged_first(session, opened, &plan).await?);
+        plan.evidence.findings.extend(Box::pin(whose(session, opened, &plan, &loaded)).await?);
     }
     opened.announcer.finish();
     let digest = plan.authority.digest().or_exit(Exit::Failed)?;

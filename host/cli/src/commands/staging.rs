@@ -106,7 +106,7 @@ async fn version_done(session: &Session, run: &RunId) -> Result<Option<Version>,
 }
 
 /// Returns Railway's id of an environment; none for a lab that does not run, whose next one is another.
-async fn id_of(session: &Session, name: &str) -> Result<Option<String>, CliError> {
+pub(super) async fn id_of(session: &Session, name: &str) -> Result<Option<String>, CliError> {
     let lab = lab::address(&session.global.directory).await?;
     if name == LAB && lab.is_none() {
         return Ok(None);

@@ -13,6 +13,7 @@ use super::staging::StagingDocument;
 use super::store::StoreDocument;
 use super::watches::WatchesDocument;
 use super::windows::WindowDocument;
+use crate::args::age;
 use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 
@@ -112,6 +113,14 @@ pub(crate) struct EnvironmentDocument {
     /// Options by plugin.
     #[serde(default)]
     pub(crate) options: BTreeMap<String, BTreeMap<String, String>>,
+    /// Whose signatures count, by the name that the lock file gives them: a public key in PEM, or the path of its file.
+    #[serde(default)]
+    pub(crate) signers: BTreeMap<String, String>,
+    /// Whether a plugin that is not bundled runs only with a signature of one of them.
+    #[serde(default)]
+    pub(crate) require_signature: bool,
+    /// The least age of what is added: `7d`.
+    pub(crate) exclude_newer: Option<String>,
     /// What each plugin may do; a bundled plugin without an entry may do what it asks for.
     #[serde(default)]
     pub(crate) grants: BTreeMap<String, Vec<Grantable>>,
@@ -240,6 +249,12 @@ impl EnvironmentDocument {
             if let Some((_, key)) = missing {
                 return Some(format!("names no `{key}`"));
             }
+        }
+        if let Some(wrong) = self.exclude_newer.as_deref().and_then(|text| age(text).err()) {
+            return Some(format!("has an `exclude-newer` that says nothing: {wrong}"));
+        }
+        if self.require_signature && self.signers.is_empty() {
+            return Some("has `require-signature` and names no `signers`".to_owned());
         }
         let windows = self.windows.iter().find_map(WindowDocument::problem);
         let notify = || self.notify.iter().find_map(NotifyDocument::problem);

@@ -5,6 +5,7 @@ use lockstep_runtime::{Inspection, Interface};
 
 use super::component::{self, Component};
 use crate::args::{Global, InspectArguments, Surroundings};
+use crate::config::LAB;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -54,7 +55,9 @@ async fn bytes(
         return component::read(&file);
     }
     let session = Session::open(global.clone(), surroundings.clone()).await?;
-    session.plugin_for(what).await.map(|loaded| loaded.bytes)
+    let (name, document) = super::lock::place(&session, session.global.environment.as_deref())
+        .or_else(|_| super::lock::place(&session, Some(LAB)))?;
+    session.plugin_for((&name, &document), what).await.map(|loaded| loaded.bytes)
 }
 
 fn tell(component: &Component, output: &Output) {

@@ -18,8 +18,9 @@ use crate::error::{CliError, OrExit as _};
 use crate::exit::Exit;
 use crate::failure::CannotPlan;
 use crate::output::Output;
+use crate::plugins::Loaded;
 use crate::render::brief;
-use crate::session::{Loaded, Opened, Session};
+use crate::session::{Opened, Session};
 
 /// Plans several components, shows every stage in full, and changes nothing.
 pub(crate) async fn plan(
@@ -80,10 +81,10 @@ async fn compose(
     opened: &Opened,
     (targets, all): (&[String], bool),
 ) -> Result<Whole, CliError> {
-    let installed = if all { Some(session.installed().await?) } else { None };
+    let installed = if all { Some(session.installed(opened.place()).await?) } else { None };
     let mut loaded = Vec::new();
     for wish in with_all(wishes(targets)?, installed.as_deref().unwrap_or_default()) {
-        loaded.push((session.plugin_for(&wish.component).await?, wish));
+        loaded.push((session.plugin_for(opened.place(), &wish.component).await?, wish));
     }
     let mut environment = None;
     let mut stages: Vec<Stage> = Vec::new();

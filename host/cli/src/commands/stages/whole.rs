@@ -34,7 +34,7 @@ impl Whole {
     ) -> Result<Self, CliError> {
         let mut order = refusals(&composite.stages)?;
         order.extend(under_way(session, opened).await?);
-        let end = earlier.at_the_end(opened, &session.rules().await?).await?;
+        let end = earlier.at_the_end(opened, &session.rules(opened.place()).await?).await?;
         Ok(Self { composite, order, end, absent: all.map(absent).unwrap_or_default() })
     }
 
