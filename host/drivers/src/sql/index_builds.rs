@@ -131,8 +131,11 @@ impl Databases {
         let run = Run { databases: self, called, target, settings, queue: queue.into(), reached };
         let sessions = (0..AT_ONCE.min(all)).map(|_| run.session());
         if let Err(failure) = try_join_all(sessions).await {
-            // What the others had begun would be in the next attempt's way.
-            terminate(&session.client, target, &session::called(called)).await?;
+            // What the others had begun would be in the next attempt's way, which ends it too.
+            let ended = terminate(&session.client, target, &session::called(called)).await;
+            if let Err(also) = ended {
+                tracing::warn!(%also, "could not end the other builds");
+            }
             return Err(failure);
         }
         let built = locked(reached).all_built();

@@ -29,7 +29,7 @@ pub(super) enum Other {
 /// What is left to be built, the largest first.
 ///
 /// Where keys are wanted, other indexes of tables that have theirs are built as long as keys have to wait for rows: the server
-/// has something to do then, and nobody waits for it.
+/// has something to do then. Who follows with changes to such a table waits meanwhile, as it does for a key.
 #[derive(Debug)]
 pub(super) struct Queue {
     which: model::Indexes,
