@@ -71,7 +71,7 @@ pub(crate) async fn promote(
         };
         let mut candidate = Candidate::fetch(session, (&to, &document), ask).await?;
         candidate.entry.manifest = candidate.entry.manifest.or(entry.manifest);
-        candidate.entry.held = entry.held;
+        candidate.entry.held = entry.held || lock.entry(&to, &name).is_some_and(|own| own.held);
         candidate.entry.promoted = Some(Promoted {
             from: from.clone(),
             run: ran.as_ref().map(|(run, _)| run.clone()),
